@@ -1,0 +1,650 @@
+"""The estimator: checks, wires, and leaves the computing to the layers below."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _inference
+from ._activations import ACTIVATIONS
+from ._callbacks import CallbackSupportMixin, Epochs
+from ._data import Rows
+from ._losses import LOSSES
+from ._network import Network
+from ._optimizers import OPTIMIZERS, SCHEDULES
+from ._training import Training, train
+from .sparsity import RULES, BaseSparsity
+
+_DTYPES = [np.float64, np.float32]
+
+
+class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Sparse autoencoder.
+
+    Learns an encoder and a decoder such that a sparse code reconstructs the data. For one layer on each side
+
+    .. math::
+
+        a = W_e (x - \mu) / s + b_e, \qquad f = \mathrm{rule}(\mathrm{act}(a)), \qquad
+        \hat x = \mu + s\,(W_d^\top f + b_d)
+
+    with :math:`\mu` the mean and :math:`s` the scale of the training data. ``transform`` returns the codes f,
+    ``inverse_transform`` the reconstructions of given codes. What is minimised is
+
+    .. math::
+
+        \frac1n \sum_i \Big[ \sum_j \ell(x_{ij}, \hat x_{ij}) + \text{sparsity penalty}_i \Big]
+        + \tfrac12 \text{weight\_decay}\, \|W\|_2^2 + \text{weight\_l1}\, \|W\|_1
+
+    **Units of the data.** With a linear output and squared error, data is measured in units of one scalar,
+    :math:`s = \sqrt{\text{total variance}}` of the training data (of the first chunk in ``partial_fit``). So
+    penalties, `tol`, learning rates and the sparsity reached do not depend on the units of X, and neither do the
+    codes. ``scale=False`` sets s = 1: the objective in the units of X, for comparisons with other software.
+
+    Read more in the user guide.
+
+    Parameters
+    ----------
+    n_components : int, default=128
+        Number of units of the code.
+
+    sparsity : {"topk", "l1", "kl"}, BaseSparsity or None, default="topk"
+        Sparsity rule: a name, for the rule's defaults, or an object of :mod:`skl_sae.sparsity`, for control. None
+        trains an ordinary autoencoder. Parameters of the rule can be set and searched in either case:
+        ``set_params(sparsity__k=8)``.
+
+    hidden_layer_sizes : tuple of int, default=()
+        Widths of the encoder's layers between the data and the code.
+
+    decoder_layer_sizes : tuple of int or None, default=None
+        Widths of the decoder's layers between the code and the data. None mirrors the encoder.
+
+    activation : {"relu", "sigmoid", "tanh", "identity"} or None, default=None
+        Activation of the code. None means "sigmoid" for the rule "kl", "relu" otherwise.
+
+    hidden_activation : {"relu", "sigmoid", "tanh", "identity"}, default="relu"
+        Activation of the hidden layers on both sides.
+
+    output_activation : {"identity", "sigmoid", "tanh", "relu"}, default="identity"
+        Activation of the reconstruction.
+
+    loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
+        Loss of an entry. Cross-entropy needs a sigmoid output and data in [0, 1].
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the encoder's transposed, layer by layer.
+
+    scale : "auto" or bool, default="auto"
+        Whether data is measured in units of its total standard deviation; see above. "auto" means True.
+
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer.
+
+    learning_rate_init : float, default=0.003
+        Learning rate at the start.
+
+    learning_rate : {"cosine", "linear", "constant"}, default="cosine"
+        Schedule over the `max_iter` epochs: to zero along a half cosine or a line, or constant. ``partial_fit``
+        always uses a constant rate.
+
+    momentum : float, default=0.9
+        Momentum of ``solver="sgd"``.
+
+    nesterovs_momentum : bool, default=True
+        Whether that is Nesterov's momentum.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of the moments of ``solver="adam"``.
+
+    epsilon : float, default=1e-8
+        Term for numerical stability of ``solver="adam"``.
+
+    weight_decay : float, default=0.0
+        L2 penalty of all weight matrices. It is part of the objective, so its gradient passes through the optimizer
+        (it is not decoupled as in AdamW).
+
+    weight_l1 : float, default=0.0
+        L1 penalty of all weight matrices.
+
+    batch_size : int, default=128
+        Number of rows of a step.
+
+    shuffle : bool, default=True
+        Whether rows are drawn in a new order in each epoch.
+
+    max_iter : int, default=100
+        Number of epochs; the largest number where `tol` or `early_stopping` may end the fit.
+
+    tol : float, default=1e-4
+        With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,
+        has not improved by `tol` for `n_iter_no_change` epochs. A decaying schedule runs to its end.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement that ends the fit.
+
+    early_stopping : bool, default=False
+        Whether to end on the score of held-out rows. The weights of the best epoch are kept.
+
+    validation_fraction : float, default=0.1
+        Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``.
+
+    sparse_output : bool, default=False
+        Whether ``transform`` returns a CSR matrix.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last solution, with the optimizer's moments; the schedule starts anew.
+
+    random_state : int, RandomState instance or None, default=None
+        Start of the weights, order of the rows, and the validation split. An int gives the same bits in every run,
+        with any number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch. With scikit-learn 1.9 or later, callbacks such as
+        ``sklearn.callback.ProgressBar`` are an alternative.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Decoder: the direction in the data that a unit stands for. Only where the decoder has a single layer.
+
+    intercept_ : ndarray of shape (n_features,)
+        Intercept of the decoder's last layer.
+
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weights of all layers, from the data to the code and on to the reconstruction, in the units of the data.
+
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Intercepts of all layers, likewise.
+
+    sparsity_ : BaseSparsity
+        The rule that was used, with its numbers resolved.
+
+    activation_ : str
+        The activation of the code that was used.
+
+    mean_ : ndarray of shape (n_features,)
+        The mean of the training data that is subtracted from the input.
+
+    scale_ : float
+        The unit s in which data is measured.
+
+    loss_ : float
+        Loss of the last epoch, in the units of the objective: with a scale, a squared error of 1 is that of the mean.
+
+    loss_curve_ : list of float
+        Loss of each epoch.
+
+    validation_scores_ : list of float or None
+        Score of the held-out rows after each epoch, if `early_stopping`.
+
+    n_iter_ : int
+        Number of epochs.
+
+    n_steps_ : int
+        Number of steps of the optimizer.
+
+    n_features_in_ : int
+        Number of features seen by ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.MiniBatchDictionaryLearning : Sparse codes by optimisation; slower to transform.
+    sklearn.decomposition.PCA : Dense linear codes.
+
+    Notes
+    -----
+    The gradient moments of units that no longer fire are flushed to zero instead of becoming denormal numbers.
+
+    References
+    ----------
+    A. Makhzani and B. Frey, *k-Sparse Autoencoders*, 2013, arXiv:1312.5663.
+
+    L. Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, arXiv:2406.04093.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sae import SparseAutoencoder
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sae = SparseAutoencoder(n_components=64, max_iter=20, random_state=0).fit(X)
+    >>> codes = sae.transform(X)
+    >>> codes.shape
+    (1797, 64)
+    >>> int((codes != 0).sum(axis=1).max())
+    8
+    >>> sae.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _doc_link_module = "skl_sae"
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "sparsity": [StrOptions(set(RULES)), BaseSparsity, None],
+        "hidden_layer_sizes": ["array-like"],
+        "decoder_layer_sizes": ["array-like", None],
+        "activation": [StrOptions(set(ACTIVATIONS)), None],
+        "hidden_activation": [StrOptions(set(ACTIVATIONS))],
+        "output_activation": [StrOptions(set(ACTIVATIONS))],
+        "loss": [StrOptions(set(LOSSES))],
+        "tied_weights": ["boolean"],
+        "scale": [StrOptions({"auto"}), "boolean"],
+        "solver": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_l1": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "sparse_output": ["boolean"],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=128,
+        *,
+        sparsity="topk",
+        hidden_layer_sizes=(),
+        decoder_layer_sizes=None,
+        activation=None,
+        hidden_activation="relu",
+        output_activation="identity",
+        loss="squared_error",
+        tied_weights=False,
+        scale="auto",
+        solver="adam",
+        learning_rate_init=0.003,
+        learning_rate="cosine",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        weight_decay=0.0,
+        weight_l1=0.0,
+        batch_size=128,
+        shuffle=True,
+        max_iter=100,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        sparse_output=False,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.sparsity = sparsity
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.decoder_layer_sizes = decoder_layer_sizes
+        self.activation = activation
+        self.hidden_activation = hidden_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.tied_weights = tied_weights
+        self.scale = scale
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.weight_l1 = weight_l1
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.sparse_output = sparse_output
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # parameters of the rule
+
+    def get_params(self, deep=True):
+        """Get parameters; with `deep`, those of a rule given by name too.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of the rule, as ``sparsity__name``.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        params = super().get_params(deep)
+        if deep and isinstance(self.sparsity, str) and self.sparsity in RULES:
+            rule = RULES[self.sparsity]()
+            params.update({f"sparsity__{name}": value for name, value in rule.get_params().items()})
+        return params
+
+    def set_params(self, **params):
+        """Set parameters; ``sparsity__name`` turns a rule given by name into the rule object first.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names mapped to their values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        nested = [name for name in params if name.startswith("sparsity__")]
+        if nested:
+            rule = params.get("sparsity", self.sparsity)
+            if rule is None:
+                raise ValueError(f"Got {nested[0]} with sparsity=None, which has no parameters; set `sparsity` too.")
+            if isinstance(rule, str) and rule in RULES:
+                params = {**params, "sparsity": RULES[rule]()}
+        return super().set_params(**params)
+
+    # fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_val=None):
+        """Learn encoder and decoder.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : None
+            Ignored.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
+            Held-out data for `early_stopping`, instead of a share of X. In a Pipeline, pass it with
+            ``transform_input=["X_val"]``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if X_val is not None and not self.early_stopping:
+            raise ValueError("Got X_val with early_stopping=False; set early_stopping=True to use it.")
+        continues = self.warm_start and hasattr(self, "_training")
+        X = self._validate(X, reset=True, continues=continues)
+        random_state = check_random_state(self.random_state)
+        if X_val is not None:
+            X_val = self._validate(X_val, reset=False, continues=True)
+        elif self.early_stopping:
+            X, X_val = train_test_split(X, test_size=self.validation_fraction, random_state=random_state)
+        rows, validation = Rows(X), None if X_val is None else Rows(X_val)
+        self._build(rows, random_state, continues)
+        epochs = Epochs(self, X, self.max_iter, self._snapshot)
+        history = train(self._training, rows, validation, epochs, self.batch_size)
+        self.loss_curve_ = history.loss_curve
+        self.validation_scores_ = history.validation_scores if self.early_stopping else None
+        self.n_iter_ = len(self.loss_curve_)
+        self._finish(history.loss_curve[-1])
+        if not self.warm_start:
+            del self._training  # the moments are of use only where a fit goes on
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Go on learning with one pass over a chunk of data, at a constant learning rate.
+
+        The mean and the scale of the data are taken from the first chunk.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A chunk of data; one row is enough.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True; got early_stopping=True.")
+        first = not hasattr(self, "_network")
+        X = self._validate(X, reset=first, continues=not first)
+        rows = Rows(X)
+        if first:
+            self._build(rows, check_random_state(self.random_state), continues=False)
+            self.loss_curve_, self.validation_scores_, self.n_iter_ = [], None, 0
+        elif not hasattr(self, "_training"):
+            self._training = Training(self._network, self.get_params(deep=False), check_random_state(self.random_state))
+        self._training.params = self.get_params(deep=False)
+        loss = self._training.one_pass(rows, self.batch_size)
+        self.loss_curve_.append(loss)
+        self.n_iter_ += 1
+        self._finish(loss)
+        return self
+
+    def _validate(self, X, reset, continues):
+        dtype = self._network.dtype if continues else _DTYPES
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+        if self.loss == "binary_cross_entropy":
+            low, high = X.min(), X.max()
+            if low < 0 or high > 1:
+                raise ValueError(
+                    f"loss='binary_cross_entropy' expects data in [0, 1], got values from {low:.3g} to {high:.3g}. "
+                    "Scale X, for instance with MinMaxScaler(clip=True), or use loss='squared_error'."
+                )
+        return X
+
+    def _build(self, rows, random_state, continues):
+        """Make the network and its training, or new ones on the parameters of the last fit."""
+        rule, activation = self._resolve_rule()
+        encoder_sizes, decoder_sizes = self._sizes()
+        network = Network(
+            encoder_sizes,
+            decoder_sizes,
+            activation,
+            self.hidden_activation,
+            self.output_activation,
+            self.loss,
+            rule,
+            self.tied_weights,
+            rows.X.dtype,
+        )
+        params = self.get_params(deep=False)
+        if continues:
+            network.go_on_from(self._network)
+            self._training.network, self._training.params, self._training.workspace = network, params, None
+        else:
+            mean, variance = rows.moments()
+            network.measure(mean, variance, self.scale)
+            network.parameters.initialise(random_state, UNIT_SCALE, network.unit_norm)
+            self._training = Training(network, params, random_state)
+        self._network = network
+
+    def _resolve_rule(self):
+        rule = BaseSparsity() if self.sparsity is None else self.sparsity
+        rule = RULES[rule]() if isinstance(rule, str) else clone(rule)
+        if self.loss == "binary_cross_entropy" and self.output_activation != "sigmoid":
+            raise ValueError(
+                "loss='binary_cross_entropy' needs output_activation='sigmoid', "
+                f"got output_activation={self.output_activation!r}."
+            )
+        return rule, self.activation or rule.default_activation
+
+    def _sizes(self):
+        """Widths of encoder and decoder, both from the data to the code."""
+        hidden = _widths("hidden_layer_sizes", self.hidden_layer_sizes)
+        decoder = hidden
+        if self.decoder_layer_sizes is not None:
+            decoder = _widths("decoder_layer_sizes", self.decoder_layer_sizes)[::-1]
+        if self.tied_weights and decoder != hidden:
+            raise ValueError(
+                "tied_weights=True needs a decoder that mirrors the encoder: expected decoder_layer_sizes=None or "
+                f"{hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
+            )
+        n_features = self.n_features_in_
+        return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
+
+    def _snapshot(self):
+        """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
+        return {"_network": self._network.copy(), "n_features_in_": self.n_features_in_}
+
+    def _finish(self, loss):
+        self.loss_ = loss
+        self.n_steps_ = self._training.n_steps
+        self.sparsity_, self.activation_ = self._network.rule, self._network.activation
+        self.mean_, self.scale_ = self._network.offset, self._network.scale
+
+    # what a fitted autoencoder does
+
+    def transform(self, X):
+        """Encode.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        codes : {ndarray, CSR matrix} of shape (n_samples, n_components)
+            Codes; CSR if `sparse_output`.
+        """
+        rows = self._rows(X)
+        rule = self._network.rule.deployed()
+        if not self.sparse_output:
+            return _inference.encode(self._network, rule, rows)
+        codes = _inference.encode_sparse(self._network, rule, rows)
+        return codes if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix(codes)
+
+    def inverse_transform(self, X):
+        """Decode.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_components)
+            Codes, from ``transform`` or made otherwise.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Reconstructions, dense.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, accept_sparse="csr", dtype=self._network.dtype, input_name="X")
+        n_units = self._network.parameters.n_units
+        if codes.shape[1] != n_units:
+            raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
+        return _inference.decode(self._network, codes)
+
+    def score(self, X, y=None):
+        """Explained variance of the reconstruction: R2 weighted by the variance of the features.
+
+        One minus the sum of squared errors over the sum of squared distances from the mean of X, both over all of X,
+        in float64. Constant data scores 1.0 if it is reconstructed exactly, else 0.0. More active units score higher:
+        compare scores at equal sparsity.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            At most 1.0.
+        """
+        return _inference.explained_variance(self._network, self._rows(X))
+
+    def score_samples(self, X):
+        """Return minus the squared error of the reconstruction of each row: low where data is unlike the training's.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Never positive.
+        """
+        return -_inference.squared_errors(self._network, self._rows(X))
+
+    def _rows(self, X):
+        check_is_fitted(self)
+        return Rows(validate_data(self, X, accept_sparse="csr", dtype=self._network.dtype, order="C", reset=False))
+
+    # fitted attributes that are made on demand
+
+    @property
+    def coefs_(self):
+        return self._fitted("coefs_").coefs()
+
+    @property
+    def intercepts_(self):
+        return self._fitted("intercepts_").intercepts()
+
+    @property
+    def intercept_(self):
+        return self._fitted("intercept_").intercepts()[-1]
+
+    @property
+    def components_(self):
+        network = self._fitted("components_")
+        if network.parameters.decoder_depth > 1:
+            raise AttributeError("components_ exists only for a decoder of a single layer; see coefs_.")
+        return network.coefs()[-1]
+
+    @property
+    def _n_features_out(self):
+        return self._network.parameters.n_units
+
+    def _fitted(self, name):
+        if "_network" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r} before fit.")
+        return self._network
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+# Norm of the encoder's rows at the start; small, so that the first steps turn them before they matter.
+UNIT_SCALE = 0.1
+
+
+def _widths(name, sizes):
+    sizes = tuple(sizes)
+    if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(f"Got {name}={sizes}, expected positive ints, one a layer.")
+    return tuple(int(n) for n in sizes)

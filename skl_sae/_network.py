@@ -1,0 +1,157 @@
+"""The network: its parameters, and the forward pass of a tile of rows.
+
+A network sees data in its own units: ``(x - offset) / scale`` (see `Units of the data` in the class docstring of
+`SparseAutoencoder`). Everything is (rows, width), and a pass works on a tile of rows, so that training and inference
+share it and tiles can go to threads.
+"""
+
+from copy import deepcopy
+
+import numpy as np
+
+from ._activations import ACTIVATIONS
+from ._losses import LOSSES
+from ._parameters import Parameters
+from .sparsity._base import Step
+
+
+class Network:
+    """Layers, activations, loss and rule of one autoencoder.
+
+    Parameters
+    ----------
+    encoder_sizes, decoder_sizes : tuple of int
+        Widths from the data to the code, both included.
+    activation, hidden_activation, output_activation, loss : str
+    rule : BaseSparsity
+        Started here; owned by the network.
+    tied : bool
+    dtype : dtype
+    """
+
+    def __init__(
+        self, encoder_sizes, decoder_sizes, activation, hidden_activation, output_activation, loss, rule, tied, dtype
+    ):
+        self.activation, self.hidden_activation = activation, hidden_activation
+        self.output_activation, self.loss_name = output_activation, loss
+        self.rule = rule
+        own = rule.start(encoder_sizes[-1], activation)
+        self.unit_norm = rule.unit_norm
+        self.parameters = Parameters(encoder_sizes, decoder_sizes, tied, own, dtype)
+        self.offset, self.scale = np.zeros(encoder_sizes[0], dtype), 1.0
+
+    dtype = property(lambda self: self.parameters.theta.dtype)
+
+    @property
+    def centred(self):
+        """Whether the target is ``(x - offset) / scale``: only a linear output can reproduce it."""
+        return self.output_activation == "identity"
+
+    def measure(self, mean, variance, scale):
+        """Set the units of the data: the mean, and with `scale` the square root of the total variance."""
+        self.offset = mean.astype(self.dtype)
+        self.scale = 1.0
+        if scale and self.centred and self.loss_name == "squared_error":
+            total = float(variance.sum()) or float(mean @ mean)  # a single row has no variance
+            self.scale = float(np.sqrt(total)) or 1.0
+
+    def go_on_from(self, other):
+        """Take over the parameters of a network of the same shapes, and its units of the data."""
+        mine, its = self.parameters.shapes(), other.parameters.shapes()
+        if mine != its:
+            name = next(n for n in [*mine, *its] if mine.get(n) != its.get(n))
+            raise ValueError(
+                f"warm_start=True needs the shapes of the last fit: {name} was {its.get(name)}, now {mine.get(name)}. "
+                "Use the same layers and rule, or warm_start=False."
+            )
+        self.parameters.theta[:] = other.parameters.theta
+        self.offset, self.scale = other.offset, other.scale
+
+    def copy(self):
+        """A network of its own parameters."""
+        return deepcopy(self)
+
+    def coefs(self):
+        """Weights (fan_in, fan_out) from the data to the code and back, in the units of the data."""
+        p = self.parameters
+        weights = [p[f"enc{i}.weight"].T.copy() for i in range(p.encoder_depth)]
+        weights += [p[f"dec{i}.weight"].copy() for i in reversed(range(p.decoder_depth))]
+        weights[0] /= self.scale
+        if self.centred:
+            weights[-1] *= self.scale
+        return weights
+
+    def intercepts(self):
+        """Intercepts that belong to `coefs`."""
+        p = self.parameters
+        biases = [p[f"enc{i}.bias"].copy() for i in range(p.encoder_depth)]
+        biases += [p[f"dec{i}.bias"].copy() for i in reversed(range(p.decoder_depth))]
+        biases[0] -= p["enc0.weight"] @ (self.offset / self.scale)
+        if self.centred:
+            biases[-1] *= self.scale
+            biases[-1] += self.offset
+        return biases
+
+    # forward, a tile of rows
+
+    def encode_hidden(self, h, out=None):
+        """Input of the code layer; `out` receives the value of each hidden layer."""
+        for i in range(self.parameters.encoder_depth - 1):
+            h = np.matmul(h, self.parameters[f"enc{i}.weight"].T, out=None if out is None else out[i])
+            h += self.parameters[f"enc{i}.bias"]
+            ACTIVATIONS[self.hidden_activation].forward(h)
+        return h
+
+    def pre_activations(self, h, out=None):
+        """Pre-activations of the units."""
+        units = self.parameters.units
+        a = np.matmul(h, units.encoder.T, out=out)
+        a += units.encoder_bias
+        return a
+
+    def decode_hidden(self, u, out=None):
+        """From the first decoder layer's output `u` to the output layer's pre-activations.
+
+        `out` receives the value of each hidden layer, innermost first.
+        """
+        for i in range(self.parameters.decoder_depth - 1, 0, -1):
+            if out is None:
+                t = u
+            else:
+                t = out[i - 1]
+                t[:] = u
+            ACTIVATIONS[self.hidden_activation].forward(t)
+            u = t @ self.parameters[f"dec{i - 1}.weight"]
+            u += self.parameters[f"dec{i - 1}.bias"]
+        return u
+
+    def loss(self, u, target, weight):
+        """Weighted loss of a tile; `u` becomes its gradient."""
+        return LOSSES[self.loss_name](u, target, weight, self.output_activation)
+
+    # inference, a tile of rows in the units of the data
+
+    def inputs(self, x):
+        """A tile of data in the network's units."""
+        h = x - self.offset
+        h *= 1 / self.scale
+        return h
+
+    def encode(self, x, rule):
+        """Code of a tile of data under a deployed rule."""
+        a = self.pre_activations(self.encode_hidden(self.inputs(x)))
+        return rule.encode(a, self.parameters.units, Step(self.activation))[0]
+
+    def decode(self, code):
+        """Reconstruction, in the units of the data, of a tile of codes: an array (rows, units)."""
+        return self.outputs(code @ self.parameters.units.decoder)
+
+    def outputs(self, u):
+        """From the decoded code, without bias, to the units of the data."""
+        u += self.parameters[f"dec{self.parameters.decoder_depth - 1}.bias"]
+        u = self.decode_hidden(u)
+        ACTIVATIONS[self.output_activation].forward(u)
+        if self.centred:
+            u *= self.scale
+            u += self.offset
+        return u

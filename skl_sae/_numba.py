@@ -1,0 +1,29 @@
+"""The one place that decides how kernels are compiled.
+
+Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
+for the types they meet, and kept in numba's cache. A kernel calls kernels of its own file only: numba's cache does
+not see a change in another file.
+"""
+
+import numba
+
+# Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
+FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def jit(function=None, *, inline=False):
+    """Compile a kernel: nogil, cached, IEEE division.
+
+    `error_model="numpy"` removes the branch on a zero divisor that keeps loops from being vectorised.
+    Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
+    process instead of failing at import.
+    """
+    if function is None:
+        return lambda f: jit(f, inline=inline)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    if inline:
+        options["inline"] = "always"
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        return numba.njit(**options)(function)

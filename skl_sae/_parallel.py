@@ -1,0 +1,156 @@
+"""The one place that owns threads.
+
+`run(task, n_blocks)` calls ``task(block, slot)`` once for every block, on the calling thread and on the workers of
+one process-wide pool. Blocks are claimed dynamically; what a block writes must not depend on who claims it. Results
+are then the same bits for any number of threads. `slot` numbers the threads at work: scratch memory is indexed by it.
+"""
+
+import itertools
+import os
+import threading
+from contextlib import contextmanager
+
+from numba import config
+from threadpoolctl import ThreadpoolController
+
+
+def n_slots():
+    """Number of threads that may work at once; ``NUMBA_NUM_THREADS``, which joblib lowers in its workers."""
+    return config.NUMBA_NUM_THREADS
+
+
+def partition(n, size, multiple=16):
+    """Fixed blocks of about `size` that cover ``range(n)``, with edges at multiples where they can be.
+
+    >>> partition(100, 48)
+    [(0, 48), (48, 100)]
+    """
+    n_blocks = max(1, round(n / size))
+    edges = [round(n * i / n_blocks / multiple) * multiple for i in range(n_blocks)] + [n]
+    return [(lo, hi) for lo, hi in itertools.pairwise(edges) if hi > lo]
+
+
+def run(task, n_blocks, inline=False):
+    """Call ``task(block, slot)`` for each block; an exception in a block is raised here, after all have stopped.
+
+    With `inline`, for one block, or while another thread uses the pool, the caller does all the work.
+    """
+    if inline or n_blocks == 1 or n_slots() == 1 or not _pool.busy.acquire(blocking=False):
+        for block in range(n_blocks):
+            task(block, 0)
+        return
+    pool = _pool
+    try:
+        pool.run(task, n_blocks)
+    finally:
+        pool.busy.release()
+
+
+class _Pool:
+    """Workers that sleep on a lock; started at the first use."""
+
+    def __init__(self):
+        self.busy = threading.Lock()
+        self._workers = []
+        self._work = None
+
+    def run(self, task, n_blocks):
+        blocks, errors = iter(range(n_blocks)), []
+
+        def work(slot):
+            try:
+                for block in blocks:
+                    task(block, slot)
+            except BaseException as error:
+                errors.append(error)
+                for _ in blocks:  # nobody starts another block
+                    pass
+
+        self._start()
+        helpers = self._workers[: n_blocks - 1]
+        self._work = work
+        for go, _ in helpers:
+            go.release()
+        work(0)
+        for _, done in helpers:
+            _wait(done, errors)
+        self._work = None
+        if errors:
+            raise errors[0]
+
+    def _start(self):
+        while len(self._workers) < n_slots() - 1:
+            go, done = threading.Lock(), threading.Lock()
+            go.acquire()
+            done.acquire()
+            slot = len(self._workers) + 1
+            threading.Thread(target=self._serve, args=(go, done, slot), name=f"skl_sae-{slot}", daemon=True).start()
+            self._workers.append((go, done))
+
+    def _serve(self, go, done, slot):
+        while True:
+            go.acquire()
+            self._work(slot)
+            done.release()
+
+
+def _wait(lock, errors):
+    """Acquire; an interrupt meanwhile is kept for later, because the workers still use the caller's arrays."""
+    while True:
+        try:
+            return lock.acquire()
+        except KeyboardInterrupt as error:
+            errors.append(error)
+
+
+_pool = _Pool()
+
+
+class _SingleThreadedBLAS:
+    """A process-wide limit of one BLAS thread, held while anybody needs it.
+
+    The limit is not re-entrant by itself: two fits that end in another order than they began would restore each
+    other's value. So the first that enters sets it and the last that leaves restores it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._controller = self._limit = None
+
+    def __enter__(self):
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                if self._controller is None:
+                    self._controller = ThreadpoolController().select(user_api="blas")
+                self._limit = self._controller.limit(limits=1)
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._limit.restore_original_limits()
+
+
+_blas = _SingleThreadedBLAS()
+
+
+@contextmanager
+def single_threaded_blas():
+    """Within it, BLAS has one thread a call: blocks are the parallelism, and products keep their bits."""
+    with _blas:
+        yield
+
+
+def _after_fork():
+    """A forked child has none of the workers: new pool; nobody of the child holds the BLAS limit."""
+    global _pool
+    _pool = _Pool()
+    if _blas._holders:
+        _blas._limit.restore_original_limits()
+    _blas._lock, _blas._holders = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,148 @@
+"""How a batch of codes is read: decoded, compared with its target, and the gradient pulled back to the code."""
+
+import numpy as np
+
+from ._activations import ACTIVATIONS
+from ._codes import DenseCode, RowCode
+
+# A dense code is compressed where fewer of its entries are active: five dense products cost more than one product
+# and the work on the entries.
+DENSITY_BREAK_EVEN = 0.15
+
+
+class Reader:
+    """One code of a rule over a whole batch, and what reading it leaves.
+
+    Parameters
+    ----------
+    network : Network
+    example : DenseCode or RowCode
+        The rule's code of one row: tells the layout.
+    batch_size : int
+        Number of rows to make room for.
+
+    Attributes
+    ----------
+    gradients : list of ndarray of shape (batch_size, width)
+        Of each range of units, the gradient at the output of the decoder's first layer.
+    """
+
+    def __init__(self, network, example, batch_size):
+        self.network = network
+        p, dtype = network.parameters, network.dtype
+        self.reading = example.reading
+        self.cuts = example.reading.cuts or [(p.n_units, 1.0)]
+        self.may_compress = isinstance(example, RowCode) or example.support is not None
+        self.may_compress |= ACTIVATIONS[network.activation].zeros
+        self.compressed = isinstance(example, RowCode) or example.selects
+        self.always_compressed = self.compressed
+        self.density = 1.0
+        self.dense = self.sparse = None
+        shape = (batch_size, p.n_units)
+        if isinstance(example, RowCode):
+            self._allocate_sparse(batch_size, example.index.shape[1])
+        else:
+            self.dense = DenseCode(np.empty(shape, dtype), reading=self.reading, grad=np.empty(shape, dtype))
+            self.dense.pre = None if example.pre is None else np.empty(shape, dtype)
+            self.dense.support = None if example.support is None else np.empty(shape, bool)
+            if self.compressed:
+                self._allocate_sparse(batch_size, p.n_units)
+        outer = p.decoder_sizes
+        self.gradients = [np.empty((batch_size, outer[-2]), dtype) for _ in self.cuts]
+        # of each cut: the values of the hidden decoder layers, and the gradient at the output of each layer but the
+        # innermost; outermost layer first
+        self.tail_values = [[np.empty((batch_size, n), dtype) for n in outer[1:-1]] for _ in self.cuts]
+        self.tail_gradients = [[np.empty((batch_size, n), dtype) for n in outer[:-2]] for _ in self.cuts]
+
+    def _allocate_sparse(self, batch_size, width):
+        self.sparse = RowCode.empty(batch_size, width, self.network.dtype)
+        self.sparse.reading = self.reading
+
+    def begin(self):
+        """Choose the layout of a step from the density of the last; counts decide, never timing."""
+        if self.may_compress and not self.always_compressed:
+            self.compressed = self.density < DENSITY_BREAK_EVEN
+        if self.compressed and self.sparse is None:
+            self._allocate_sparse(*self.dense.values.shape)
+
+    def put(self, lo, hi, code):
+        """Store a tile's code."""
+        if self.dense is None:
+            self.sparse.put(lo, hi, code)
+            return
+        self.dense.put(lo, hi, code)
+        if self.compressed:
+            self.sparse.compress(lo, hi, code)
+
+    def tile(self, lo, hi):
+        """Rows ``lo..hi`` in the layout of this step."""
+        return (self.sparse if self.compressed else self.dense).rows(lo, hi)
+
+    # tiles of rows
+
+    def read(self, lo, hi, target, row_weight):
+        """Decode rows ``lo..hi`` at each cut and pull the gradient back to the code; returns the loss.
+
+        The decoder's first layer is linear in the code. So the reconstructions of the cuts are partial sums of one
+        decoding, and the gradient of a range of units is the sum over the cuts that contain it.
+        """
+        p, code, last = self.network.parameters, self.tile(lo, hi), len(self.cuts) - 1
+        decoder, u = p.units.decoder, self.gradients[last][lo:hi]
+        u[:] = p[f"dec{p.decoder_depth - 1}.bias"]
+        value, start = 0.0, 0
+        for cut, (stop, weight) in enumerate(self.cuts):
+            code.decode(decoder, start, stop, u)
+            du = self.gradients[cut][lo:hi]
+            if cut < last:
+                du[:] = u
+            value += self._compare(cut, weight * row_weight, lo, hi, du, target)
+            start = stop
+        for cut in range(last - 1, -1, -1):
+            self.gradients[cut][lo:hi] += self.gradients[cut + 1][lo:hi]
+        for start, stop, du in self.ranges(0, p.n_units):
+            code.pull(decoder, du[lo:hi], start, stop)
+        return value
+
+    def _compare(self, cut, weight, lo, hi, u, target):
+        """Loss of the reconstruction from `u`, the first decoder layer's output, which becomes its gradient."""
+        p, hidden = self.network.parameters, ACTIVATIONS[self.network.hidden_activation]
+        if p.decoder_depth == 1:
+            return self.network.loss(u, target, weight)
+        values = [t[lo:hi] for t in self.tail_values[cut]]
+        du = self.network.decode_hidden(u, values)
+        value = self.network.loss(du, target, weight)
+        for i in range(p.decoder_depth - 1):
+            self.tail_gradients[cut][i][lo:hi] = du
+            du = du @ p[f"dec{i}.weight"].T
+            hidden.backward(values[i], du)
+        u[:] = du
+        return value
+
+    # blocks of units
+
+    def order(self, n_rows):
+        """After all tiles: the whole code, ready to be read by blocks of units."""
+        code, n_units = self.tile(0, n_rows), self.network.parameters.n_units
+        if self.may_compress:
+            self.density = code.n_active() / (n_rows * n_units)
+        if self.compressed:
+            code = code.ordered(n_units, None if self.dense is None else self.dense.pre)
+        self.whole = code
+
+    def restore_rows(self):
+        """Write the gradients of a compressed code back in the order of rows."""
+        if self.compressed:
+            self.whole.to_rows(self.whole.grad, self.sparse.grad)
+
+    def tile_gradient(self, lo, hi):
+        """The gradient of rows ``lo..hi`` as a code."""
+        return self.tile(lo, hi).as_gradient()
+
+    def ranges(self, lo, hi):
+        """``(start, stop, gradient)`` of the ranges that meet the units ``lo..hi``, counted from `lo`."""
+        start = 0
+        for (stop, _), du in zip(self.cuts, self.gradients, strict=True):
+            a, b = max(start, lo), min(stop, hi)
+            if a < b:
+                yield a - lo, b - lo, du
+            start = stop

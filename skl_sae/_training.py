@@ -1,0 +1,171 @@
+"""The training loop: epochs of shuffled batches, the schedule of the learning rate, and when to stop."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from . import _inference
+from ._backpropagation import Backpropagation
+from ._optimizers import OPTIMIZERS, SCHEDULES
+from ._parallel import single_threaded_blas
+from .sparsity._base import Step
+
+
+class Training:
+    """A network under training, with the optimizer's state and the counters.
+
+    Parameters
+    ----------
+    network : Network
+    params : dict
+        Parameters of the estimator.
+    random_state : RandomState
+    """
+
+    def __init__(self, network, params, random_state):
+        self.network, self.params, self.random_state = network, params, random_state
+        theta = network.parameters.theta
+        self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
+        self.n_steps = 0
+        self.workspace = None
+
+    def __getstate__(self):
+        """Without the workspace, which is made anew where it is needed."""
+        return {**self.__dict__, "workspace": None}
+
+    def prepare(self, batch_size):
+        """Allocate the workspace for batches of up to `batch_size` rows."""
+        if self.workspace is None or len(self.workspace.x) < batch_size:
+            params = self.params
+            self.workspace = Backpropagation(self.network, batch_size, params["weight_decay"], params["weight_l1"])
+
+    def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
+        """One pass over `rows`; returns the mean loss of a row.
+
+        `first` and `total` place the epoch's steps in the schedule.
+        """
+        n = len(rows)
+        order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
+        rate, factor, losses = self.params["learning_rate_init"], SCHEDULES[schedule], 0.0
+        for number, lo in enumerate(range(0, n, batch_size), first):
+            batch = order[lo : lo + batch_size]
+            progress = number / total
+            losses += self._step(rows, batch, rate * factor(progress), progress) * len(batch)
+        return losses / n
+
+    def one_pass(self, rows, batch_size):
+        """An epoch at the constant rate."""
+        with single_threaded_blas():
+            self.prepare(min(batch_size, len(rows)))
+            return self.epoch(rows, batch_size)
+
+    def _step(self, rows, batch, rate, progress):
+        network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta
+        self.n_steps += 1
+        step = Step(network.activation, 1 / len(batch), self.n_steps, progress=progress)
+
+        def load(lo, hi, x, target):
+            rows.take(batch[lo:hi], network.offset, 1 / network.scale, x)
+            if target.base is not x.base:
+                rows.take(batch[lo:hi], np.zeros_like(network.offset), 1.0, target)
+
+        def update(start, gradient):
+            optimizer.update(theta, start, gradient)
+
+        optimizer.begin(rate)
+        return self.workspace(load, len(batch), step, update)
+
+
+class History:
+    """Curves of a fit, and whether it still improves.
+
+    Parameters
+    ----------
+    tol : float
+    n_iter_no_change : int
+    """
+
+    def __init__(self, tol, n_iter_no_change):
+        self.tol, self.patience = tol, n_iter_no_change
+        self.loss_curve, self.validation_scores = [], []
+        self.best, self.waited = -np.inf, 0
+
+    def improves(self, value):
+        """Note a value to be maximised; returns whether it is the best so far."""
+        self.waited = 0 if value > self.best + self.tol else self.waited + 1
+        better = value > self.best
+        self.best = max(self.best, value)
+        return better
+
+    @property
+    def stalled(self):
+        """Whether the value has not risen by `tol` for more than `n_iter_no_change` epochs."""
+        return self.waited > self.patience
+
+
+def train(training, rows, validation, epochs, batch_size):
+    """Train until `max_iter`, a stop of the loss or of the validation score, or a callback's wish.
+
+    Parameters
+    ----------
+    training : Training
+    rows : Rows
+    validation : Rows or None
+    epochs : Epochs
+        Told about each epoch.
+    batch_size : int
+
+    Returns
+    -------
+    history : History
+    """
+    params, theta = training.params, training.network.parameters.theta
+    max_iter, schedule = params["max_iter"], params["learning_rate"]
+    history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
+    watches = validation is not None or schedule == "constant"
+    per_epoch = -(-len(rows) // batch_size)
+    with single_threaded_blas():
+        training.prepare(min(batch_size, len(rows)))
+        for number in range(max_iter):
+            epochs.start()
+            loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)
+            history.loss_curve.append(loss)
+            if not np.isfinite(loss):
+                raise ValueError(
+                    f"The loss became {loss} in epoch {number + 1}: the parameters diverged. Lower learning_rate_init "
+                    f"(now {params['learning_rate_init']}), or scale the data."
+                )
+            if validation is not None:
+                history.validation_scores.append(_inference.explained_variance(training.network, validation))
+                if history.improves(history.validation_scores[-1]):
+                    best_theta = theta.copy()
+            elif watches:
+                history.improves(-loss)
+            if params["verbose"]:
+                _report(history)
+            if epochs.stop() or (watches and history.stalled):
+                break
+        else:
+            if watches and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
+                _warn_unconverged(max_iter)
+    if best_theta is not None:
+        theta[:] = best_theta
+    epochs.close()
+    return history
+
+
+def _report(history):
+    line = f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.8g}"
+    if history.validation_scores:
+        line += f", validation score = {history.validation_scores[-1]:.6f}"
+    print(line)
+
+
+def _warn_unconverged(max_iter):
+    warnings.warn(
+        f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
+        "Raise max_iter, or use learning_rate='cosine', which needs no stopping rule.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )

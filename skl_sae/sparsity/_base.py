@@ -1,0 +1,106 @@
+"""What a sparsity rule is: the hooks it may have, and what the training step lends it."""
+
+from sklearn.base import BaseEstimator
+
+from .._activations import ACTIVATIONS
+from .._codes import DenseCode
+
+
+class Step:
+    """What the training step lends a rule.
+
+    Parameters
+    ----------
+    activation : str
+        Activation of the code, resolved.
+    weight : float
+        Weight of a row: one over the number of rows. The mean over the batch of x is ``x.sum() * weight``.
+    number : int
+        1 for the first step of a fit.
+    dead : ndarray of bool of shape (n_units,), optional
+        The units that count as dead in this step.
+    progress : float
+        Fraction of the fit that is done, 0 where its length is unknown.
+    """
+
+    def __init__(self, activation, weight=1.0, number=1, dead=None, progress=0.0):
+        self.activation = ACTIVATIONS[activation]
+        self.weight, self.number, self.dead, self.progress = weight, number, dead, progress
+
+
+class BaseSparsity(BaseEstimator):
+    """A sparsity rule, and by itself the rule of an ordinary autoencoder: no sparsity.
+
+    A rule says which entries of the pre-activations become the code, what the code costs, and how a gradient of the
+    code becomes a gradient of the pre-activations. It never decodes and never sees the network. Every hook is
+    optional. To add a rule, derive from this class, override the hooks it needs, and add a row to
+    ``skl_sae.sparsity.RULES``.
+
+    The hooks receive `p` and `g`: per-unit arrays, unit on axis 0, and their gradients: ``encoder`` (n_units, inputs),
+    ``encoder_bias`` (n_units,), ``decoder`` (n_units, outputs), and the parameters that `start` names. Gradients are
+    added, never assigned: with tied weights several terms share an array. `step` is a
+    :class:`~skl_sae.sparsity._base.Step`.
+
+    Attributes
+    ----------
+    scope : {"entry", "row", "unit", "batch"}
+        What `encode` must see at once: single entries, all units of a row, all rows of a unit, or everything.
+    unit_norm : bool
+        Whether the rows of the decoder are kept at norm one.
+    default_activation : str
+        What ``activation=None`` of the estimator means.
+    """
+
+    scope = "entry"
+    unit_norm = False
+    default_activation = "relu"
+
+    def start(self, n_units, activation):
+        """Check the setting once the number of units is known.
+
+        Parameters
+        ----------
+        n_units : int
+        activation : str
+
+        Returns
+        -------
+        own : dict of str to float
+            Initial values of the rule's per-unit parameters. One whose gradient stays zero serves as state.
+        """
+        return {}
+
+    def encode(self, a, p, step):
+        """Turn pre-activations into codes.
+
+        Parameters
+        ----------
+        a : ndarray of shape (rows, n_units)
+            Pre-activations; may be overwritten.
+        p : Units
+        step : Step
+
+        Returns
+        -------
+        codes : list of DenseCode or RowCode
+            The first is the code; others, if any, are companions on the same support.
+        """
+        step.activation.forward(a)
+        return [DenseCode(a)]
+
+    def penalty(self, codes, p, g, step):
+        """Cost of a block of units: return its value and add its gradient to ``grad`` of the codes and to `g`."""
+        return 0.0
+
+    def backward(self, codes, p, g, step):
+        """Gradient of the pre-activations of a block of units, from ``grad`` of the codes, which may be overwritten."""
+        code = codes[0]
+        step.activation.backward(code.values, code.grad)
+        return code.grad
+
+    def after_step(self, codes, p, step):
+        """Change the rule's state after the parameters have moved; the only place where that happens."""
+
+    def deployed(self):
+        """Return the rule of scope entry or row that ``transform`` applies."""
+        return self

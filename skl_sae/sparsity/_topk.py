@@ -1,0 +1,193 @@
+"""Rules that keep the largest entries of each row."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._codes import RowCode
+from .._numba import jit
+from ._base import BaseSparsity
+
+
+class TopK(BaseSparsity):
+    r"""The k largest units of each row; the others are zero.
+
+    :math:`f = \mathrm{act}(a) \odot 1[a \text{ among the } k \text{ largest of its row}]`. With relu, units that are
+    kept but not positive are zero too, so a row has at most k active units. Ties go to the unit of lower index.
+
+    Parameters
+    ----------
+    k : int, float or None, default=None
+        Number of units kept: an int of at least 1, or a float in (0, 1], a fraction of the units. More than there are
+        units means all of them. None means ``max(1, min(32, n_components // 8))``.
+    transform_k : int, float or None, default=None
+        Number of units kept by ``transform``, read like `k`. A classifier often gains from a few more units than the
+        reconstruction was trained with. None means `k`. ``score`` always uses `k`.
+
+    References
+    ----------
+    Makhzani & Frey, *k-Sparse Autoencoders*, 2013. Gao et al., *Scaling and evaluating sparse autoencoders*, 2024.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import TopK
+    >>> TopK(16)
+    TopK(k=16)
+    """
+
+    scope = "row"
+
+    def __init__(self, k=None, transform_k=None):
+        self.k, self.transform_k = k, transform_k
+
+    def start(self, n_units, activation):
+        """Resolve the numbers of units."""
+        self.k_ = resolve_k("k", self.k, n_units)
+        self.transform_k_ = self.k_ if self.transform_k is None else resolve_k("transform_k", self.transform_k, n_units)
+        return {}
+
+    def encode(self, a, p, step):
+        """Keep the k largest of each row."""
+        return [select_largest(a, self.k_, step)]
+
+    def deployed(self):
+        """Return the rule with `transform_k`."""
+        rule = TopK(self.transform_k_)
+        rule.k_ = rule.transform_k_ = self.transform_k_
+        return rule
+
+
+def resolve_k(name, k, n_units):
+    """Number of units that `k` stands for, at most `n_units`."""
+    if k is None:
+        return max(1, min(32, n_units // 8))
+    if isinstance(k, Integral) and not isinstance(k, bool) and k >= 1:
+        return min(int(k), n_units)
+    if isinstance(k, Real) and not isinstance(k, Integral) and 0 < k <= 1:
+        return max(1, round(k * n_units))
+    raise ValueError(
+        f"Got {name}={k!r}, expected None, an int of at least 1 (a number of units) or a float in (0, 1] "
+        "(a fraction of the units)."
+    )
+
+
+def select_largest(a, k, step):
+    """Compress each row of `a` to its k largest entries, activated."""
+    n_rows, dtype = len(a), a.dtype
+    # with relu an entry that is not positive has neither a value nor a gradient
+    floor = np.nextafter(dtype.type(0), dtype.type(1)) if step.activation.zeros else dtype.type(-np.inf)
+    index, values, count = np.empty((n_rows, k), np.int32), np.zeros((n_rows, k), dtype), np.empty(n_rows, np.int32)
+    _select_largest(a, k, floor, index, values, count)
+    step.activation.forward(values)
+    return RowCode(index, values, count)
+
+
+@jit
+def _count_at_least(x, n, bound):
+    total = x.dtype.type(0)
+    for i in range(n):
+        total += x.dtype.type(1) if x[i] >= bound else x.dtype.type(0)
+    return total
+
+
+@jit
+def _raise_bound(x, n, k, low, slack):
+    """Bisect to a bound with at least k entries of x at or above it; stop within `slack` of k."""
+    half, high = x.dtype.type(0.5), low
+    for i in range(n):
+        high = x[i] if x[i] > high else high
+    found = _count_at_least(x, n, high)
+    if found >= k:
+        return high, found
+    found = _count_at_least(x, n, low)
+    while found > k + slack:
+        middle = half * low + half * high
+        if middle <= low or middle >= high:
+            break
+        above = _count_at_least(x, n, middle)
+        if above >= k:
+            low, found = middle, above
+        else:
+            high = middle
+    return low, found
+
+
+@jit
+def _take_largest(x, at, n, k, index, values):
+    """Write the k largest of the first n entries of x, ties to the lowest index; return how many were written."""
+    if n <= k:
+        for i in range(n):
+            index[i], values[i] = at[i], x[i]
+        return n
+    bound = x[0]
+    for i in range(1, n):
+        bound = x[i] if x[i] < bound else bound
+    bound, found = _raise_bound(x, n, k, bound, 0)
+    taken = 0
+    if found == k:
+        for i in range(n):
+            if x[i] >= bound:
+                index[taken], values[taken] = at[i], x[i]
+                taken += 1
+        return taken
+    for i in range(n):  # the k-th value is shared
+        if x[i] > bound:
+            index[taken], values[taken] = at[i], x[i]
+            taken += 1
+    last = -1
+    while taken < k:
+        best = np.iinfo(np.int32).max
+        for i in range(n):
+            if x[i] == bound and last < at[i] < best:
+                best = at[i]
+        index[taken], values[taken] = best, bound
+        taken += 1
+        last = best
+    return taken
+
+
+@jit
+def _group_maxima(row, n_groups, size, out):
+    """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: columns of the row folded, so the loops vectorise."""
+    for q in range(n_groups):
+        out[q] = row[q]
+    for t in range(1, size):
+        for q in range(n_groups):
+            x = row[t * n_groups + q]
+            out[q] = x if x > out[q] else out[q]
+    for j in range(n_groups * size, row.size):
+        q = j % n_groups
+        out[q] = row[j] if row[j] > out[q] else out[q]
+
+
+@jit
+def _select_largest(a, k, floor, index, values, count):
+    """Keep the k largest entries, at least `floor`, of each row.
+
+    The k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only the entries above that
+    bound, few more than k, are candidates; among them the exact k-th value is found by bisection.
+    """
+    m = a.shape[1]
+    size = 16
+    while size > 1 and m // size < 2 * k:
+        size //= 2
+    n_groups = m // size
+    maxima, x, at = np.empty(n_groups, a.dtype), np.empty(m, a.dtype), np.empty(m, np.int32)
+    for i in range(a.shape[0]):
+        row = a[i]
+        _group_maxima(row, n_groups, size, maxima)
+        bound = floor
+        if n_groups >= k:
+            lowest = maxima[0]
+            for q in range(1, n_groups):
+                lowest = maxima[q] if maxima[q] < lowest else lowest
+            bound = lowest if lowest > floor else floor
+            if _count_at_least(maxima, n_groups, bound) > k:
+                bound, _ = _raise_bound(maxima, n_groups, k, bound, 2)
+        n = 0
+        for q in range(n_groups):
+            if maxima[q] >= bound:
+                for j in range(q, m, n_groups):
+                    x[n], at[n] = row[j], j
+                    n += 1 if row[j] >= bound else 0
+        count[i] = _take_largest(x, at, n, k, index[i], values[i])
