@@ -54,7 +54,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     n_components : int, default=128
         Number of units of the code.
 
-    sparsity : {"topk", "l1", "kl"}, BaseSparsity or None, default="topk"
+    sparsity : {"topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu", "gated", "matryoshka"}, BaseSparsity or None, default="topk"
         Sparsity rule: a name, for the rule's defaults, or an object of :mod:`skl_sae.sparsity`, for control. None
         trains an ordinary autoencoder. Parameters of the rule can be set and searched in either case:
         ``set_params(sparsity__k=8)``.
@@ -134,6 +134,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     validation_fraction : float, default=0.1
         Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``.
 
+    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
+        How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they
+        learn to reconstruct what the others leave over. "resample": after an epoch they start anew on rows that are
+        badly reconstructed. None: not at all. "auto" means "auxiliary" for the rules that select by size ("topk",
+        "batch_topk", "matryoshka" of these), None for the others.
+
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
 
@@ -167,6 +173,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     activation_ : str
         The activation of the code that was used.
+
+    dead_fraction_ : float
+        Share of the units that did not fire in the last pass over the data.
 
     mean_ : ndarray of shape (n_features,)
         The mean of the training data that is subtracted from the input.
@@ -255,6 +264,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "dead_units": [StrOptions({"auto", "auxiliary", "resample"}), None],
         "sparse_output": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -291,6 +301,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,
+        dead_units="auto",
         sparse_output=False,
         warm_start=False,
         random_state=None,
@@ -323,6 +334,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.dead_units = dead_units
         self.sparse_output = sparse_output
         self.warm_start = warm_start
         self.random_state = random_state
@@ -408,7 +420,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self.loss_curve_ = history.loss_curve
         self.validation_scores_ = history.validation_scores if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
-        self._finish(history.loss_curve[-1])
+        self._finish(history.loss_curve[-1], len(rows))
         if not self.warm_start:
             del self._training  # the moments are of use only where a fit goes on
         return self
@@ -445,7 +457,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         loss = self._training.one_pass(rows, self.batch_size)
         self.loss_curve_.append(loss)
         self.n_iter_ += 1
-        self._finish(loss)
+        self._finish(loss, len(rows))
         return self
 
     def _validate(self, X, reset, continues):
@@ -514,10 +526,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
         return {"_network": self._network.copy(), "n_features_in_": self.n_features_in_}
 
-    def _finish(self, loss):
+    def _finish(self, loss, n_rows):
         self.loss_ = loss
         self.n_steps_ = self._training.n_steps
         self.sparsity_, self.activation_ = self._network.rule, self._network.activation
+        self.dead_fraction_ = float((self._training.dead_units.idle >= n_rows).mean())
         self.mean_, self.scale_ = self._network.offset, self._network.scale
 
     # what a fitted autoencoder does

@@ -14,7 +14,7 @@ from ._activations import ACTIVATIONS
 from ._numba import jit
 from ._parallel import n_slots, partition, run
 from ._parameters import Units
-from ._reading import Reader
+from ._reading import Reader, ResidualReader
 from .sparsity._base import BaseSparsity, Step
 
 # Regions with fewer multiplications than this are not worth waking a thread.
@@ -32,12 +32,13 @@ class Backpropagation:
     batch_size : int
     l2, l1 : float
         Weight penalties ``l2 / 2 * ||W||^2 + l1 * |W|_1``, over all weight matrices.
+    auxiliary : BaseSparsity, optional
+        A second rule of scope row, for the dead units, in the steps that have some.
     """
 
-    def __init__(self, network, batch_size, l2=0.0, l1=0.0):
+    def __init__(self, network, batch_size, l2=0.0, l1=0.0, auxiliary=None):
         self.network, self.l2, self.l1 = network, l2, l1
         self.parameters = p = network.parameters
-        self.rules = [network.rule]
         self.deep = p.encoder_depth > 1
         widths, dtype = p.encoder_sizes, network.dtype
         self.x = np.empty((batch_size, widths[0]), dtype)
@@ -46,8 +47,12 @@ class Backpropagation:
         self.hidden_gradients = [np.empty_like(h) for h in self.hidden]
         self.work = batch_size * widths[-2] * widths[-1]
         self.tile_rows = batch_size if self.work < SMALL_WORK else 64 if batch_size <= 512 else 256
-        self.readers = [self._readers(rule, batch_size) for rule in self.rules]
-        self._own_tile = self.readers[0][0].dense is None
+        self.main = (network.rule, self._readers(network.rule, batch_size, Reader))
+        self.auxiliary = None
+        if auxiliary is not None:
+            self.auxiliary = (auxiliary, self._readers(auxiliary, batch_size, ResidualReader))
+        self.first = self.main[1][0]
+        self._own_tile = self.first.dense is None
         if self._own_tile:
             self._tiles = [np.empty((min(batch_size, 2 * self.tile_rows), widths[-1]), dtype) for _ in range(n_slots())]
         self.blocks = partition(p.n_units, max(16, BLOCK_SIZE // widths[-2]))
@@ -55,13 +60,13 @@ class Backpropagation:
         self._allocate_gradients()
         self.tasks = self._layer_tasks()
 
-    def _readers(self, rule, batch_size):
+    def _readers(self, rule, batch_size, kind):
         """Learn the layout of the rule's codes from one row of zeros."""
         p = self.parameters
         dead = np.ones(p.n_units, bool)
         step = Step(self.network.activation, dead=dead)
         examples = rule.encode(np.zeros((1, p.n_units), self.network.dtype), p.units, step)
-        return [Reader(self.network, example, batch_size) for example in examples]
+        return [kind(self.network, example, batch_size) for example in examples]
 
     def _allocate_gradients(self):
         """Gradients of the units: one block a thread; of all units where deltas must pass through them first."""
@@ -102,68 +107,98 @@ class Backpropagation:
         """
         self.n_rows, self.step, self.update, self._load = n_rows, step, update, load
         self.tiles = partition(n_rows, self.tile_rows)
-        readers = [reader for each in self.readers for reader in each]
+        self.rules = [self.main]
+        if self.auxiliary and step.dead is not None and step.dead.any():
+            self.rules.append(self.auxiliary)
+        readers = [reader for _, each in self.rules for reader in each]
         for reader in readers:
             reader.begin()
-        self.values = np.zeros(len(self.tiles) + 2 * len(self.blocks) + len(self.tasks))
-        inline = self.work < SMALL_WORK
-        if self.network.rule.scope in ("entry", "row"):
-            run(self._forward_tile, len(self.tiles), inline)
-        else:
-            self._forward_coupled(inline)
+        self.values = np.zeros(2 * len(self.tiles) + 2 * len(self.blocks) + len(self.tasks))
+        self.inline = self.work < SMALL_WORK
+        self._forward()
         for reader in readers:
             reader.order(n_rows)
         n_blocks = len(self.blocks)
         if self.deep:
-            run(self._pull_block, n_blocks, inline)
+            self._run(self._pull_block, n_blocks)
             for reader in readers:
                 reader.restore_rows()
-            run(self._backward_hidden, len(self.tiles), inline)
-        run(self._update_block, n_blocks + len(self.tasks), inline)
-        for rule, each in zip(self.rules, self.readers, strict=True):
-            if overrides(rule, "after_step"):
-                rule.after_step([reader.whole for reader in each], self.parameters.units, step)
+            self._run(self._backward_hidden, len(self.tiles))
+        self._run(self._update_block, n_blocks + len(self.tasks))
+        rule, each = self.main
+        if overrides(rule, "after_step"):
+            rule.after_step([reader.whole for reader in each], self.parameters.units, step)
         return float(self.values.sum())
+
+    def _run(self, task, n):
+        run(task, n, self.inline)
 
     # tiles of rows
 
-    def _pre_activations(self, lo, hi, slot):
+    def _forward(self):
+        rule, n = self.main[0], len(self.tiles)
+        if rule.scope in ("entry", "row"):
+            self._run(self._forward_tile, n)
+        else:
+            self._run(self._pre_activate, n)
+            if rule.scope == "unit":
+                self._run(self._encode_block, len(self.blocks))
+            else:
+                self._encode_batch()
+            self._run(self._read_tile, n)
+        if len(self.rules) > 1:
+            self.auxiliary[1][0].aim(self.first, self.n_rows, self.step.weight)
+            self._run(self._read_residual, n)
+
+    def _pre_activate(self, tile, slot):
+        lo, hi = self.tiles[tile]
         self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
         h = self.network.encode_hidden(self.x[lo:hi], [h[lo:hi] for h in self.hidden])
-        out = self._tiles[slot][: hi - lo] if self._own_tile else self.readers[0][0].dense.values[lo:hi]
-        return self.network.pre_activations(h, out)
+        out = self._tiles[slot][: hi - lo] if self._own_tile else self.first.dense.values[lo:hi]
+        a = self.network.pre_activations(h, out)
+        if len(self.rules) > 1:
+            rule, (reader,) = self.auxiliary
+            reader.put(lo, hi, rule.encode(a, self.parameters.units, self.step)[0])
+        return a
 
     def _forward_tile(self, tile, slot):
+        a = self._pre_activate(tile, slot)
+        self._read(tile, self.network.rule.encode(a, self.parameters.units, self.step))
+
+    def _encode_block(self, block, slot):
+        """All rows of a block of units, for a rule of scope unit; written in place."""
+        at = np.s_[: self.n_rows, slice(*self.blocks[block])]
+        codes = self.network.rule.encode(self.first.dense.values[at], self._block_units[block], self.step)
+        for reader, code in zip(self.main[1], codes, strict=True):
+            reader.dense.put(at, code)
+
+    def _encode_batch(self):
+        """Everything at once, for a rule of scope batch."""
+        a = self.first.dense.values[: self.n_rows]
+        codes = self.network.rule.encode(a, self.parameters.units, self.step)
+        for reader, code in zip(self.main[1], codes, strict=True):
+            reader.dense.put(np.s_[: self.n_rows], code)
+
+    def _read_tile(self, tile, slot):
+        self._read(tile, [reader.dense.rows(*self.tiles[tile]) for reader in self.main[1]])
+
+    def _read(self, tile, codes):
         lo, hi = self.tiles[tile]
-        a = self._pre_activations(lo, hi, slot)
-        codes = self.network.rule.encode(a, self.parameters.units, self.step)
-        self.values[tile] = self._read(lo, hi, codes)
-
-    def _forward_coupled(self, inline):
-        """For a rule that must see more than a row."""
-        run(lambda tile, slot: self._pre_activations(*self.tiles[tile], slot), len(self.tiles), inline)
-        a = self.readers[0][0].dense.values[: self.n_rows]
-        codes = self.network.rule.encode(a, self.parameters.units, self.step)
-
-        def read(tile, slot):
-            lo, hi = self.tiles[tile]
-            self.values[tile] = self._read(lo, hi, [code.rows(lo, hi) for code in codes])
-
-        run(read, len(self.tiles), inline)
-
-    def _read(self, lo, hi, codes):
-        value = 0.0
-        for reader, code in zip(self.readers[0], codes, strict=True):
+        for reader, code in zip(self.main[1], codes, strict=True):
             reader.put(lo, hi, code)
-            value += reader.read(lo, hi, self.target[lo:hi], self.step.weight)
-        return value
+            self.values[tile] += reader.read(lo, hi, self.target[lo:hi], self.step.weight)
+
+    def _read_residual(self, tile, slot):
+        lo, hi = self.tiles[tile]
+        reader = self.auxiliary[1][0]
+        self.values[len(self.tiles) + tile] = reader.read(lo, hi, self.target[lo:hi], self.step.weight)
 
     def _backward_hidden(self, tile, slot):
         lo, hi = self.tiles[tile]
         p, activation = self.parameters, ACTIVATIONS[self.network.hidden_activation]
         dh = self.hidden_gradients[-1][lo:hi]
         dh[:] = 0
-        for each in self.readers:
+        for _, each in self.rules:
             each[0].tile_gradient(lo, hi).decode(p.units.encoder, 0, p.n_units, dh)
         for i in range(p.encoder_depth - 2, -1, -1):
             activation.backward(self.hidden[i][lo:hi], dh)
@@ -180,7 +215,7 @@ class Backpropagation:
         for name in self.parameters.own:
             getattr(g, name)[:] = 0
         value, add = 0.0, False
-        for rule, each in zip(self.rules, self.readers, strict=True):
+        for rule, each in self.rules:
             codes = [reader.whole.block(lo, hi) for reader in each]
             for reader, code in zip(each, codes, strict=True):
                 if not reader.reading.frozen:
@@ -193,7 +228,7 @@ class Backpropagation:
             delta = rule.backward(codes, p, g, self.step)
             if delta is not codes[0].grad:
                 codes[0].grad[:] = delta
-        self.values[len(self.tiles) + block] = value
+        self.values[2 * len(self.tiles) + block] = value
 
     def _update_block(self, block, slot):
         """Gradients of the weights, and the update; blocks beyond the units are the tasks of the other layers."""
@@ -208,7 +243,7 @@ class Backpropagation:
         p, g = self._block_units[block], self._gradients[slot][block]
         h = (self.hidden[-1] if self.deep else self.x)[: self.n_rows]
         add = parameters.tied
-        for each in self.readers:
+        for _, each in self.rules:
             delta = each[0].whole.block(lo, hi)
             delta.correlate(delta.grad, h, g.encoder, add)
             g.encoder_bias += delta.by_unit(delta.grad)
@@ -216,7 +251,7 @@ class Backpropagation:
         value = self._penalise(p.encoder, g.encoder)
         if not parameters.tied:
             value += self._penalise(p.decoder, g.decoder)
-        self.values[len(self.tiles) + len(self.blocks) + block] = value
+        self.values[2 * len(self.tiles) + len(self.blocks) + block] = value
         if network.unit_norm:
             _remove_radial(p.decoder, g.decoder)
         for short, name in parameters.unit_names.items():
@@ -251,7 +286,7 @@ class Backpropagation:
         gradient = np.zeros_like(weights)
         for inner, outer in self._factors(name):
             gradient += inner[: self.n_rows, lo:hi].T @ outer[: self.n_rows]
-        self.values[len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
+        self.values[2 * len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
         self.update(start, gradient.reshape(-1))
 
     def _factors(self, name):
@@ -276,7 +311,7 @@ class Backpropagation:
 
     def _input_readers(self):
         """The codes that reconstruct the input and teach the decoder."""
-        for each in self.readers:
+        for _, each in self.rules:
             for reader in each:
                 if reader.reading.target == "input" and not reader.reading.frozen:
                     yield reader

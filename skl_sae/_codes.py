@@ -67,12 +67,12 @@ class DenseCode:
         pre, support, grad = (None if x is None else x[at] for x in (self.pre, self.support, self.grad))
         return DenseCode(self.values[at], pre, support, self.selects, self.reading, grad)
 
-    def put(self, lo, hi, code):
-        """Copy a tile's code into rows ``lo..hi``, unless it was written there."""
+    def put(self, at, code):
+        """Copy the code of the tile `at`, a slice of rows or an index of a block of units, unless it was written there."""
         for name in ("values", "pre", "support"):
             mine, its = getattr(self, name), getattr(code, name)
             if mine is not None and its.base is not mine:
-                mine[lo:hi] = its
+                mine[at] = its
 
     def decode(self, decoder, start, stop, out):
         """Add the decoder's rows of the units ``start..stop``, times the values."""
@@ -85,6 +85,10 @@ class DenseCode:
     def as_gradient(self):
         """A code whose values are the gradient."""
         return DenseCode(self.grad)
+
+    def fired(self):
+        """Of each unit, whether it has a positive value."""
+        return (self.values > 0).any(axis=0)
 
     def n_active(self):
         """Number of entries whose gradient is needed."""
@@ -204,6 +208,10 @@ class UnitCode:
     def correlate(self, values, x, out, add):
         """Write, or add, the sum over the entries of each unit of value times row of `x`."""
         _correlate_units(self.ptr, self.row, values, x, out, add)
+
+    def fired(self):
+        """Of each unit, whether it has a positive value."""
+        return self.by_unit((self.values > 0).astype(self.values.dtype)) > 0
 
     def to_rows(self, values, out):
         """Write entries into the places of the `RowCode` that this was made from."""

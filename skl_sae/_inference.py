@@ -77,6 +77,12 @@ def encode_sparse(network, rule, rows):
     return codes
 
 
+def pre_activations(network, rows):
+    """Pre-activations of the units, an iterator over tiles (rows, units)."""
+    for lo, hi in _tiles(len(rows), network):
+        yield network.pre_activations(network.encode_hidden(network.inputs(rows.tile(lo, hi))))
+
+
 def decode(network, codes):
     """Reconstructions of codes, dense or CSR, as an array (n_rows, n_features)."""
     p = network.parameters

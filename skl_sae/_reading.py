@@ -67,10 +67,11 @@ class Reader:
 
     def put(self, lo, hi, code):
         """Store a tile's code."""
+        self.cuts = code.reading.cuts or self.cuts
         if self.dense is None:
             self.sparse.put(lo, hi, code)
             return
-        self.dense.put(lo, hi, code)
+        self.dense.put(np.s_[lo:hi], code)
         if self.compressed:
             self.sparse.compress(lo, hi, code)
 
@@ -88,7 +89,7 @@ class Reader:
         """
         p, code, last = self.network.parameters, self.tile(lo, hi), len(self.cuts) - 1
         decoder, u = p.units.decoder, self.gradients[last][lo:hi]
-        u[:] = p[f"dec{p.decoder_depth - 1}.bias"]
+        u[:] = self._origin()
         value, start = 0.0, 0
         for cut, (stop, weight) in enumerate(self.cuts):
             code.decode(decoder, start, stop, u)
@@ -102,6 +103,11 @@ class Reader:
         for start, stop, du in self.ranges(0, p.n_units):
             code.pull(decoder, du[lo:hi], start, stop)
         return value
+
+    def _origin(self):
+        """What a silent code is decoded to, at the output of the decoder's first layer."""
+        p = self.network.parameters
+        return p[f"dec{p.decoder_depth - 1}.bias"]
 
     def _compare(self, cut, weight, lo, hi, u, target):
         """Loss of the reconstruction from `u`, the first decoder layer's output, which becomes its gradient."""
@@ -129,6 +135,10 @@ class Reader:
             code = code.ordered(n_units, None if self.dense is None else self.dense.pre)
         self.whole = code
 
+    def fired(self):
+        """Of each unit, whether it had a positive value in the batch."""
+        return self.whole.fired()
+
     def restore_rows(self):
         """Write the gradients of a compressed code back in the order of rows."""
         if self.compressed:
@@ -146,3 +156,29 @@ class Reader:
             if a < b:
                 yield a - lo, b - lo, du
             start = stop
+
+
+class ResidualReader(Reader):
+    """A code that is to reconstruct what another one leaves over.
+
+    The residual is minus half the gradient of the loss at the output of the decoder's first layer, for one row of
+    weight one: ``x - x_hat`` for a decoder of one layer with linear output and squared error. It takes no gradient.
+    The loss is relative to the residual's variance over the batch.
+    """
+
+    def aim(self, first, n_rows, row_weight):
+        """Take the residual of `first`, after it has been read."""
+        self.residual = first.gradients[-1][:n_rows] / (-2 * row_weight * first.cuts[-1][1])
+        spread = np.square(self.residual - self.residual.mean(axis=0)).sum(dtype=np.float64) * row_weight
+        self.factor = 1 / float(spread) if spread > 0 else 0.0
+
+    def _origin(self):
+        return 0
+
+    def _compare(self, cut, weight, lo, hi, u, target):
+        u -= self.residual[lo:hi]
+        if self.network.parameters.decoder_depth == 1:
+            u[np.isnan(target)] = 0
+        value = weight * self.factor * float(np.square(u).sum(dtype=np.float64))
+        u *= 2 * weight * self.factor
+        return value

@@ -6,10 +6,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from . import _inference
-from ._backpropagation import Backpropagation
+from ._backpropagation import Backpropagation, overrides
+from ._dead_units import DeadUnits, auxiliary_rule, resample
 from ._optimizers import OPTIMIZERS, SCHEDULES
 from ._parallel import single_threaded_blas
 from .sparsity._base import Step
+
+# Share of a fit after which units are no longer resampled: the last ones need time to learn.
+RESAMPLING_ENDS = 0.6
 
 
 class Training:
@@ -29,6 +33,10 @@ class Training:
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
         self.n_steps = 0
         self.workspace = None
+        self.revival = params["dead_units"]
+        if self.revival == "auto":
+            self.revival = network.rule.dead_units
+        self.dead_units = DeadUnits(network.parameters.n_units)
 
     def __getstate__(self):
         """Without the workspace, which is made anew where it is needed."""
@@ -38,7 +46,10 @@ class Training:
         """Allocate the workspace for batches of up to `batch_size` rows."""
         if self.workspace is None or len(self.workspace.x) < batch_size:
             params = self.params
-            self.workspace = Backpropagation(self.network, batch_size, params["weight_decay"], params["weight_l1"])
+            auxiliary = auxiliary_rule(self.network) if self.revival == "auxiliary" else None
+            self.workspace = Backpropagation(
+                self.network, batch_size, params["weight_decay"], params["weight_l1"], auxiliary
+            )
 
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
         """One pass over `rows`; returns the mean loss of a row.
@@ -52,6 +63,8 @@ class Training:
             batch = order[lo : lo + batch_size]
             progress = number / total
             losses += self._step(rows, batch, rate * factor(progress), progress) * len(batch)
+        if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
+            resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
         return losses / n
 
     def one_pass(self, rows, batch_size):
@@ -63,7 +76,8 @@ class Training:
     def _step(self, rows, batch, rate, progress):
         network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta
         self.n_steps += 1
-        step = Step(network.activation, 1 / len(batch), self.n_steps, progress=progress)
+        dead = self.dead_units.mask(len(rows)) if self.revival else None
+        step = Step(network.activation, 1 / len(batch), self.n_steps, dead, progress)
 
         def load(lo, hi, x, target):
             rows.take(batch[lo:hi], network.offset, 1 / network.scale, x)
@@ -74,7 +88,16 @@ class Training:
             optimizer.update(theta, start, gradient)
 
         optimizer.begin(rate)
-        return self.workspace(load, len(batch), step, update)
+        loss = self.workspace(load, len(batch), step, update)
+        self.dead_units.count(self.workspace.first.fired(), len(batch))
+        return loss
+
+    def calibrate(self, rows):
+        """Let the rule set what `transform` needs from the data as a whole."""
+        rule, network = self.network.rule, self.network
+        if overrides(rule, "after_fit"):
+            with single_threaded_blas():
+                rule.after_fit(lambda: _inference.pre_activations(network, rows), network.parameters.units)
 
 
 class History:
@@ -151,6 +174,7 @@ def train(training, rows, validation, epochs, batch_size):
                 _warn_unconverged(max_iter)
     if best_theta is not None:
         theta[:] = best_theta
+    training.calibrate(rows if validation is None else validation)
     epochs.close()
     return history
 

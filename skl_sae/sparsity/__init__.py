@@ -1,14 +1,34 @@
 """Sparsity rules: which units of a code are active, and what that costs."""
 
 from ._base import BaseSparsity
+from ._batch_topk import BatchTopK
+from ._gated import Gated
+from ._jumprelu import JumpReLU
+from ._matryoshka import Matryoshka
 from ._penalties import L1, KLDivergence
-from ._topk import TopK
+from ._topk import LifetimeTopK, TopK
 
 #: The rules by the names that ``SparseAutoencoder(sparsity=...)`` accepts.
 RULES = {
+    "batch_topk": BatchTopK,
+    "gated": Gated,
+    "jumprelu": JumpReLU,
     "kl": KLDivergence,
     "l1": L1,
+    "lifetime_topk": LifetimeTopK,
+    "matryoshka": Matryoshka,
     "topk": TopK,
 }
 
-__all__ = ["L1", "RULES", "BaseSparsity", "KLDivergence", "TopK"]
+__all__ = [
+    "L1",
+    "RULES",
+    "BaseSparsity",
+    "BatchTopK",
+    "Gated",
+    "JumpReLU",
+    "KLDivergence",
+    "LifetimeTopK",
+    "Matryoshka",
+    "TopK",
+]

@@ -49,11 +49,14 @@ class BaseSparsity(BaseEstimator):
         Whether the rows of the decoder are kept at norm one.
     default_activation : str
         What ``activation=None`` of the estimator means.
+    dead_units : {"auxiliary", "resample"} or None
+        What ``dead_units="auto"`` of the estimator means.
     """
 
     scope = "entry"
     unit_norm = False
     default_activation = "relu"
+    dead_units = None
 
     def start(self, n_units, activation):
         """Check the setting once the number of units is known.
@@ -100,6 +103,17 @@ class BaseSparsity(BaseEstimator):
 
     def after_step(self, codes, p, step):
         """Change the rule's state after the parameters have moved; the only place where that happens."""
+
+    def after_fit(self, tiles, p):
+        """Set what ``transform`` needs from the data as a whole; not called by ``partial_fit``.
+
+        Parameters
+        ----------
+        tiles : callable
+            Each call returns an iterator over the pre-activations of the training rows (the validation rows, where
+            there are some), arrays of shape (rows, n_units).
+        p : Units
+        """
 
     def deployed(self):
         """Return the rule of scope entry or row that ``transform`` applies."""

@@ -3,23 +3,32 @@
 import numpy as np
 
 from ._base import BaseSparsity
+from ._quantile import upper_quantile
 
 
 class L1(BaseSparsity):
     r"""L1 norm of the code.
 
-    Adds :math:`\alpha \sum_j |f_j|` to the loss of a sample. The decoder rows are kept at norm one, so that the code
-    cannot escape the penalty by shrinking while the decoder grows.
+    Adds :math:`\alpha \sum_j |f_j|` to the loss of a sample, and keeps the decoder's rows at norm one, so that the code
+    cannot escape the penalty by shrinking while the decoder grows. With `norm_aware` the penalty is
+    :math:`\alpha \sum_j |f_j| \|d_j\|` instead, and the rows of the decoder are free.
 
     Parameters
     ----------
     alpha : float, default=0.1
         Weight of the penalty. Data is measured in units of its standard deviation (see
         :class:`skl_sae.SparseAutoencoder`), so a value means the same on any scale.
+    norm_aware : bool, default=False
+        Whether activations are weighted by the norms of the decoder's rows.
+    target_l0 : float or None, default=None
+        Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
+        at its end, one shift of the encoder's intercepts meets the target exactly on the training data (the
+        validation data, where there is some).
 
     References
     ----------
-    Bricken et al., *Towards Monosemanticity*, Transformer Circuits Thread, 2023.
+    Bricken et al., *Towards Monosemanticity*, Transformer Circuits Thread, 2023; Conerly et al., *Update on how we
+    train SAEs*, Transformer Circuits Thread, April 2024, for the norm-aware form.
 
     Examples
     --------
@@ -28,22 +37,47 @@ class L1(BaseSparsity):
     L1(alpha=0.05)
     """
 
-    unit_norm = True
+    def __init__(self, alpha=0.1, norm_aware=False, target_l0=None):
+        self.alpha, self.norm_aware, self.target_l0 = alpha, norm_aware, target_l0
 
-    def __init__(self, alpha=0.1):
-        self.alpha = alpha
+    @property
+    def unit_norm(self):
+        """Whether the decoder's rows are kept at norm one."""
+        return not self.norm_aware
 
     def start(self, n_units, activation):
-        """Check the penalty's weight."""
+        """Check the setting; with a target, the weight is state."""
         check_non_negative("L1", "alpha", self.alpha)
-        return {}
+        check_target("L1", self.target_l0)
+        if self.target_l0 is None:
+            return {}
+        if activation != "relu":
+            raise ValueError(f"L1(target_l0=...) counts active units: expected activation='relu', got {activation!r}.")
+        return {"alpha": self.alpha}
 
     def penalty(self, codes, p, g, step):
         """Charge ``alpha`` for each unit of activation."""
         (code,) = codes
-        cost = self.alpha * step.weight
-        code.grad += cost * np.sign(code.values)
-        return cost * float(np.abs(code.values).sum(dtype=np.float64))
+        cost = step.weight * (self.alpha if self.target_l0 is None else float(p.alpha[0]))
+        size = np.abs(code.values)
+        if not self.norm_aware:
+            code.grad += cost * np.sign(code.values)
+            return cost * float(size.sum(dtype=np.float64))
+        norms = code.per_unit(row_norms(p.decoder))
+        add_norm_gradient(cost * code.by_unit(size), p.decoder, g.decoder)
+        code.grad += cost * norms * np.sign(code.values)
+        return cost * float((size * norms).sum(dtype=np.float64))
+
+    def after_step(self, codes, p, step):
+        """Drive the weight to the target."""
+        if self.target_l0 is not None:
+            p.alpha *= pressure(np.count_nonzero(codes[0].values) * step.weight, self.target_l0, step)
+
+    def after_fit(self, tiles, p):
+        """Shift the intercepts so that the target is met."""
+        if self.target_l0 is not None:
+            bound = upper_quantile(tiles, self.target_l0)
+            p.encoder_bias -= bound if np.isfinite(bound) else 0
 
 
 class KLDivergence(BaseSparsity):
@@ -114,7 +148,34 @@ class KLDivergence(BaseSparsity):
 
     def after_step(self, codes, p, step):
         """Move the running mean."""
-        p.mean_activation[:] = self._mean(codes[0], p, step)
+        if self.memory:
+            p.mean_activation[:] = self._mean(codes[0], p, step)
+
+
+def row_norms(weights):
+    """Norm of each row."""
+    return np.sqrt(np.einsum("ij,ij->i", weights, weights))
+
+
+def add_norm_gradient(slope, weights, gradient):
+    """Add to `gradient` that of ``slope @ row_norms(weights)``; a zero row gets the subgradient 0."""
+    norms = row_norms(weights)
+    gradient += (slope / np.where(norms > 0, norms, 1))[:, None] * weights
+
+
+def pressure(l0, target, step):
+    """Factor on a penalty's weight that drives the mean number of active units to the target.
+
+    The rate suits the length of the fit, as far as it is known: a weight can change by about e^12 in its course.
+    """
+    n_steps = step.number / step.progress if step.progress > 0 else 300
+    return np.exp(min(0.1, 12 / n_steps) * np.clip(l0 / target - 1, -1, 1))
+
+
+def check_target(rule, target):
+    """Raise where a target L0 is not a positive number."""
+    if target is not None and not target > 0:
+        raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
 
 
 def check_non_negative(rule, name, value):

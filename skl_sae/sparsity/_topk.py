@@ -1,10 +1,10 @@
-"""Rules that keep the largest entries of each row."""
+"""Rules that keep the largest entries: of each row (TopK), or of each unit over a batch (LifetimeTopK)."""
 
 from numbers import Integral, Real
 
 import numpy as np
 
-from .._codes import RowCode
+from .._codes import DenseCode, Reading, RowCode
 from .._numba import jit
 from ._base import BaseSparsity
 
@@ -36,6 +36,7 @@ class TopK(BaseSparsity):
     """
 
     scope = "row"
+    dead_units = "auxiliary"
 
     def __init__(self, k=None, transform_k=None):
         self.k, self.transform_k = k, transform_k
@@ -57,6 +58,84 @@ class TopK(BaseSparsity):
         return rule
 
 
+class LifetimeTopK(BaseSparsity):
+    r"""Winner takes all: each unit keeps the largest fraction of its activations over a batch.
+
+    Sparsity is asked of units instead of rows, so no unit stays unused. ``transform`` applies the plain activation.
+
+    Parameters
+    ----------
+    fraction : float, default=0.05
+        Share of the rows of a batch in which a unit is active, in (0, 1]; at least one row.
+
+    References
+    ----------
+    Makhzani & Frey, *Winner-Take-All Autoencoders*, 2015, section 2.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import LifetimeTopK
+    >>> LifetimeTopK(0.07)
+    LifetimeTopK(fraction=0.07)
+    """
+
+    scope = "unit"
+
+    def __init__(self, fraction=0.05):
+        self.fraction = fraction
+
+    def start(self, n_units, activation):
+        """Check the fraction."""
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"LifetimeTopK: got fraction={self.fraction!r}, expected a number in (0, 1].")
+        return {}
+
+    def encode(self, a, p, step):
+        """Keep the largest entries of each unit; entries tied with the last one stay too."""
+        bounds = np.empty(a.shape[1], a.dtype)
+        _column_bounds(a, max(1, round(self.fraction * len(a))), smallest_live(a.dtype, step), bounds)
+        keep = a >= bounds
+        step.activation.forward(a)
+        a *= keep
+        return [DenseCode(a, support=keep, selects=True)]
+
+    def deployed(self):
+        """Return the plain activation."""
+        return BaseSparsity()
+
+
+class Auxiliary(BaseSparsity):
+    r"""A second rule beside another one: dead units learn to reconstruct what the living leave over.
+
+    Of the dead units the k with the largest pre-activations in each row reconstruct the residual e, without the
+    decoder's bias: :math:`w \min(n_{dead} / k, 1) \sum \|\hat e - e\|^2 / \sum \|e - ar e\|^2` is added to the loss.
+    The residual takes no gradient; encoder and decoder of the dead units do.
+
+    Parameters
+    ----------
+    k : int
+        Number of dead units a row.
+    weight : float, default=1/32
+        Weight w of the loss.
+
+    References
+    ----------
+    Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, appendix A.2.
+    """
+
+    scope = "row"
+
+    def __init__(self, k, weight=1 / 32):
+        self.k, self.weight = k, weight
+
+    def encode(self, a, p, step):
+        """Select among the dead units."""
+        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, a.shape[1]), step)
+        weight = self.weight * min(np.count_nonzero(step.dead) / self.k, 1)
+        code.reading = Reading([(a.shape[1], weight)], target="residual")
+        return [code]
+
+
 def resolve_k(name, k, n_units):
     """Number of units that `k` stands for, at most `n_units`."""
     if k is None:
@@ -74,12 +153,17 @@ def resolve_k(name, k, n_units):
 def select_largest(a, k, step):
     """Compress each row of `a` to its k largest entries, activated."""
     n_rows, dtype = len(a), a.dtype
-    # with relu an entry that is not positive has neither a value nor a gradient
-    floor = np.nextafter(dtype.type(0), dtype.type(1)) if step.activation.zeros else dtype.type(-np.inf)
+    floor = smallest_live(dtype, step)
     index, values, count = np.empty((n_rows, k), np.int32), np.zeros((n_rows, k), dtype), np.empty(n_rows, np.int32)
     _select_largest(a, k, floor, index, values, count)
     step.activation.forward(values)
     return RowCode(index, values, count)
+
+
+def smallest_live(dtype, step):
+    """Smallest pre-activation that may be kept: with relu, one that is not positive has no value and no gradient."""
+    lowest = dtype.type(-np.finfo(dtype).max)
+    return np.nextafter(dtype.type(0), dtype.type(1)) if step.activation.zeros else lowest
 
 
 @jit
@@ -191,3 +275,23 @@ def _select_largest(a, k, floor, index, values, count):
                     x[n], at[n] = row[j], j
                     n += 1 if row[j] >= bound else 0
         count[i] = _take_largest(x, at, n, k, index[i], values[i])
+
+
+@jit
+def _column_bounds(a, n_kept, floor, bounds):
+    """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are gathered at a time."""
+    n_rows, width = a.shape[0], 16
+    columns = np.empty((width, n_rows), a.dtype)
+    for first in range(0, a.shape[1], width):
+        stop = min(first + width, a.shape[1])
+        for i in range(n_rows):
+            for j in range(first, stop):
+                columns[j - first, i] = a[i, j]
+        for j in range(first, stop):
+            x = columns[j - first]
+            bounds[j] = floor
+            if _count_at_least(x, n_rows, floor) > n_kept:
+                low = x[0] if x[0] > floor else floor
+                for i in range(n_rows):
+                    low = x[i] if floor <= x[i] < low else low
+                bounds[j], _ = _raise_bound(x, n_rows, n_kept, low, 0)

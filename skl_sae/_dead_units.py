@@ -1,0 +1,68 @@
+"""Units that no longer fire: how they are told, and how they are revived."""
+
+import numpy as np
+
+from ._inference import squared_errors
+from .sparsity._topk import Auxiliary
+
+#: A unit is dead when it has not fired for this share of an epoch, and for at least so many rows.
+DEAD_EPOCHS, DEAD_ROWS = 0.25, 1000
+#: Units of a row that the auxiliary loss lets learn, at most.
+AUXILIARY_UNITS = 256
+#: Norm of a resampled unit's encoder row, relative to the mean of the living.
+RESAMPLED_NORM = 0.2
+
+
+class DeadUnits:
+    """Counts for each unit the rows since it fired. A unit fires where its value is positive.
+
+    Parameters
+    ----------
+    n_units : int
+    """
+
+    def __init__(self, n_units):
+        self.idle = np.zeros(n_units, np.int64)
+
+    def count(self, fired, n_rows):
+        """Note a step."""
+        self.idle += n_rows
+        self.idle[fired] = 0
+
+    def mask(self, epoch_rows):
+        """Which units are dead, in epochs of `epoch_rows` rows."""
+        return self.idle >= max(DEAD_EPOCHS * epoch_rows, DEAD_ROWS)
+
+
+def auxiliary_rule(network):
+    """Return the second rule by which dead units learn from the residual."""
+    p = network.parameters
+    return Auxiliary(max(1, min(AUXILIARY_UNITS, p.n_units, p.decoder_sizes[-2] // 2)))
+
+
+def resample(network, optimizer, rows, dead, random_state):
+    """Restart dead units on rows that are badly reconstructed.
+
+    Rows are drawn with probability proportional to the square of their loss. The decoder row becomes the row's
+    direction, the encoder row the same at a fifth of the mean norm of the living, the bias zero, and the optimizer
+    forgets what it knew of the unit (Bricken et al., *Towards Monosemanticity*, 2023, appendix).
+    """
+    units = np.flatnonzero(dead)
+    if not units.size:
+        return
+    weights = squared_errors(network, rows) ** 2
+    chance = weights / weights.sum() if weights.sum() > 0 else None
+    n_drawn = min(len(units), len(rows) if chance is None else np.count_nonzero(chance))
+    drawn = random_state.choice(len(rows), n_drawn, replace=False, p=chance)
+    units, p = units[:n_drawn], network.parameters
+    x = np.empty((n_drawn, p.encoder_sizes[0]), network.dtype)
+    rows.take(drawn, network.offset, 1 / network.scale, x)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(x.dtype).tiny)
+    alive = np.linalg.norm(p.units.encoder[~dead], axis=1)
+    p.units.decoder[units] = x
+    p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
+    p.units.encoder_bias[units] = 0
+    for name in ("encoder", "encoder_bias", "decoder"):
+        start, width = p.start[p.unit_names[name]], getattr(p.units, name)[0].size
+        for unit in units:
+            optimizer.forget(start + unit * width, start + (unit + 1) * width)

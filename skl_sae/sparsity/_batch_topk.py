@@ -1,0 +1,81 @@
+"""BatchTopK: a budget of active entries for a whole batch; deployed as one threshold."""
+
+import numpy as np
+
+from .._codes import DenseCode
+from ._base import BaseSparsity
+from ._quantile import upper_quantile
+from ._topk import resolve_k
+
+
+class Threshold(BaseSparsity):
+    """What BatchTopK and JumpReLU become after training: ``f = act(a) * (a > threshold)``, a threshold a unit."""
+
+    def encode(self, a, p, step):
+        """Keep what exceeds the unit's threshold."""
+        keep = a > p.threshold
+        step.activation.forward(a)
+        a *= keep
+        return [DenseCode(a)]
+
+
+class BatchTopK(BaseSparsity):
+    r"""The ``k * rows`` largest entries of a batch: rows share a budget, so that some have more active units.
+
+    ``transform`` must not depend on what else is in the batch. There the code is :math:`f = \mathrm{act}(a) \odot
+    1[a > \theta]` with one threshold. At the end of ``fit``, :math:`\theta` is the exact quantile that gives a mean
+    of k active units over the training data (the validation data, where there is some); ``partial_fit`` keeps a
+    running mean of the smallest entry kept.
+
+    Parameters
+    ----------
+    k : int, float or None, default=None
+        Mean number of units kept in a row; see :class:`TopK`.
+
+    References
+    ----------
+    Bussmann, Leask & Nanda, *BatchTopK Sparse Autoencoders*, 2024, arXiv:2412.06410.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import BatchTopK
+    >>> BatchTopK(16)
+    BatchTopK(k=16)
+    """
+
+    scope = "batch"
+    dead_units = "auxiliary"
+
+    def __init__(self, k=None):
+        self.k = k
+
+    def start(self, n_units, activation):
+        """Resolve the number of units."""
+        self.k_ = resolve_k("k", self.k, n_units)
+        return {"threshold": 0.0}
+
+    def encode(self, a, p, step):
+        """Keep the largest entries of the batch; entries tied with the last one stay too."""
+        live = a[a > 0] if step.activation.zeros else a.ravel()
+        budget = self.k_ * len(a)
+        if live.size > budget:
+            keep = a >= np.partition(live, live.size - budget)[live.size - budget]
+        else:
+            keep = a > 0 if step.activation.zeros else np.ones(a.shape, bool)
+        step.activation.forward(a)
+        a *= keep
+        return [DenseCode(a, support=keep, selects=True)]
+
+    def after_step(self, codes, p, step):
+        """Move the running mean of the smallest entry kept; fast in the first steps, so that it is not biased."""
+        values = codes[0].values
+        if values.size:
+            p.threshold += max(0.01, 1 / step.number) * (values.min() - p.threshold)
+
+    def after_fit(self, tiles, p):
+        """Set the threshold to the exact quantile."""
+        p.threshold[:] = max(0.0, upper_quantile(tiles, self.k_))
+
+    def deployed(self):
+        """Return the thresholded code."""
+        return Threshold()

@@ -1,0 +1,118 @@
+"""JumpReLU: a learned threshold for each unit."""
+
+import numpy as np
+
+from .._codes import DenseCode
+from ._base import BaseSparsity
+from ._batch_topk import Threshold
+from ._penalties import add_norm_gradient, check_non_negative, check_target, pressure, row_norms
+from ._quantile import upper_quantile
+
+
+class JumpReLU(BaseSparsity):
+    r"""Units are active above a threshold of their own, which is learned: :math:`f_j = a_j 1[a_j > \theta_j]`.
+
+    Thresholds get their gradient from the entries within half a bandwidth of them, by straight-through estimators
+    with a rectangular kernel K: :math:`\partial f_j / \partial \theta_j = -(\theta_j / \epsilon) K((a_j - \theta_j) /
+    \epsilon)`, :math:`\partial 1[a_j > \theta_j] / \partial \theta_j = -(1 / \epsilon) K(\cdot)`.
+
+    Parameters
+    ----------
+    alpha : float, default=0.001
+        Weight of the penalty: on the number of active units (``cost="l0"``), or on its smooth form.
+    threshold : float, default=0.03
+        Thresholds at the start, in units of the pre-activations. Above zero: a threshold at zero gets no gradient
+        from the reconstruction.
+    bandwidth : float, default=0.05
+        Width :math:`\epsilon` of the window in which entries move the threshold.
+    cost : {"l0", "tanh"}, default="l0"
+        The penalty of a row: the number of active units, or :math:`\sum_j \tanh(c f_j \|d_j\|)` with d the decoder's
+        rows, which are free then.
+    sharpness : float, default=4.0
+        The constant c of ``cost="tanh"``.
+    target_l0 : float or None, default=None
+        Mean number of active units to reach. The thresholds are then driven together towards it during the fit, and
+        set to it exactly on the training data (the validation data, where there is some) at its end.
+
+    References
+    ----------
+    Rajamanoharan et al., *Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders*, 2024,
+    arXiv:2407.14435.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import JumpReLU
+    >>> JumpReLU(target_l0=20)
+    JumpReLU(target_l0=20)
+    """
+
+    def __init__(self, alpha=0.001, threshold=0.03, bandwidth=0.05, cost="l0", sharpness=4.0, target_l0=None):
+        self.alpha, self.threshold, self.bandwidth = alpha, threshold, bandwidth
+        self.cost, self.sharpness, self.target_l0 = cost, sharpness, target_l0
+
+    @property
+    def unit_norm(self):
+        """Whether the decoder's rows are kept at norm one."""
+        return self.cost == "l0"
+
+    def start(self, n_units, activation):
+        """Check the setting; thresholds are parameters."""
+        if activation != "relu":
+            raise ValueError(f"JumpReLU is an activation of its own: expected activation='relu', got {activation!r}.")
+        if self.cost not in ("l0", "tanh"):
+            raise ValueError(f"JumpReLU: got cost={self.cost!r}, expected 'l0' or 'tanh'.")
+        for name in ("threshold", "bandwidth", "sharpness"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"JumpReLU: got {name}={getattr(self, name)!r}, expected a number above 0.")
+        check_non_negative("JumpReLU", "alpha", self.alpha)
+        check_target("JumpReLU", self.target_l0)
+        return {"threshold": self.threshold}
+
+    def encode(self, a, p, step):
+        """Cut at the thresholds; the support also holds the entries whose window contains the threshold."""
+        values = np.where(a > p.threshold, a, a.dtype.type(0))
+        return [DenseCode(values, pre=a.copy(), support=a > p.threshold - self.bandwidth / 2)]
+
+    def _window(self, code, p):
+        """K / bandwidth of each entry."""
+        inside = np.abs(code.pre - code.per_unit(p.threshold)) < self.bandwidth / 2
+        return inside * code.pre.dtype.type(1 / self.bandwidth)
+
+    def penalty(self, codes, p, g, step):
+        """Charge for active units."""
+        (code,) = codes
+        cost = self.alpha * step.weight
+        on = code.pre > code.per_unit(p.threshold)
+        if self.cost == "l0":
+            g.threshold -= cost * code.by_unit(self._window(code, p))
+            return cost * np.count_nonzero(on)
+        norms = code.per_unit(row_norms(p.decoder))
+        t = np.tanh(self.sharpness * code.values * norms)
+        slope = cost * self.sharpness * (1 - t * t)
+        code.grad += slope * norms
+        add_norm_gradient(code.by_unit(slope * code.values), p.decoder, g.decoder)
+        return cost * float(t.sum(dtype=np.float64))
+
+    def backward(self, codes, p, g, step):
+        """Straight through to the thresholds; to the pre-activations where the unit is active."""
+        (code,) = codes
+        g.threshold -= p.threshold * code.by_unit(self._window(code, p) * code.grad)
+        code.grad *= code.pre > code.per_unit(p.threshold)
+        return code.grad
+
+    def after_step(self, codes, p, step):
+        """Keep thresholds above zero, and drive them to the target."""
+        if self.target_l0 is not None:
+            (code,) = codes
+            on = np.count_nonzero(code.pre > code.per_unit(p.threshold)) * step.weight
+            p.threshold *= pressure(on, self.target_l0, step)
+        np.maximum(p.threshold, 1e-3 * self.threshold, out=p.threshold)
+
+    def after_fit(self, tiles, p):
+        """Scale all thresholds so that the target is met."""
+        if self.target_l0 is not None:
+            p.threshold *= max(0.0, upper_quantile(lambda: (a / p.threshold for a in tiles()), self.target_l0))
+
+    def deployed(self):
+        """Return the thresholded code."""
+        return Threshold()

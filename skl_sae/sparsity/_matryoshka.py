@@ -1,0 +1,107 @@
+"""Matryoshka: the first units alone must reconstruct the data too."""
+
+from sklearn.base import clone
+
+from .._codes import Reading
+from ._base import BaseSparsity
+from ._batch_topk import BatchTopK
+
+
+class Matryoshka(BaseSparsity):
+    r"""The codes of another rule, reconstructed from several prefixes of the units.
+
+    :math:`L = \sum_g w_g \|x - \hat x^{(g)}\|^2`, with :math:`\hat x^{(g)}` decoded from the first :math:`m_g` units.
+    So the first units learn what is common, and later ones what is special, and they are less inclined to absorb a
+    general feature into special ones.
+
+    Parameters
+    ----------
+    rule : BaseSparsity or None, default=None
+        The rule of the code. None means :class:`BatchTopK`.
+    prefixes : tuple of float, default=(1/16, 1/8, 1/4, 1/2, 1)
+        Ends of the prefixes as fractions of the units: ascending, the last one 1. Prefixes that round to the same
+        number of units are merged.
+    weights : tuple of float or None, default=None
+        Weight of each reconstruction. None gives all the same; they are scaled to a sum of 1.
+
+    References
+    ----------
+    Bussmann, Nabeshima, Karvonen & Nanda, *Learning Multi-Level Features with Matryoshka Sparse Autoencoders*, 2025,
+    arXiv:2503.17547.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import Matryoshka, TopK
+    >>> Matryoshka(TopK(16), prefixes=(0.25, 1.0))
+    Matryoshka(prefixes=(0.25, 1.0), rule=TopK(k=16))
+    """
+
+    def __init__(self, rule=None, prefixes=(1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), weights=None):
+        self.rule, self.prefixes, self.weights = rule, prefixes, weights
+
+    @property
+    def scope(self):
+        """What the inner rule must see at once."""
+        return self.rule_.scope
+
+    @property
+    def unit_norm(self):
+        """Whether the inner rule keeps the decoder's rows at norm one."""
+        return self.rule_.unit_norm
+
+    @property
+    def dead_units(self):
+        """The inner rule's."""
+        return self.rule_.dead_units
+
+    @property
+    def default_activation(self):
+        """The inner rule's."""
+        return "relu" if self.rule is None else self.rule.default_activation
+
+    def start(self, n_units, activation):
+        """Check the prefixes, start the inner rule."""
+        if isinstance(self.rule, Matryoshka):
+            raise ValueError("Matryoshka cannot wrap another Matryoshka; give all prefixes to one.")
+        prefixes, weights = list(self.prefixes), self.weights
+        weights = [1.0] * len(prefixes) if weights is None else list(weights)
+        if not prefixes or sorted(prefixes) != prefixes or prefixes[0] < 0 or prefixes[-1] != 1:
+            raise ValueError(f"Matryoshka: got prefixes={self.prefixes}, expected ascending fractions that end at 1.")
+        if len(weights) != len(prefixes) or min(weights) <= 0:
+            raise ValueError(
+                f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
+            )
+        cuts = {}
+        for prefix, weight in zip(prefixes, weights, strict=True):
+            stop = round(prefix * n_units)
+            cuts[stop] = cuts.get(stop, 0.0) + weight / sum(weights)
+        self.cuts_ = list(cuts.items())
+        self.rule_ = BatchTopK() if self.rule is None else clone(self.rule)
+        return self.rule_.start(n_units, activation)
+
+    def encode(self, a, p, step):
+        """Codes of the inner rule, to be read at every prefix."""
+        codes = self.rule_.encode(a, p, step)
+        for code in codes:
+            code.reading = Reading(self.cuts_, frozen=code.reading.frozen)
+        return codes
+
+    def penalty(self, codes, p, g, step):
+        """Delegate to the inner rule."""
+        return self.rule_.penalty(codes, p, g, step)
+
+    def backward(self, codes, p, g, step):
+        """Delegate to the inner rule."""
+        return self.rule_.backward(codes, p, g, step)
+
+    def after_step(self, codes, p, step):
+        """Delegate to the inner rule."""
+        self.rule_.after_step(codes, p, step)
+
+    def after_fit(self, tiles, p):
+        """Delegate to the inner rule."""
+        self.rule_.after_fit(tiles, p)
+
+    def deployed(self):
+        """Return what the inner rule deploys."""
+        return self.rule_.deployed()
