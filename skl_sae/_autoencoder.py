@@ -54,10 +54,10 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     n_components : int, default=128
         Number of units of the code.
 
-    sparsity : {"topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu", "gated", "matryoshka"}, BaseSparsity or None, default="topk"
-        Sparsity rule: a name, for the rule's defaults, or an object of :mod:`skl_sae.sparsity`, for control. None
-        trains an ordinary autoencoder. Parameters of the rule can be set and searched in either case:
-        ``set_params(sparsity__k=8)``.
+    sparsity : str, BaseSparsity or None, default="topk"
+        Sparsity rule. A name, for the rule's defaults: "topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu",
+        "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an ordinary
+        autoencoder. Parameters of the rule can be set and searched in either case: ``set_params(sparsity__k=8)``.
 
     hidden_layer_sizes : tuple of int, default=()
         Widths of the encoder's layers between the data and the code.

@@ -68,7 +68,7 @@ class DenseCode:
         return DenseCode(self.values[at], pre, support, self.selects, self.reading, grad)
 
     def put(self, at, code):
-        """Copy the code of the tile `at`, a slice of rows or an index of a block of units, unless it was written there."""
+        """Copy a code into the place `at`, rows or a block of units, unless it was written there."""
         for name in ("values", "pre", "support"):
             mine, its = getattr(self, name), getattr(code, name)
             if mine is not None and its.base is not mine:
@@ -139,7 +139,8 @@ class RowCode:
 
     def put(self, lo, hi, code):
         """Copy a tile's code into rows ``lo..hi``."""
-        self.index[lo:hi], self.values[lo:hi], self.count[lo:hi] = code.index, code.values, code.count
+        width = code.index.shape[1]
+        self.index[lo:hi, :width], self.values[lo:hi, :width], self.count[lo:hi] = code.index, code.values, code.count
 
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""

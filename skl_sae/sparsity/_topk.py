@@ -130,8 +130,9 @@ class Auxiliary(BaseSparsity):
 
     def encode(self, a, p, step):
         """Select among the dead units."""
-        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, a.shape[1]), step)
-        weight = self.weight * min(np.count_nonzero(step.dead) / self.k, 1)
+        n_dead = np.count_nonzero(step.dead)
+        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, n_dead), step)
+        weight = self.weight * min(n_dead / self.k, 1)
         code.reading = Reading([(a.shape[1], weight)], target="residual")
         return [code]
 
@@ -162,8 +163,12 @@ def select_largest(a, k, step):
 
 def smallest_live(dtype, step):
     """Smallest pre-activation that may be kept: with relu, one that is not positive has no value and no gradient."""
-    lowest = dtype.type(-np.finfo(dtype).max)
-    return np.nextafter(dtype.type(0), dtype.type(1)) if step.activation.zeros else lowest
+    return np.nextafter(dtype.type(0), dtype.type(1)) if step.activation.zeros else dtype.type(-np.inf)
+
+
+# Rows of at most so many units are searched as they are; longer ones are thinned out by groups first.
+SHORT_ROW = 2048
+GROUP = 16
 
 
 @jit
@@ -175,17 +180,33 @@ def _count_at_least(x, n, bound):
 
 
 @jit
-def _raise_bound(x, n, k, low, slack):
-    """Bisect to a bound with at least k entries of x at or above it; stop within `slack` of k."""
-    half, high = x.dtype.type(0.5), low
-    for i in range(n):
-        high = x[i] if x[i] > high else high
-    found = _count_at_least(x, n, high)
-    if found >= k:
-        return high, found
-    found = _count_at_least(x, n, low)
+def _find_bound(x, n, k, floor, slack, guess):
+    """Find a bound with at least k of the first n entries at or above it, at most `slack` more unless they are tied.
+
+    Gallops from the guess, usually the bound of the row before, then bisects: counting vectorises and comparing one
+    by one does not. There must be more than k entries at or above `floor`.
+
+    Returns the bound and the number of entries at or above it.
+    """
+    real = x.dtype.type
+    largest = real(np.finfo(x.dtype).max)
+    low = high = guess if floor < guess <= largest else max(floor, -largest)
+    found = above = _count_at_least(x, n, low)
+    step = real(0.1) * abs(low) + real(1e-30)
+    while above >= k:
+        low, found = high, above
+        if found <= k + slack or low > largest:
+            return low, found
+        high = min(high + step, largest) if high < largest else real(np.inf)
+        step += step
+        above = _count_at_least(x, n, high)
+    while found < k:
+        high = low
+        low = max(low - step, floor, -largest) if low > -largest else floor
+        step += step
+        found = _count_at_least(x, n, low)
     while found > k + slack:
-        middle = half * low + half * high
+        middle = real(0.5) * low + real(0.5) * high
         if middle <= low or middle >= high:
             break
         above = _count_at_least(x, n, middle)
@@ -197,49 +218,46 @@ def _raise_bound(x, n, k, low, slack):
 
 
 @jit
-def _take_largest(x, at, n, k, index, values):
-    """Write the k largest of the first n entries of x, ties to the lowest index; return how many were written."""
-    if n <= k:
-        for i in range(n):
-            index[i], values[i] = at[i], x[i]
-        return n
-    bound = x[0]
-    for i in range(1, n):
-        bound = x[i] if x[i] < bound else bound
-    bound, found = _raise_bound(x, n, k, bound, 0)
+def _collect(x, n, bound, at):
+    """Write the places of the entries at or above the bound, ascending; `at` has room for one more. No branches."""
     taken = 0
-    if found == k:
-        for i in range(n):
-            if x[i] >= bound:
-                index[taken], values[taken] = at[i], x[i]
-                taken += 1
-        return taken
-    for i in range(n):  # the k-th value is shared
-        if x[i] > bound:
-            index[taken], values[taken] = at[i], x[i]
-            taken += 1
-    last = -1
-    while taken < k:
-        best = np.iinfo(np.int32).max
-        for i in range(n):
-            if x[i] == bound and last < at[i] < best:
-                best = at[i]
-        index[taken], values[taken] = best, bound
-        taken += 1
-        last = best
+    for i in range(n):
+        at[taken] = i
+        taken += 1 if x[i] >= bound else 0
     return taken
 
 
 @jit
-def _group_maxima(row, n_groups, size, out):
+def _keep_largest(row, k, floor, guess, at, index, values):
+    """Select in a row as it is, ties to the lowest index; returns the number of entries kept and the next guess."""
+    bound = floor
+    if _count_at_least(row, row.size, floor) > k:
+        bound, _ = _find_bound(row, row.size, k, floor, 0, guess)
+        guess = bound
+    n = _collect(row, row.size, bound, at)
+    ties = k  # entries equal to the bound that still fit
+    for q in range(n):
+        ties -= 1 if row[at[q]] > bound else 0
+    kept = 0
+    for q in range(n):
+        x = row[at[q]]
+        if x > bound or ties > 0:
+            index[kept], values[kept] = at[q], x
+            kept += 1
+            ties -= 1 if x == bound else 0
+    return kept, guess
+
+
+@jit
+def _group_maxima(row, n_groups, out):
     """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: columns of the row folded, so the loops vectorise."""
     for q in range(n_groups):
         out[q] = row[q]
-    for t in range(1, size):
+    for t in range(1, GROUP):
         for q in range(n_groups):
             x = row[t * n_groups + q]
             out[q] = x if x > out[q] else out[q]
-    for j in range(n_groups * size, row.size):
+    for j in range(n_groups * GROUP, row.size):
         q = j % n_groups
         out[q] = row[j] if row[j] > out[q] else out[q]
 
@@ -248,50 +266,48 @@ def _group_maxima(row, n_groups, size, out):
 def _select_largest(a, k, floor, index, values, count):
     """Keep the k largest entries, at least `floor`, of each row.
 
-    The k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only the entries above that
-    bound, few more than k, are candidates; among them the exact k-th value is found by bisection.
+    In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only groups
+    with a maximum above that bound, little more than k, hold candidates.
     """
     m = a.shape[1]
-    size = 16
-    while size > 1 and m // size < 2 * k:
-        size //= 2
-    n_groups = m // size
-    maxima, x, at = np.empty(n_groups, a.dtype), np.empty(m, a.dtype), np.empty(m, np.int32)
+    n_groups = m // GROUP
+    grouped = m > SHORT_ROW and n_groups >= 2 * k
+    at, groups, bound = np.empty(m + 1, np.int64), np.empty(n_groups + 1, np.int64), a.dtype.type(0)
+    maxima, x, places = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype), np.empty(m + 1, np.int64)
     for i in range(a.shape[0]):
         row = a[i]
-        _group_maxima(row, n_groups, size, maxima)
-        bound = floor
-        if n_groups >= k:
-            lowest = maxima[0]
-            for q in range(1, n_groups):
-                lowest = maxima[q] if maxima[q] < lowest else lowest
-            bound = lowest if lowest > floor else floor
-            if _count_at_least(maxima, n_groups, bound) > k:
-                bound, _ = _raise_bound(maxima, n_groups, k, bound, 2)
-        n = 0
-        for q in range(n_groups):
-            if maxima[q] >= bound:
-                for j in range(q, m, n_groups):
-                    x[n], at[n] = row[j], j
-                    n += 1 if row[j] >= bound else 0
-        count[i] = _take_largest(x, at, n, k, index[i], values[i])
+        if grouped:
+            _group_maxima(row, n_groups, maxima)
+            low = floor
+            if _count_at_least(maxima, n_groups, floor) > k:
+                low, _ = _find_bound(maxima, n_groups, k, floor, 2, bound)
+            n = 0
+            for g in range(_collect(maxima, n_groups, low, groups)):
+                for j in range(groups[g], m, n_groups):
+                    x[n], places[n] = row[j], j
+                    n += 1 if row[j] >= low else 0
+            if n > k:
+                bound, found = _find_bound(x, n, k, low, 0, bound)
+                if found == k:
+                    count[i] = k
+                    for q in range(_collect(x, n, bound, at)):
+                        index[i, q], values[i, q] = places[at[q]], x[at[q]]
+                    continue
+        count[i], bound = _keep_largest(row, k, floor, bound, at, index[i], values[i])
 
 
 @jit
 def _column_bounds(a, n_kept, floor, bounds):
     """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are gathered at a time."""
     n_rows, width = a.shape[0], 16
-    columns = np.empty((width, n_rows), a.dtype)
+    columns, bound = np.empty((width, n_rows), a.dtype), a.dtype.type(0)
     for first in range(0, a.shape[1], width):
         stop = min(first + width, a.shape[1])
         for i in range(n_rows):
             for j in range(first, stop):
                 columns[j - first, i] = a[i, j]
         for j in range(first, stop):
-            x = columns[j - first]
             bounds[j] = floor
-            if _count_at_least(x, n_rows, floor) > n_kept:
-                low = x[0] if x[0] > floor else floor
-                for i in range(n_rows):
-                    low = x[i] if floor <= x[i] < low else low
-                bounds[j], _ = _raise_bound(x, n_rows, n_kept, low, 0)
+            if _count_at_least(columns[j - first], n_rows, floor) > n_kept:
+                bound, _ = _find_bound(columns[j - first], n_rows, n_kept, floor, 0, bound)
+                bounds[j] = bound
