@@ -1,6 +1,8 @@
 """The estimator: checks, wires, and leaves the computing to the layers below."""
 
+from functools import update_wrapper
 from numbers import Integral, Real
+from types import MethodType
 
 import numpy as np
 from scipy import sparse
@@ -22,6 +24,28 @@ from ._training import Training, train
 from .sparsity import RULES, BaseSparsity
 
 _DTYPES = [np.float64, np.float32]
+
+
+class EarlyStoppingError(AttributeError, ValueError):
+    """Raised by an access to ``partial_fit`` with ``early_stopping=True``; so ``hasattr`` tells that it is missing."""
+
+
+class _ForChunks:
+    """A method that exists without `early_stopping` only: a chunk has no held-out rows."""
+
+    def __init__(self, function):
+        self.function = function
+        update_wrapper(self, function)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.function
+        if instance.early_stopping:
+            raise EarlyStoppingError(
+                "partial_fit does not support early_stopping=True: got early_stopping=True, expected False. "
+                "Use fit with X_val, or stop by the score of rows of your own."
+            )
+        return MethodType(self.function, instance)
 
 
 class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -377,10 +401,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         nested = [name for name in params if name.startswith("sparsity__")]
         if nested:
             rule = params.get("sparsity", self.sparsity)
-            if rule is None:
-                raise ValueError(f"Got {nested[0]} with sparsity=None, which has no parameters; set `sparsity` too.")
             if isinstance(rule, str) and rule in RULES:
                 params = {**params, "sparsity": RULES[rule]()}
+            elif not isinstance(rule, BaseSparsity):
+                raise ValueError(
+                    f"Got {nested[0]} with sparsity={rule!r}, which has no parameters; set `sparsity` too."
+                )
         return super().set_params(**params)
 
     # fitting
@@ -406,25 +432,35 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         """
         if X_val is not None and not self.early_stopping:
             raise ValueError("Got X_val with early_stopping=False; set early_stopping=True to use it.")
-        continues = self.warm_start and hasattr(self, "_training")
-        X = self._validate(X, reset=True, continues=continues)
+        seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
+        try:
+            self._fit(X, X_val)
+        except BaseException:  # the last fit stays as it was
+            vars(self).pop("feature_names_in_", None)
+            vars(self).update(seen)
+            raise
+        return self
+
+    def _fit(self, X, X_val):
+        """Assign nothing but the features seen before the fit has succeeded."""
+        X = self._validate(X, reset=True, dtype=_DTYPES)
         random_state = check_random_state(self.random_state)
         if X_val is not None:
-            X_val = self._validate(X_val, reset=False, continues=True)
+            X_val = self._validate(X_val, reset=False, dtype=X.dtype)
         elif self.early_stopping:
             X, X_val = train_test_split(X, test_size=self.validation_fraction, random_state=random_state)
         rows, validation = Rows(X), None if X_val is None else Rows(X_val)
-        self._build(rows, random_state, continues)
-        epochs = Epochs(self, X, self.max_iter, self._snapshot)
-        history = train(self._training, rows, validation, epochs, self.batch_size)
+        training = self._build(rows, random_state, continues=self.warm_start and hasattr(self, "_training"))
+        epochs = Epochs(self, X, self.max_iter, lambda: self._snapshot(training.network))
+        history = train(training, rows, validation, epochs, self.batch_size)
         self.loss_curve_ = history.loss_curve
         self.validation_scores_ = history.validation_scores if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
-        self._finish(history.loss_curve[-1], len(rows))
+        self._finish(training, len(rows))
         if not self.warm_start:
             del self._training  # the moments are of use only where a fit goes on
-        return self
 
+    @_ForChunks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on learning with one pass over a chunk of data, at a constant learning rate.
@@ -443,25 +479,27 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self : object
             The fitted estimator.
         """
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True; got early_stopping=True.")
         first = not hasattr(self, "_network")
-        X = self._validate(X, reset=first, continues=not first)
-        rows = Rows(X)
+        rows = Rows(self._validate(X, reset=first, dtype=_DTYPES if first else self._network.dtype))
+        random_state = check_random_state(self.random_state)
         if first:
-            self._build(rows, check_random_state(self.random_state), continues=False)
-            self.loss_curve_, self.validation_scores_, self.n_iter_ = [], None, 0
+            training = self._build(rows, random_state, continues=False)
         elif not hasattr(self, "_training"):
-            self._training = Training(self._network, self.get_params(deep=False), check_random_state(self.random_state))
-        self._training.params = self.get_params(deep=False)
-        loss = self._training.one_pass(rows, self.batch_size)
+            training = Training(self._network, self.get_params(deep=False), random_state)
+            training.n_steps = self.n_steps_
+        elif self._training.params != self.get_params(deep=False):
+            training = self._build(rows, random_state, continues=True)
+        else:
+            training = self._training
+        loss = training.one_pass(rows, self.batch_size)
+        if first:
+            self.loss_curve_, self.validation_scores_, self.n_iter_ = [], None, 0
         self.loss_curve_.append(loss)
         self.n_iter_ += 1
-        self._finish(loss, len(rows))
+        self._finish(training, len(rows))
         return self
 
-    def _validate(self, X, reset, continues):
-        dtype = self._network.dtype if continues else _DTYPES
+    def _validate(self, X, reset, dtype):
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
         if self.loss == "binary_cross_entropy":
             low, high = X.min(), X.max()
@@ -473,7 +511,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         return X
 
     def _build(self, rows, random_state, continues):
-        """Make the network and its training, or new ones on the parameters of the last fit."""
+        """Return a network under training: a new one, or one that goes on from the last fit."""
         rule, activation = self._resolve_rule()
         encoder_sizes, decoder_sizes = self._sizes()
         network = Network(
@@ -490,13 +528,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         params = self.get_params(deep=False)
         if continues:
             network.go_on_from(self._network)
-            self._training.network, self._training.params, self._training.workspace = network, params, None
-        else:
-            mean, variance = rows.moments()
-            network.measure(mean, variance, self.scale)
-            network.parameters.initialise(random_state, UNIT_SCALE, network.unit_norm)
-            self._training = Training(network, params, random_state)
-        self._network = network
+            return self._training.go_on(network, params)
+        mean, variance = rows.moments()
+        network.measure(mean, variance, self.scale)
+        network.parameters.initialise(random_state, UNIT_SCALE, network.unit_norm)
+        return Training(network, params, random_state)
 
     def _resolve_rule(self):
         rule = BaseSparsity() if self.sparsity is None else self.sparsity
@@ -522,16 +558,19 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         n_features = self.n_features_in_
         return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
 
-    def _snapshot(self):
+    def _snapshot(self, network):
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
-        return {"_network": self._network.copy(), "n_features_in_": self.n_features_in_}
+        return {"_network": network.copy(), "n_features_in_": self.n_features_in_}
 
-    def _finish(self, loss, n_rows):
-        self.loss_ = loss
-        self.n_steps_ = self._training.n_steps
+    def _finish(self, training, n_rows):
+        self._training, self._network = training, training.network
+        self.loss_, self.n_steps_ = self.loss_curve_[-1], training.n_steps
         self.sparsity_, self.activation_ = self._network.rule, self._network.activation
-        self.dead_fraction_ = float((self._training.dead_units.idle >= n_rows).mean())
+        self.dead_fraction_ = float((training.dead_units.idle >= n_rows).mean())
         self.mean_, self.scale_ = self._network.offset, self._network.scale
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
 
     # what a fitted autoencoder does
 
@@ -594,7 +633,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         score : float
             At most 1.0.
         """
-        return _inference.explained_variance(self._network, self._rows(X))
+        rows = self._rows(X)
+        return _inference.explained_variance(self._network, rows)
 
     def score_samples(self, X):
         """Return minus the squared error of the reconstruction of each row: low where data is unlike the training's.
@@ -609,7 +649,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         scores : ndarray of shape (n_samples,)
             Never positive.
         """
-        return -_inference.squared_errors(self._network, self._rows(X))
+        rows = self._rows(X)
+        return -_inference.squared_errors(self._network, rows)
 
     def _rows(self, X):
         check_is_fitted(self)
@@ -658,6 +699,6 @@ UNIT_SCALE = 0.1
 
 def _widths(name, sizes):
     sizes = tuple(sizes)
-    if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(f"Got {name}={sizes}, expected positive ints, one a layer.")
     return tuple(int(n) for n in sizes)

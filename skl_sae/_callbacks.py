@@ -46,4 +46,4 @@ class Epochs:
     def close(self):
         """End the fit."""
         if self.context is not None:
-            self.context.call_on_fit_task_end(**{**self.end, "reconstruction_attributes": dict})
+            self.context.call_on_fit_task_end(**self.end)

@@ -57,13 +57,17 @@ class Rows:
         return self.X[lo:hi].toarray() if self.sparse else self.X[lo:hi]
 
     def moments(self):
-        """Mean and variance of each feature, in float64, two passes over tiles of rows."""
+        """Mean and variance of each feature, in float64, two passes over tiles of rows.
+
+        The mean is that of the differences from the first row, so that a constant feature has exactly no variance.
+        """
         n, d = self.X.shape
         step = max(1, (1 << 20) // d)
         mean, variance = np.zeros(d), np.zeros(d)
+        first = self.tile(0, 1)[0].astype(np.float64)
         for lo in range(0, n, step):
-            mean += self.tile(lo, min(n, lo + step)).sum(axis=0, dtype=np.float64)
-        mean /= n
+            mean += (self.tile(lo, min(n, lo + step)) - first).sum(axis=0)
+        mean = first + mean / n
         for lo in range(0, n, step):
             variance += ((self.tile(lo, min(n, lo + step)) - mean) ** 2).sum(axis=0)
         return mean, variance / n

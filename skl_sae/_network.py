@@ -65,7 +65,7 @@ class Network:
                 "Use the same layers and rule, or warm_start=False."
             )
         self.parameters.theta[:] = other.parameters.theta
-        self.offset, self.scale = other.offset, other.scale
+        self.offset, self.scale = other.offset.astype(self.dtype), other.scale
 
     def copy(self):
         """A network of its own parameters."""

@@ -10,6 +10,7 @@ import os
 import threading
 from contextlib import contextmanager
 
+import numpy as np
 from numba import config
 from threadpoolctl import ThreadpoolController
 
@@ -88,6 +89,7 @@ class _Pool:
             self._workers.append((go, done))
 
     def _serve(self, go, done, slot):
+        np.seterr(over="ignore", invalid="ignore")  # the settings of the caller's thread do not reach this one
         while True:
             go.acquire()
             self._work(slot)

@@ -42,6 +42,17 @@ class Training:
         """Without the workspace, which is made anew where it is needed."""
         return {**self.__dict__, "workspace": None}
 
+    def go_on(self, network, params):
+        """A training of another network of the same shapes; if the solver is the same, with the moments of this one."""
+        training = Training(network, params, self.random_state)
+        training.n_steps, training.dead_units = self.n_steps, self.dead_units
+        if type(training.optimizer) is type(self.optimizer):
+            for name, value in vars(self.optimizer).items():
+                if isinstance(value, np.ndarray):
+                    getattr(training.optimizer, name)[:] = value
+            training.optimizer.n_steps = self.optimizer.n_steps
+        return training
+
     def prepare(self, batch_size):
         """Allocate the workspace for batches of up to `batch_size` rows."""
         if self.workspace is None or len(self.workspace.x) < batch_size:
@@ -63,13 +74,18 @@ class Training:
             batch = order[lo : lo + batch_size]
             progress = number / total
             losses += self._step(rows, batch, rate * factor(progress), progress) * len(batch)
+        if not np.isfinite(losses):
+            raise ValueError(
+                f"The loss became {losses / n} after {self.n_steps} steps: the parameters diverged. Lower "
+                f"learning_rate_init (now {rate}), or scale the data."
+            )
         if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
         return losses / n
 
     def one_pass(self, rows, batch_size):
         """An epoch at the constant rate."""
-        with single_threaded_blas():
+        with single_threaded_blas(), quiet_overflow():
             self.prepare(min(batch_size, len(rows)))
             return self.epoch(rows, batch_size)
 
@@ -98,6 +114,11 @@ class Training:
         if overrides(rule, "after_fit"):
             with single_threaded_blas():
                 rule.after_fit(lambda: _inference.pre_activations(network, rows), network.parameters.units)
+
+
+def quiet_overflow():
+    """Within it, numbers may overflow without a warning: a loss that is not finite raises at the end of the epoch."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 class History:
@@ -148,17 +169,12 @@ def train(training, rows, validation, epochs, batch_size):
     history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
     watches = validation is not None or schedule == "constant"
     per_epoch = -(-len(rows) // batch_size)
-    with single_threaded_blas():
+    with single_threaded_blas(), quiet_overflow():
         training.prepare(min(batch_size, len(rows)))
         for number in range(max_iter):
             epochs.start()
             loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)
             history.loss_curve.append(loss)
-            if not np.isfinite(loss):
-                raise ValueError(
-                    f"The loss became {loss} in epoch {number + 1}: the parameters diverged. Lower learning_rate_init "
-                    f"(now {params['learning_rate_init']}), or scale the data."
-                )
             if validation is not None:
                 history.validation_scores.append(_inference.explained_variance(training.network, validation))
                 if history.improves(history.validation_scores[-1]):
@@ -170,7 +186,7 @@ def train(training, rows, validation, epochs, batch_size):
             if epochs.stop() or (watches and history.stalled):
                 break
         else:
-            if watches and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
+            if schedule == "constant" and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
                 _warn_unconverged(max_iter)
     if best_theta is not None:
         theta[:] = best_theta
@@ -191,5 +207,5 @@ def _warn_unconverged(max_iter):
         f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
         "Raise max_iter, or use learning_rate='cosine', which needs no stopping rule.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=6,  # the caller of fit
     )

@@ -64,7 +64,9 @@ class BaseSparsity(BaseEstimator):
         Parameters
         ----------
         n_units : int
+            Number of units of the code.
         activation : str
+            Activation of the code, resolved.
 
         Returns
         -------
@@ -81,7 +83,9 @@ class BaseSparsity(BaseEstimator):
         a : ndarray of shape (rows, n_units)
             Pre-activations; may be overwritten.
         p : Units
+            Per-unit parameters.
         step : Step
+            What the training step lends.
 
         Returns
         -------
@@ -92,17 +96,57 @@ class BaseSparsity(BaseEstimator):
         return [DenseCode(a)]
 
     def penalty(self, codes, p, g, step):
-        """Cost of a block of units: return its value and add its gradient to ``grad`` of the codes and to `g`."""
+        """Charge a block of units: add the cost's gradient to ``grad`` of the codes and to `g`.
+
+        Parameters
+        ----------
+        codes : list of DenseCode or UnitCode
+            What `encode` returned, of the block.
+        p, g : Units
+            Parameters of the block and their gradients.
+        step : Step
+            What the training step lends.
+
+        Returns
+        -------
+        value : float
+            The cost, a mean over the rows.
+        """
         return 0.0
 
     def backward(self, codes, p, g, step):
-        """Gradient of the pre-activations of a block of units, from ``grad`` of the codes, which may be overwritten."""
+        """Pass the gradient of a block of units through the rule; add those of the rule's own parameters to `g`.
+
+        Parameters
+        ----------
+        codes : list of DenseCode or UnitCode
+            What `encode` returned, of the block; ``grad`` is complete and may be overwritten.
+        p, g : Units
+            Parameters of the block and their gradients.
+        step : Step
+            What the training step lends.
+
+        Returns
+        -------
+        delta : ndarray
+            Gradient of the pre-activations, in the layout of ``codes[0].grad``.
+        """
         code = codes[0]
         step.activation.backward(code.values, code.grad)
         return code.grad
 
     def after_step(self, codes, p, step):
-        """Change the rule's state after the parameters have moved; the only place where that happens."""
+        """Change the rule's state after the parameters have moved; the only place where that happens.
+
+        Parameters
+        ----------
+        codes : list of DenseCode or UnitCode
+            What `encode` returned, of all units.
+        p : Units
+            Per-unit parameters.
+        step : Step
+            What the training step lends.
+        """
 
     def after_fit(self, tiles, p):
         """Set what ``transform`` needs from the data as a whole; not called by ``partial_fit``.
@@ -113,8 +157,15 @@ class BaseSparsity(BaseEstimator):
             Each call returns an iterator over the pre-activations of the training rows (the validation rows, where
             there are some), arrays of shape (rows, n_units).
         p : Units
+            Per-unit parameters.
         """
 
     def deployed(self):
-        """Return the rule of scope entry or row that ``transform`` applies."""
+        """Tell the rule of scope entry or row that ``transform`` applies.
+
+        Returns
+        -------
+        rule : BaseSparsity
+            A rule that needs no start of its own.
+        """
         return self

@@ -50,7 +50,12 @@ class BatchTopK(BaseSparsity):
         self.k = k
 
     def start(self, n_units, activation):
-        """Resolve the number of units."""
+        """Resolve the number of units; the threshold is state."""
+        if activation not in ("relu", "identity"):
+            raise ValueError(
+                f"BatchTopK puts a threshold on the code: expected activation='relu' or 'identity', got {activation!r}."
+            )
+        self.lowest_ = 0.0 if activation == "relu" else -np.inf
         self.k_ = resolve_k("k", self.k, n_units)
         return {"threshold": 0.0}
 
@@ -74,7 +79,7 @@ class BatchTopK(BaseSparsity):
 
     def after_fit(self, tiles, p):
         """Set the threshold to the exact quantile."""
-        p.threshold[:] = max(0.0, upper_quantile(tiles, self.k_))
+        p.threshold[:] = max(self.lowest_, upper_quantile(tiles, self.k_))
 
     def deployed(self):
         """Return the thresholded code."""

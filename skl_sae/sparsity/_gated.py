@@ -57,7 +57,7 @@ class Gated(BaseSparsity):
         return cost * float(gate.values.sum(dtype=np.float64))
 
     def backward(self, codes, p, g, step):
-        """Gradients of both paths; the magnitude does not see the gate's bias."""
+        """Pass gradients through both paths; the magnitude does not see the gate's bias."""
         code, gate = codes
         gain = code.per_unit(np.exp(p.gain))
         d_magnitude = code.grad * (code.values > 0)

@@ -1,5 +1,7 @@
 """JumpReLU: a learned threshold for each unit."""
 
+from numbers import Real
+
 import numpy as np
 
 from .._codes import DenseCode
@@ -62,8 +64,9 @@ class JumpReLU(BaseSparsity):
         if self.cost not in ("l0", "tanh"):
             raise ValueError(f"JumpReLU: got cost={self.cost!r}, expected 'l0' or 'tanh'.")
         for name in ("threshold", "bandwidth", "sharpness"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"JumpReLU: got {name}={getattr(self, name)!r}, expected a number above 0.")
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and 0 < value < np.inf):
+                raise ValueError(f"JumpReLU: got {name}={value!r}, expected a number above 0.")
         check_non_negative("JumpReLU", "alpha", self.alpha)
         check_target("JumpReLU", self.target_l0)
         return {"threshold": self.threshold}

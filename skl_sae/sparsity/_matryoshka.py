@@ -80,7 +80,7 @@ class Matryoshka(BaseSparsity):
         return self.rule_.start(n_units, activation)
 
     def encode(self, a, p, step):
-        """Codes of the inner rule, to be read at every prefix."""
+        """Return the codes of the inner rule, to be read at every prefix."""
         codes = self.rule_.encode(a, p, step)
         for code in codes:
             code.reading = Reading(self.cuts_, frozen=code.reading.frozen)

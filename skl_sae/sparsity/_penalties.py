@@ -1,5 +1,7 @@
 """Rules that leave the code dense and charge for it: L1 and the KL divergence."""
 
+from numbers import Real
+
 import numpy as np
 
 from ._base import BaseSparsity
@@ -58,15 +60,13 @@ class L1(BaseSparsity):
     def penalty(self, codes, p, g, step):
         """Charge ``alpha`` for each unit of activation."""
         (code,) = codes
-        cost = step.weight * (self.alpha if self.target_l0 is None else float(p.alpha[0]))
-        size = np.abs(code.values)
-        if not self.norm_aware:
-            code.grad += cost * np.sign(code.values)
-            return cost * float(size.sum(dtype=np.float64))
-        norms = code.per_unit(row_norms(p.decoder))
-        add_norm_gradient(cost * code.by_unit(size), p.decoder, g.decoder)
-        code.grad += cost * norms * np.sign(code.values)
-        return cost * float((size * norms).sum(dtype=np.float64))
+        alpha = self.alpha if self.target_l0 is None else code.per_unit(p.alpha)
+        cost, size = step.weight * alpha, np.abs(code.values)
+        if self.norm_aware:
+            add_norm_gradient(code.by_unit(cost * size), p.decoder, g.decoder)
+            cost = cost * code.per_unit(row_norms(p.decoder))
+        code.grad += cost * np.sign(code.values)
+        return float((cost * size).sum(dtype=np.float64))
 
     def after_step(self, codes, p, step):
         """Drive the weight to the target."""
@@ -119,9 +119,9 @@ class KLDivergence(BaseSparsity):
             raise ValueError(
                 f"KLDivergence needs a bounded code: expected activation='sigmoid' or 'tanh', got {activation!r}."
             )
-        if not 0 < self.target < 1:
+        if not (isinstance(self.target, Real) and 0 < self.target < 1):
             raise ValueError(f"KLDivergence: got target={self.target!r}, expected a number between 0 and 1.")
-        if not 0 <= self.memory < 1:
+        if not (isinstance(self.memory, Real) and 0 <= self.memory < 1):
             raise ValueError(f"KLDivergence: got memory={self.memory!r}, expected a number in [0, 1).")
         check_non_negative("KLDivergence", "alpha", self.alpha)
         self.slope_, self.offset_ = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)
@@ -174,11 +174,11 @@ def pressure(l0, target, step):
 
 def check_target(rule, target):
     """Raise where a target L0 is not a positive number."""
-    if target is not None and not target > 0:
+    if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
         raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
 
 
 def check_non_negative(rule, name, value):
     """Raise where a penalty's weight is not a number of at least 0."""
-    if not value >= 0:
+    if not (isinstance(value, Real) and 0 <= value < np.inf):
         raise ValueError(f"{rule}: got {name}={value!r}, expected a number of at least 0.")

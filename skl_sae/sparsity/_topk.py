@@ -86,7 +86,7 @@ class LifetimeTopK(BaseSparsity):
 
     def start(self, n_units, activation):
         """Check the fraction."""
-        if not 0 < self.fraction <= 1:
+        if not (isinstance(self.fraction, Real) and 0 < self.fraction <= 1):
             raise ValueError(f"LifetimeTopK: got fraction={self.fraction!r}, expected a number in (0, 1].")
         return {}
 

@@ -1,0 +1,150 @@
+"""Selection of the largest entries of each row."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numba import config
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from skl_sae.sparsity import TopK
+from skl_sae.sparsity._base import Step
+from skl_sae.sparsity._topk import _select_largest, select_largest
+
+EXAMPLES = 20 if config.DISABLE_JIT else 300
+DTYPES = [np.float32, np.float64]
+
+
+def assert_stays_in_bounds(a, k):
+    """The kernel, with room for whole rows, writes no more than k entries of a row."""
+    index, values, count = np.empty(a.shape, np.int32), np.empty_like(a), np.empty(len(a), np.int32)
+    for floor in 1e-45, -np.inf:
+        _select_largest(a, k, a.dtype.type(floor), index, values, count)
+        assert count.max() <= k
+
+
+def selected(a, k, activation):
+    """The code of `select_largest` as a mask and a dense matrix."""
+    assert_stays_in_bounds(a, min(k, a.shape[1]))
+    code = select_largest(a.copy(), min(k, a.shape[1]), Step(activation))
+    mask, values = np.zeros(a.shape, int), np.zeros_like(a)
+    for i in range(len(a)):
+        at = code.index[i, : code.count[i]]
+        mask[i, at] += 1
+        values[i, at] = code.values[i, : code.count[i]]
+    assert mask.max(initial=0) <= 1, "an entry was selected twice"
+    assert code.values.dtype == a.dtype
+    return mask.astype(bool), values
+
+
+def assert_selects(a, k, activation):
+    """Equality with the twin; with relu, what is not positive may be left out."""
+    keep = naive.largest(a, k)
+    if activation == "relu":
+        keep &= a > 0
+    mask, values = selected(a, k, activation)
+    assert_array_equal(mask, keep)
+    assert_array_equal(values, np.where(keep, a, 0))
+
+
+def rows(elements):
+    """Rows of 1 to 70 numbers, with 1 to 3 rows."""
+    shapes = st.tuples(st.integers(1, 3), st.integers(1, 70))
+    return st.sampled_from(DTYPES).flatmap(lambda dtype: hnp.arrays(dtype, shapes, elements=elements))
+
+
+activations = st.sampled_from(["relu", "identity"])
+few_values = st.integers(-2, 2).map(float)
+any_number = st.floats(width=32, allow_nan=False, allow_infinity=False)
+with_minus_infinity = st.one_of(st.just(-np.inf), any_number)
+tiny, big = float(np.finfo(np.float32).smallest_subnormal), float(np.finfo(np.float32).max)
+extremes = st.sampled_from([-np.inf, -big, -1.0, -tiny, -0.0, 0.0, tiny, 2 * tiny, 3 * tiny, 1.0, big])
+with_infinity = st.sampled_from([-np.inf, -1.0, 0.0, 1.0, 2.0, np.inf])
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(rows(few_values), st.integers(1, 80), activations)
+def test_ties_go_to_the_lowest_index(a, k, activation):
+    assert_selects(a, k, activation)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(rows(any_number), st.integers(1, 80), activations)
+def test_any_numbers(a, k, activation):
+    assert_selects(a, k, activation)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(rows(extremes | with_minus_infinity), st.integers(1, 80), activations)
+@example(np.array([[-np.inf, 3, 2, 1]]), 2, "identity")
+def test_extreme_numbers(a, k, activation):
+    assert_selects(a, k, activation)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(rows(with_infinity), st.integers(1, 80), activations)
+@example(np.array([[np.inf, 1, 2, 0]]), 2, "relu")
+def test_infinite_numbers(a, k, activation):
+    """A diverging network must end in an error message, not in memory written out of bounds."""
+    assert_selects(a, k, activation)
+
+
+@settings(max_examples=EXAMPLES // 5, deadline=None)
+@given(st.integers(0, 1 << 30), st.integers(1, 40), st.sampled_from([1, 4, 1000]), st.sampled_from(DTYPES), activations)
+def test_wide_rows(seed, k, levels, dtype, activation):
+    """Rows wide enough for the bound from the maxima of 16 groups; few levels give many ties."""
+    rng = np.random.default_rng(seed)
+    a = (np.round(levels * rng.standard_normal((3, rng.integers(600, 1000)))) / levels).astype(dtype)
+    assert_selects(a, k, activation)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [1, 3, 31, 32, 40])
+def test_equal_entries(k, dtype):
+    a = np.full((2, 32), 0.5, dtype)
+    assert_array_equal(selected(a, k, "relu")[0], np.arange(32) < [[k], [k]])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_selects_by_the_pre_activation(activation):
+    """Saturated activations are equal, their pre-activations are not."""
+    a = np.array([[50.0, 60.0, 70.0, 40.0], [-60.0, -50.0, -70.0, -40.0]])
+    mask, values = selected(a, 2, activation)
+    assert_array_equal(mask, [[False, True, True, False], [False, True, False, True]])
+    np.testing.assert_allclose(values, np.where(mask, naive.ACTIVATIONS[activation](a), 0), atol=1e-16)
+
+
+def test_nan_does_not_write_out_of_bounds():
+    a = np.random.default_rng(0).standard_normal((50, 40))
+    a[np.random.default_rng(1).random(a.shape) < 0.3] = np.nan
+    assert_stays_in_bounds(a, 5)
+    assert_stays_in_bounds(np.full((1, 40), np.nan), 5)
+
+
+@pytest.mark.parametrize("k", [1, 7, 32, 33, 0.1, 0.5, 1.0, 1e-9, None, np.int64(3), np.float32(0.25)])
+@pytest.mark.parametrize("n_units", [1, 8, 32, 300])
+def test_number_of_units(k, n_units):
+    rule = TopK(k)
+    rule.start(n_units, "relu")
+    plain = k if k is None else int(k) if isinstance(k, int | np.integer) else float(k)
+    assert rule.k_ == rule.transform_k_ == naive.number_of_units(plain, n_units)
+
+
+@pytest.mark.parametrize("name", ["k", "transform_k"])
+@pytest.mark.parametrize("k", [0, -1, 0.0, 1.5, -0.5, True, "all", np.nan])
+def test_number_of_units_out_of_range(name, k):
+    with pytest.raises(ValueError, match=rf"Got {name}={k!r}, expected"):
+        TopK(**{name: k}).start(8, "relu")
+
+
+def test_deployed_rule_keeps_transform_k():
+    rule = TopK(2, transform_k=5)
+    rule.start(8, "relu")
+    a = np.random.default_rng(0).random((4, 8))
+    code = rule.deployed().encode(a.copy(), None, Step("relu"))[0]
+    assert_array_equal(code.count, [5] * 4)
+    assert_array_equal(rule.encode(a.copy(), None, Step("relu"))[0].count, [2] * 4)
+    assert rule.k_ == 2 and clone(rule).k == 2

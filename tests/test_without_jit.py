@@ -1,0 +1,27 @@
+"""The kernels as plain Python: a coverage tool and a debugger see them, and NumPy checks every index and overflow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = ["test_codes.py", "test_topk.py", "test_losses.py", "test_optimizers.py"]
+
+
+def run(*arguments):
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_kernels_without_compilation(name):
+    """Like ``NUMBA_DISABLE_JIT=1 pytest tests/test_codes.py``."""
+    run("-c", "import inspect, skl_sae._codes as c; assert inspect.isfunction(c._sum_segments)")
+    run("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}")
