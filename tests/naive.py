@@ -285,6 +285,34 @@ def objective(model, P, P_0, x, target):
     return value + weight_penalty(model, P)
 
 
+def residual(model, P_0, x, target, h=1e-6):
+    """Minus half the gradient of each row's loss at the output of the decoder's first layer, by differences."""
+    codes, _ = codes_and_penalty(model, P_0, P_0, x)
+    first = len(model.decoder_sizes) - 2
+    u = codes[0].values @ decoder_weight(model, P_0, first) + P_0[f"dec{first}.bias"]
+
+    def value(u):
+        for i in reversed(range(first)):
+            u = ACTIVATIONS[model.hidden_activation](u) @ decoder_weight(model, P_0, i) + P_0[f"dec{i}.bias"]
+        return loss(model.loss, u, target, model.output_activation)
+
+    shifts = h * np.eye(u.size).reshape(u.size, *u.shape)
+    return -0.5 * ((value(u + shifts) - value(u - shifts)) / (2 * h)).reshape(u.shape)
+
+
+def auxiliary_loss(model, P, P_0, x, target, dead, k, weight):
+    """Of the dead units the k largest of a row reconstruct the residual, without bias, relative to its variance."""
+    a = pre_activations(model, P, x)
+    keep = largest(np.where(dead, a, -np.inf), min(k, dead.sum())) & dead
+    f = np.where(keep, ACTIVATIONS[model.activation](a), 0.0)
+    e = residual(model, P_0, x, target)
+    error = f @ decoder_weight(model, P, len(model.decoder_sizes) - 2) - e
+    if len(model.decoder_sizes) == 2:
+        error = np.where(np.isnan(target), 0.0, error)
+    share = min(dead.sum() / k, 1)
+    return weight * share * (error**2).sum(axis=(-2, -1)) / ((e - e.mean(axis=0)) ** 2).sum()
+
+
 # optimizers: one step from the gradient, state in a dictionary
 
 
