@@ -3,7 +3,7 @@
 import time
 
 
-def best(work, seconds=0.5):
+def best(work, seconds=1.0):
     """Least time of a call within `seconds`, after one call that compiles."""
     work()
     least, end = float("inf"), time.perf_counter() + seconds
