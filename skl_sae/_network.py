@@ -36,7 +36,7 @@ class Network:
         self.output_activation, self.loss_name = output_activation, loss
         self.rule = rule
         own = rule.start(encoder_sizes[-1], activation)
-        self.unit_norm = rule.unit_norm
+        self.unit_norm = rule.unit_norm and not tied  # tying already denies the escape through scale
         self.parameters = Parameters(encoder_sizes, decoder_sizes, tied, own, dtype)
         self.offset, self.scale = np.zeros(encoder_sizes[0], dtype), 1.0
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numba import config
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 def n_slots():
@@ -68,7 +68,7 @@ class _Pool:
                     pass
 
         self._start()
-        helpers = self._workers[: n_blocks - 1]
+        helpers = self._workers[: min(n_blocks, n_slots()) - 1]
         self._work = work
         for go, _ in helpers:
             go.release()
@@ -108,6 +108,17 @@ def _wait(lock, errors):
 _pool = _Pool()
 
 
+@contextmanager
+def _control_of_openblas():
+    """From 3.7 on, threadpoolctl ignores all threads but the one that first changed the limit."""
+    clear = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+    clear(force=True)
+    try:
+        yield
+    finally:
+        clear(force=True)
+
+
 class _SingleThreadedBLAS:
     """A process-wide limit of one BLAS thread, held while anybody needs it.
 
@@ -126,13 +137,15 @@ class _SingleThreadedBLAS:
             if self._holders == 1:
                 if self._controller is None:
                     self._controller = ThreadpoolController().select(user_api="blas")
-                self._limit = self._controller.limit(limits=1)
+                with _control_of_openblas():
+                    self._limit = self._controller.limit(limits=1)
 
     def __exit__(self, *exception):
         with self._lock:
             self._holders -= 1
             if self._holders == 0:
-                self._limit.restore_original_limits()
+                with _control_of_openblas():
+                    self._limit.restore_original_limits()
 
 
 _blas = _SingleThreadedBLAS()
@@ -150,7 +163,8 @@ def _after_fork():
     global _pool
     _pool = _Pool()
     if _blas._holders:
-        _blas._limit.restore_original_limits()
+        with _control_of_openblas():
+            _blas._limit.restore_original_limits()
     _blas._lock, _blas._holders = threading.Lock(), 0
 
 
