@@ -47,13 +47,52 @@ def run(task, n_blocks, inline=False):
         pool.busy.release()
 
 
+class _Ticket:
+    """What a worker is told to do once, and whether it has."""
+
+    def __init__(self, work):
+        self.work, self.finished, self.lock = work, False, threading.Lock()
+        self.lock.acquire()
+
+    def serve(self, slot):
+        self.work(slot)
+        self.finished = True
+        self.lock.release()
+
+    def wait(self, errors):
+        """An interrupt meanwhile is kept for later, because the worker still uses the caller's arrays."""
+        while not self.finished:
+            try:
+                self.lock.acquire()
+            except KeyboardInterrupt as error:
+                errors.append(error)
+
+
+class _Worker:
+    """A thread that sleeps on a lock until there is a ticket."""
+
+    def __init__(self, slot):
+        self.slot, self.ticket, self._go = slot, None, threading.Lock()
+        self._go.acquire()
+        threading.Thread(target=self._serve, name=f"skl_sae-{slot}", daemon=True).start()
+
+    def give(self, ticket):
+        self.ticket = ticket
+        self._go.release()
+
+    def _serve(self):
+        np.seterr(over="ignore", invalid="ignore")  # the settings of the caller's thread do not reach this one
+        while True:
+            self._go.acquire()
+            self.ticket.serve(self.slot)
+
+
 class _Pool:
-    """Workers that sleep on a lock; started at the first use."""
+    """The workers, started at the first use."""
 
     def __init__(self):
         self.busy = threading.Lock()
         self._workers = []
-        self._work = None
 
     def run(self, task, n_blocks):
         blocks, errors = iter(range(n_blocks)), []
@@ -67,42 +106,17 @@ class _Pool:
                 for _ in blocks:  # nobody starts another block
                     pass
 
-        self._start()
-        helpers = self._workers[: min(n_blocks, n_slots()) - 1]
-        self._work = work
-        for go, _ in helpers:
-            go.release()
+        n_helpers = min(n_blocks, n_slots()) - 1
+        while len(self._workers) < n_helpers:
+            self._workers.append(_Worker(len(self._workers) + 1))
+        tickets = [_Ticket(work) for _ in range(n_helpers)]
+        for worker, ticket in zip(self._workers, tickets, strict=False):
+            worker.give(ticket)
         work(0)
-        for _, done in helpers:
-            _wait(done, errors)
-        self._work = None
+        for ticket in tickets:
+            ticket.wait(errors)
         if errors:
             raise errors[0]
-
-    def _start(self):
-        while len(self._workers) < n_slots() - 1:
-            go, done = threading.Lock(), threading.Lock()
-            go.acquire()
-            done.acquire()
-            slot = len(self._workers) + 1
-            threading.Thread(target=self._serve, args=(go, done, slot), name=f"skl_sae-{slot}", daemon=True).start()
-            self._workers.append((go, done))
-
-    def _serve(self, go, done, slot):
-        np.seterr(over="ignore", invalid="ignore")  # the settings of the caller's thread do not reach this one
-        while True:
-            go.acquire()
-            self._work(slot)
-            done.release()
-
-
-def _wait(lock, errors):
-    """Acquire; an interrupt meanwhile is kept for later, because the workers still use the caller's arrays."""
-    while True:
-        try:
-            return lock.acquire()
-        except KeyboardInterrupt as error:
-            errors.append(error)
 
 
 _pool = _Pool()

@@ -35,6 +35,17 @@ class Rule(keras.layers.Layer):
         return code
 
 
+class TangentAdam(keras.optimizers.Adam):
+    """Adam that removes from the gradient of a weight of constrained norm its part along the weight's rows."""
+
+    def apply(self, grads, trainable_variables=None):
+        grads = [
+            g if v.constraint is None else g - v * ops.sum(v * g, axis=1, keepdims=True)
+            for g, v in zip(grads, self._trainable_variables if trainable_variables is None else trainable_variables)
+        ]
+        return super().apply(grads, trainable_variables)
+
+
 def squared_error(x, y):
     return ops.sum(ops.square(y - x), axis=-1)
 
@@ -57,7 +68,7 @@ class Keras(Peer):
         dense = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dense)]
         for layer, weight in zip(dense, weights):
             layer.kernel.assign(weight)
-        self.model.compile(keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-8), squared_error)
+        self.model.compile(TangentAdam(LEARNING_RATE, epsilon=1e-8), squared_error)
 
     def train(self, X):
         if sparse.issparse(X):

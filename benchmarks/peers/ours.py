@@ -2,6 +2,9 @@
 
 import numpy as np
 from sklearn.base import clone
+from threadpoolctl import threadpool_info
+
+from skl_sae._parallel import n_slots
 
 from ._base import Peer
 
@@ -35,3 +38,10 @@ class Ours(Peer):
 
     def decode(self, codes):
         return self.sae.inverse_transform(codes)
+
+
+def describe():
+    """Threads, and the BLAS that makes the products: its choice of kernels matters for the dense cases."""
+    blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    kernels = {f"{info['internal_api']} {info['version']} {info.get('architecture', '')}".strip() for info in blas}
+    return f"skl_sae {n_slots()} threads, {', '.join(sorted(kernels))}"
