@@ -1,8 +1,6 @@
 """The estimator: checks, wires, and leaves the computing to the layers below."""
 
-from functools import update_wrapper
 from numbers import Integral, Real
-from types import MethodType
 
 import numpy as np
 from scipy import sparse
@@ -16,36 +14,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _inference
 from ._activations import ACTIVATIONS
 from ._callbacks import CallbackSupportMixin, Epochs
+from ._checks import WithoutEarlyStopping, check_probabilities, check_widths
 from ._data import Rows
 from ._losses import LOSSES
 from ._network import Network
 from ._optimizers import OPTIMIZERS, SCHEDULES
+from ._start import draw_sample, initialise
 from ._training import Training, train
 from .sparsity import RULES, BaseSparsity
 
 _DTYPES = [np.float64, np.float32]
-
-
-class EarlyStoppingError(AttributeError, ValueError):
-    """Raised by an access to ``partial_fit`` with ``early_stopping=True``; so ``hasattr`` tells that it is missing."""
-
-
-class _ForChunks:
-    """A method that exists without `early_stopping` only: a chunk has no held-out rows."""
-
-    def __init__(self, function):
-        self.function = function
-        update_wrapper(self, function)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.function
-        if instance.early_stopping:
-            raise EarlyStoppingError(
-                "partial_fit does not support early_stopping=True: got early_stopping=True, expected False. "
-                "Use fit with X_val, or stop by the score of rows of your own."
-            )
-        return MethodType(self.function, instance)
 
 
 class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -110,8 +88,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
 
-    learning_rate_init : float, default=0.003
-        Learning rate at the start.
+    learning_rate_init : "auto" or float, default="auto"
+        Learning rate at the start. "auto" means ``0.024 / sqrt(n)`` with n the width of the layer before the code, at
+        most 0.001 with hidden layers, for ``solver="adam"``, and 0.1 for ``solver="sgd"``.
 
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
         Schedule over the `max_iter` epochs: to zero along a half cosine or a line, or constant. ``partial_fit``
@@ -142,8 +121,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     shuffle : bool, default=True
         Whether rows are drawn in a new order in each epoch.
 
-    max_iter : int, default=100
-        Number of epochs; the largest number where `tol` or `early_stopping` may end the fit.
+    max_iter : "auto" or int, default="auto"
+        Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
+        make 10,000 steps, but from 10 to 100.
 
     tol : float, default=1e-4
         With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,
@@ -272,7 +252,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         "tied_weights": ["boolean"],
         "scale": [StrOptions({"auto"}), "boolean"],
         "solver": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions(set(SCHEDULES))],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
@@ -283,7 +263,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         "weight_l1": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -309,7 +289,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         tied_weights=False,
         scale="auto",
         solver="adam",
-        learning_rate_init=0.003,
+        learning_rate_init="auto",
         learning_rate="cosine",
         momentum=0.9,
         nesterovs_momentum=True,
@@ -320,7 +300,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         weight_l1=0.0,
         batch_size=128,
         shuffle=True,
-        max_iter=100,
+        max_iter="auto",
         tol=1e-4,
         n_iter_no_change=10,
         early_stopping=False,
@@ -451,7 +431,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             X, X_val = train_test_split(X, test_size=self.validation_fraction, random_state=random_state)
         rows, validation = Rows(X), None if X_val is None else Rows(X_val)
         training = self._build(rows, random_state, continues=self.warm_start and hasattr(self, "_training"))
-        epochs = Epochs(self, X, self.max_iter, lambda: self._snapshot(training.network))
+        epochs = Epochs(self, X, training.n_epochs(len(rows)), lambda: self._snapshot(training.network))
         history = train(training, rows, validation, epochs, self.batch_size)
         self.loss_curve_ = history.loss_curve
         self.validation_scores_ = history.validation_scores if self.early_stopping else None
@@ -460,7 +440,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         if not self.warm_start:
             del self._training  # the moments are of use only where a fit goes on
 
-    @_ForChunks
+    @WithoutEarlyStopping
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on learning with one pass over a chunk of data, at a constant learning rate.
@@ -502,12 +482,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     def _validate(self, X, reset, dtype):
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
         if self.loss == "binary_cross_entropy":
-            low, high = X.min(), X.max()
-            if low < 0 or high > 1:
-                raise ValueError(
-                    f"loss='binary_cross_entropy' expects data in [0, 1], got values from {low:.3g} to {high:.3g}. "
-                    "Scale X, for instance with MinMaxScaler(clip=True), or use loss='squared_error'."
-                )
+            check_probabilities(X)
         return X
 
     def _build(self, rows, random_state, continues):
@@ -531,7 +506,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             return self._training.go_on(network, params)
         mean, variance = rows.moments()
         network.measure(mean, variance, self.scale)
-        network.parameters.initialise(random_state, UNIT_SCALE, network.unit_norm)
+        initialise(network, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 
     def _resolve_rule(self):
@@ -546,10 +521,10 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     def _sizes(self):
         """Widths of encoder and decoder, both from the data to the code."""
-        hidden = _widths("hidden_layer_sizes", self.hidden_layer_sizes)
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         decoder = hidden
         if self.decoder_layer_sizes is not None:
-            decoder = _widths("decoder_layer_sizes", self.decoder_layer_sizes)[::-1]
+            decoder = check_widths("decoder_layer_sizes", self.decoder_layer_sizes)[::-1]
         if self.tied_weights and decoder != hidden:
             raise ValueError(
                 "tied_weights=True needs a decoder that mirrors the encoder: expected decoder_layer_sizes=None or "
@@ -691,14 +666,3 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-# Norm of the encoder's rows at the start; small, so that the first steps turn them before they matter.
-UNIT_SCALE = 0.1
-
-
-def _widths(name, sizes):
-    sizes = tuple(sizes)
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
-        raise ValueError(f"Got {name}={sizes}, expected positive ints, one a layer.")
-    return tuple(int(n) for n in sizes)

@@ -83,24 +83,6 @@ class Parameters:
     def __getitem__(self, name):
         return self.views[name]
 
-    def initialise(self, rng, unit_scale, unit_norm):
-        """Random start: Glorot-uniform hidden layers; random directions for the units, encoder = decoder transposed.
-
-        `unit_scale` is the norm of the encoder rows, and of the decoder rows unless `unit_norm` keeps those at one.
-        """
-        for name, view in self.views.items():
-            if name.endswith("weight") and not (self.tied and name.startswith("dec")):
-                bound = np.sqrt(6 / sum(view.shape))
-                view[:] = rng.uniform(-bound, bound, view.shape)
-        units = self.units
-        directions = rng.standard_normal(units.decoder.shape)
-        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), np.finfo(directions.dtype).tiny)
-        units.decoder[:] = directions if unit_norm else unit_scale * directions
-        if not self.tied and units.encoder.shape == units.decoder.shape:
-            units.encoder[:] = unit_scale * directions
-        for name, value in self.own.items():
-            getattr(units, name)[:] = value
-
     def __getstate__(self):
         """Only what the views are made from."""
         return {k: getattr(self, k) for k in ("encoder_sizes", "decoder_sizes", "tied", "own", "theta")}

@@ -14,6 +14,11 @@ from .sparsity._base import Step
 
 # Share of a fit after which units are no longer resampled: the last ones need time to learn.
 RESAMPLING_ENDS = 0.6
+# What learning_rate_init="auto" is made of: Adam's steps have a length of their own, so in wider layers each weight
+# must take smaller ones.
+ADAM_RATE, DEEP_ADAM_RATE, SGD_RATE = 0.024, 0.001, 0.1
+# Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
+STEPS, EPOCHS = 10_000, (10, 100)
 
 
 class Training:
@@ -33,10 +38,26 @@ class Training:
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
         self.n_steps = 0
         self.workspace = None
+        self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
             self.revival = network.rule.dead_units
         self.dead_units = DeadUnits(network.parameters.n_units)
+
+    def _resolve_rate(self):
+        rate, p = self.params["learning_rate_init"], self.network.parameters
+        if rate != "auto":
+            return rate
+        if self.params["solver"] == "sgd":
+            return SGD_RATE
+        rate = ADAM_RATE / np.sqrt(p.encoder_sizes[-2])
+        return float(min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate)
+
+    def n_epochs(self, n_rows):
+        """Resolve `max_iter` for data of `n_rows` rows."""
+        if self.params["max_iter"] != "auto":
+            return self.params["max_iter"]
+        return int(np.clip(-(-STEPS // -(-n_rows // self.params["batch_size"])), *EPOCHS))
 
     def __getstate__(self):
         """Without the workspace, which is made anew where it is needed."""
@@ -69,7 +90,7 @@ class Training:
         """
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
-        rate, factor, losses = self.params["learning_rate_init"], SCHEDULES[schedule], 0.0
+        rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
         for number, lo in enumerate(range(0, n, batch_size), first):
             batch = order[lo : lo + batch_size]
             progress = number / total
@@ -165,7 +186,7 @@ def train(training, rows, validation, epochs, batch_size):
     history : History
     """
     params, theta = training.params, training.network.parameters.theta
-    max_iter, schedule = params["max_iter"], params["learning_rate"]
+    max_iter, schedule = training.n_epochs(len(rows)), params["learning_rate"]
     history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
     watches = validation is not None or schedule == "constant"
     per_epoch = -(-len(rows) // batch_size)

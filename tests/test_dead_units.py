@@ -171,5 +171,6 @@ def test_dead_units_live_again(how, rule):
         sae.set_params(max_iter=30, learning_rate_init=3e-3).fit(X)
         return sae.dead_fraction_
 
-    assert dead_at_the_end(None) >= 0.3
-    assert dead_at_the_end(how) <= 0.1
+    without = dead_at_the_end(None)
+    assert without >= 0.3
+    assert dead_at_the_end(how) <= without / 2

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from skl_sae._parameters import Parameters
 
@@ -95,21 +95,3 @@ def test_copies_have_views_of_their_own_vector(encoder, decoder, tied, duplicate
 def test_pickle_holds_the_vector_once():
     p = Parameters((300, 400), (300, 400), True, {}, np.dtype(np.float32))
     assert len(pickle.dumps(p)) < 1.1 * p.theta.nbytes
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("unit_norm", [False, True])
-@each_case
-def test_start(encoder, decoder, tied, unit_norm, dtype):
-    """Random directions of the given length; the encoder is the decoder transposed; the rule's values."""
-    p = make(encoder, decoder, tied, dtype)
-    p.theta[:] = 0
-    p.initialise(np.random.RandomState(0), 0.1, unit_norm)
-    units = p.units
-    assert_allclose(np.linalg.norm(units.decoder, axis=1), 1 if unit_norm else 0.1, rtol=1e-6)
-    if encoder[-2] == decoder[-2] and not tied:
-        assert_allclose(units.encoder, units.decoder * (0.1 if unit_norm else 1), rtol=1e-5)
-    assert_array_equal(units.gain, 2)
-    assert_array_equal(units.threshold, np.full(9, 0.1, dtype))
-    for name, view in p.views.items():
-        assert view.any() != name.endswith("bias")

@@ -112,7 +112,7 @@ def test_deployed_rule_sees_one_row_at_a_time(rule):
     rule, rng = rule(), np.random.default_rng(0)
     activation = rule.default_activation
     own = rule.start(12, activation)
-    units = Units(**{name: np.full(12, value) for name, value in own.items()})
+    units = Units(encoder_bias=np.zeros(12), **{name: np.full(12, value) for name, value in own.items()})
     deployed, a = rule.deployed(), rng.standard_normal((6, 12))
     assert deployed.scope in ("entry", "row")
 

@@ -49,6 +49,8 @@ class BaseSparsity(BaseEstimator):
         Whether the rows of the decoder are kept at norm one.
     default_activation : str
         What ``activation=None`` of the estimator means.
+    initial_bias : float
+        Where the pre-activations of the units are centred at the start.
     dead_units : {"auxiliary", "resample"} or None
         What ``dead_units="auto"`` of the estimator means.
     """
@@ -56,6 +58,7 @@ class BaseSparsity(BaseEstimator):
     scope = "entry"
     unit_norm = False
     default_activation = "relu"
+    initial_bias = 0.0
     dead_units = None
 
     def start(self, n_units, activation):

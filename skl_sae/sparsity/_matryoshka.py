@@ -50,6 +50,11 @@ class Matryoshka(BaseSparsity):
         return self.rule_.unit_norm
 
     @property
+    def initial_bias(self):
+        """The inner rule's."""
+        return self.rule_.initial_bias
+
+    @property
     def dead_units(self):
         """The inner rule's."""
         return self.rule_.dead_units

@@ -91,7 +91,7 @@ class KLDivergence(BaseSparsity):
     ----------
     target : float, default=0.05
         The mean activation :math:`\rho` that units are driven to, between 0 and 1.
-    alpha : float, default=1.0
+    alpha : float, default=0.1
         Weight of the penalty.
     memory : float, default=0.0
         Share of the running mean that is kept at each step, between 0 (the mean of the batch alone) and 1. With small
@@ -110,7 +110,12 @@ class KLDivergence(BaseSparsity):
 
     default_activation = "sigmoid"
 
-    def __init__(self, target=0.05, alpha=1.0, memory=0.0):
+    @property
+    def initial_bias(self):
+        """Where the activation is the target."""
+        return self.initial_bias_
+
+    def __init__(self, target=0.05, alpha=0.1, memory=0.0):
         self.target, self.alpha, self.memory = target, alpha, memory
 
     def start(self, n_units, activation):
@@ -125,6 +130,7 @@ class KLDivergence(BaseSparsity):
             raise ValueError(f"KLDivergence: got memory={self.memory!r}, expected a number in [0, 1).")
         check_non_negative("KLDivergence", "alpha", self.alpha)
         self.slope_, self.offset_ = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)
+        self.initial_bias_ = self.slope_ * float(np.log(self.target / (1 - self.target)))
         return {"mean_activation": 0.0}
 
     def _mean(self, code, p, step):
@@ -148,8 +154,7 @@ class KLDivergence(BaseSparsity):
 
     def after_step(self, codes, p, step):
         """Move the running mean."""
-        if self.memory:
-            p.mean_activation[:] = self._mean(codes[0], p, step)
+        p.mean_activation[:] = self._mean(codes[0], p, step)
 
 
 def row_norms(weights):

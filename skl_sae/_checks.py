@@ -1,0 +1,45 @@
+"""Checks at the door: what scikit-learn's parameter constraints cannot say."""
+
+from functools import update_wrapper
+from numbers import Integral
+from types import MethodType
+
+
+class EarlyStoppingError(AttributeError, ValueError):
+    """Raised by an access to ``partial_fit`` with ``early_stopping=True``; so ``hasattr`` tells that it is missing."""
+
+
+class WithoutEarlyStopping:
+    """A method that exists without `early_stopping` only: a chunk has no held-out rows."""
+
+    def __init__(self, function):
+        self.function = function
+        update_wrapper(self, function)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.function
+        if instance.early_stopping:
+            raise EarlyStoppingError(
+                f"{self.function.__name__} does not support early_stopping=True: got early_stopping=True, expected "
+                "False. Use fit with X_val, or stop by the score of rows of your own."
+            )
+        return MethodType(self.function, instance)
+
+
+def check_widths(name, sizes):
+    """Widths of layers as a tuple of ints."""
+    sizes = tuple(sizes)
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
+        raise ValueError(f"Got {name}={sizes}, expected positive ints, one a layer.")
+    return tuple(int(n) for n in sizes)
+
+
+def check_probabilities(X):
+    """Raise where X, as a target of the cross-entropy, leaves [0, 1]."""
+    low, high = X.min(), X.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"loss='binary_cross_entropy' expects data in [0, 1], got values from {low:.3g} to {high:.3g}. "
+            "Scale X, for instance with MinMaxScaler(clip=True), or use loss='squared_error'."
+        )
