@@ -69,6 +69,7 @@ class Case:
             "learning_rate_init": LEARNING_RATE,
             "learning_rate": "constant",
             "batch_size": self.batch,
+            "dead_units": None,
             "shuffle": False,
             "random_state": 0,
         }

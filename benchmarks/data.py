@@ -87,12 +87,15 @@ def standardise(X, n_first):
 
 
 def start(case, first):
-    """Mean, scale and weights of a new estimator: fitted to the first chunk with a rate that moves no weight."""
+    """Units, weights and intercepts of a new estimator: fitted to the first chunk with a rate that moves nothing."""
     sae = case.estimator(learning_rate_init=1e-30, batch_size=first.shape[0]).partial_fit(first)
-    weights = sae.coefs_
+    weights, intercepts = sae.coefs_, sae.intercepts_
+    intercepts[0] += sae.mean_ @ weights[0]
+    intercepts[-1] = (intercepts[-1] - sae.mean_) / sae.scale_
     weights[0] *= sae.scale_
     weights[-1] /= sae.scale_
-    return {"mean": sae.mean_, "scale": sae.scale_, **{f"weight{i}": w for i, w in enumerate(weights)}}
+    arrays = {f"weight{i}": w for i, w in enumerate(weights)} | {f"intercept{i}": b for i, b in enumerate(intercepts)}
+    return {"mean": sae.mean_, "scale": sae.scale_, **arrays}
 
 
 def write(case, folder, path=None):
@@ -109,14 +112,14 @@ def write(case, folder, path=None):
 
 
 def read(folder):
-    """The rows, and a dictionary with mean, scale and weights."""
+    """The rows, and a dictionary with mean, scale and layers."""
     folder = Path(folder)
     dense = folder / "X.npy"
     X = np.load(dense) if dense.exists() else sparse.load_npz(folder / "X.npz")
     with np.load(folder / "start.npz") as archive:
         arrays = dict(archive)
-    weights = [arrays[f"weight{i}"] for i in range(len(arrays) - 2)]
-    return X, {"mean": arrays["mean"], "scale": float(arrays["scale"]), "weights": weights}
+    layers = [(arrays[f"weight{i}"], arrays[f"intercept{i}"]) for i in range(len(arrays) // 2 - 1)]
+    return X, {"mean": arrays["mean"], "scale": float(arrays["scale"]), "layers": layers}
 
 
 if __name__ == "__main__":

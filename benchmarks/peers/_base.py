@@ -15,7 +15,7 @@ class Peer:
     ----------
     case : Case
     start : dict
-        ``mean`` and ``scale`` of the data, ``weights`` (fan_in, fan_out) of all layers; intercepts start at zero.
+        ``mean`` and ``scale`` of the data, ``layers``, a pair of weights (fan_in, fan_out) and intercepts each.
     """
 
     #: Whether the loss is that of the case, so that it must agree with the others' after the same steps.
@@ -26,9 +26,9 @@ class Peer:
     def __init__(self, case, start):
         self.case = case
         self.mean, self.scale = start["mean"], start["scale"]
-        self.build(start["weights"])
+        self.build(start["layers"])
 
-    def build(self, weights):
+    def build(self, layers):
         """Make model and optimizer."""
         raise NotImplementedError
 

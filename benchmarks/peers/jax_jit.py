@@ -66,8 +66,8 @@ def step(state, x, case):
 class Jax(Peer):
     """State on the device, batches from numpy."""
 
-    def build(self, weights):
-        layers = [(jnp.array(w), jnp.zeros(w.shape[1], w.dtype)) for w in weights]
+    def build(self, layers):
+        layers = [(jnp.array(w), jnp.array(b)) for w, b in layers]
         first, second = jax.tree.map(jnp.zeros_like, layers), jax.tree.map(jnp.zeros_like, layers)
         self.state = layers, first, second, jnp.float32(0)
 

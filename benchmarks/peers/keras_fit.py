@@ -53,9 +53,9 @@ def squared_error(x, y):
 class Keras(Peer):
     """Layers `Dense`, compiled with the defaults."""
 
-    def build(self, weights):
+    def build(self, layers):
         case = self.case
-        sizes = case.sizes(weights[0].shape[0])
+        sizes = case.sizes(layers[0][0].shape[0])
         middle = len(sizes) // 2 - 1
         h = inputs = keras.Input((sizes[0],))
         for i, width in enumerate(sizes[1:]):
@@ -66,8 +66,9 @@ class Keras(Peer):
                 h = Rule(case)(h)
         self.model = keras.Model(inputs, h)
         dense = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dense)]
-        for layer, weight in zip(dense, weights):
+        for layer, (weight, intercept) in zip(dense, layers):
             layer.kernel.assign(weight)
+            layer.bias.assign(intercept)
         self.model.compile(TangentAdam(LEARNING_RATE, epsilon=1e-8), squared_error)
 
     def train(self, X):

@@ -12,7 +12,7 @@ from ._base import Peer
 class Ours(Peer):
     """`SparseAutoencoder.partial_fit`, input checks included. The seed gives the weights that the peers are given."""
 
-    def build(self, weights):
+    def build(self, layers):
         self.sae = self.case.estimator()
 
     def train(self, X):

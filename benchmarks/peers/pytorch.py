@@ -68,13 +68,13 @@ class Torch(Peer):
 
     optimizer = {}
 
-    def build(self, weights):
+    def build(self, layers):
         torch.manual_seed(0)
-        self.model = Autoencoder(self.case, self.case.sizes(weights[0].shape[0]))
+        self.model = Autoencoder(self.case, self.case.sizes(layers[0][0].shape[0]))
         with torch.no_grad():
-            for layer, weight in zip(self.model.layers, weights):
+            for layer, (weight, intercept) in zip(self.model.layers, layers):
                 layer.weight.copy_(torch.from_numpy(weight.T.copy()))
-                layer.bias.zero_()
+                layer.bias.copy_(torch.from_numpy(intercept))
         self.adam = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE, **self.optimizer)
         self.project, self.normalise = project, normalise
 
@@ -126,10 +126,10 @@ class TorchFused(Torch):
 class TorchCompiled(TorchFused):
     """Fused Adam, and everything before it through `torch.compile`."""
 
-    def build(self, weights):
+    def build(self, layers):
         if not any(map(shutil.which, ("g++", "clang++", "cl"))):
             raise Unsuitable("torch.compile needs a C++ compiler")
-        super().build(weights)
+        super().build(layers)
         self.loss = torch.compile(self.loss)
         self.project, self.normalise = torch.compile(project), torch.compile(normalise)
 
@@ -146,8 +146,8 @@ class TorchBFloat16(TorchFused):
 class TorchOwnStart(Torch):
     """Eager Adam from PyTorch's own initial weights."""
 
-    def build(self, weights):
-        super().build(weights)
+    def build(self, layers):
+        super().build(layers)
         for layer in self.model.layers:
             layer.reset_parameters()
 

@@ -17,28 +17,28 @@ LASSO = 0.02
 class MLP(Peer):
     """The layers of the case with the activation of its code; there is no sparsity rule."""
 
-    def build(self, weights):
+    def build(self, layers):
         case = self.case
         if case.data not in ("digits", "mnist"):
             raise Unsuitable("its dense network is out of proportion here")
         self.same_model = case.rule is None
         self.mlp = MLPRegressor(
-            hidden_layer_sizes=case.sizes(weights[0].shape[0])[1:-1],
+            hidden_layer_sizes=case.sizes(layers[0][0].shape[0])[1:-1],
             activation="logistic" if case.rule == "kl" else "relu",
             alpha=0.0,
             learning_rate_init=LEARNING_RATE,
             batch_size=case.batch,
             shuffle=False,
         )
-        self.weights = weights
+        self.layers = layers
 
     def train(self, X):
-        if self.weights is not None:  # the arrays exist after the first fit; then a new optimizer takes them
+        if self.layers is not None:  # the arrays exist after the first fit; then a new optimizer takes them
             self.mlp.partial_fit(X[: self.case.batch], X[: self.case.batch])
-            for mine, intercept, given in zip(self.mlp.coefs_, self.mlp.intercepts_, self.weights):
-                mine[:], intercept[:] = given, 0
+            for weight, intercept, given in zip(self.mlp.coefs_, self.mlp.intercepts_, self.layers):
+                weight[:], intercept[:] = given
             del self.mlp._optimizer
-            self.weights = None
+            self.layers = None
         self.mlp.partial_fit(X, X)
         return 2 * X.shape[1] * self.mlp.loss_  # it halves, and takes the mean over the features
 
@@ -52,7 +52,7 @@ class Dictionary(Peer):
     same_model = False
     most_steps = 4
 
-    def build(self, weights):
+    def build(self, layers):
         if self.case.data != "digits":
             raise Unsuitable("only compared on the small case: it takes seconds a step on the others")
         self.learner = MiniBatchDictionaryLearning(
