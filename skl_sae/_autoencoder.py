@@ -141,8 +141,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
         How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they
         learn to reconstruct what the others leave over. "resample": after an epoch they start anew on rows that are
-        badly reconstructed. None: not at all. "auto" means "auxiliary" for the rules that select by size ("topk",
-        "batch_topk", "matryoshka" of these), None for the others.
+        badly reconstructed; for networks without hidden layers. None: not at all. "auto" means "auxiliary" for the rules "topk", "batch_topk" and
+        "jumprelu", and for "matryoshka" of these, None for the others.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
@@ -205,7 +205,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     n_features_in_ : int
         Number of features seen by ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has names that are all strings.
 
     See Also

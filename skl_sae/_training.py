@@ -42,6 +42,11 @@ class Training:
         self.revival = params["dead_units"]
         if self.revival == "auto":
             self.revival = network.rule.dead_units
+        if self.revival == "resample" and max(network.parameters.encoder_depth, network.parameters.decoder_depth) > 1:
+            raise ValueError(
+                "dead_units='resample' restarts units on rows of the data and needs one layer on each side: got hidden "
+                "layers, expected hidden_layer_sizes=() and decoder_layer_sizes=None; or use dead_units='auxiliary'."
+            )
         self.dead_units = DeadUnits(network.parameters.n_units)
 
     def _resolve_rate(self):
@@ -86,7 +91,7 @@ class Training:
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
         """One pass over `rows`; returns the mean loss of a row.
 
-        `first` and `total` place the epoch's steps in the schedule.
+        `first` and `total` place the epoch's steps in the schedule; an infinite total is one that nobody knows.
         """
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
@@ -108,7 +113,7 @@ class Training:
         """An epoch at the constant rate."""
         with single_threaded_blas(), quiet_overflow():
             self.prepare(min(batch_size, len(rows)))
-            return self.epoch(rows, batch_size)
+            return self.epoch(rows, batch_size, total=np.inf)
 
     def _step(self, rows, batch, rate, progress):
         network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta

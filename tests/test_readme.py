@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from skl_sae.sparsity import RULES
+
 README = Path(__file__).parents[1] / "README.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 COMMANDS = dict(
@@ -23,7 +25,7 @@ def printed(example):
 
 
 def test_readme_has_the_promised_examples():
-    for promised in ("make_pipeline(", "sae__sparsity__k", ".partial_fit(", "sparse_output=True"):
+    for promised in ("make_pipeline(", "sae__sparsity__k", ".partial_fit(", "sparse_output=True", "dictionary_match("):
         assert any(promised in example for example in EXAMPLES), promised
 
 
@@ -32,6 +34,12 @@ def test_example_prints_what_its_comments_say(example):
     said = re.findall(r"^print\(.*\)  # (.*)$", example, flags=re.MULTILINE)
     assert said
     assert printed(example) == said
+
+
+def test_readme_names_every_rule():
+    table = README.read_text(encoding="utf-8").split("## What makes the code sparse")[1]
+    for name, rule in RULES.items():
+        assert f'| `"{name}"' in table and f"`{rule.__name__}(" in table, name
 
 
 @pytest.mark.parametrize(

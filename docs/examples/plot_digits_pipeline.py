@@ -1,7 +1,7 @@
 """
-===========================================
+==========================================
 Features for a linear classifier of digits
-===========================================
+==========================================
 
 A linear classifier separates scikit-learn's 8 x 8 digits well, and sparse features of the same images better.
 This example trains a :class:`~skl_sae.SparseAutoencoder` without labels, hands its codes to a linear support vector
@@ -19,10 +19,10 @@ Run as a script, it saves its two pictures in the current folder, or in the fold
 """
 
 # %%
-# The inputs of the classifier
-# ----------------------------
-# The autoencoder has its default parameters, apart from the number of units. The untrained encoder is a few lines of
-# NumPy: the mean is subtracted, then come random unit-length weights and a relu.
+# What the autoencoder learns
+# ---------------------------
+# First one fit on all images, to look at. The autoencoder has its default parameters, apart from the number of units.
+# At most `k` of them are active for an image, by default an eighth.
 
 import sys
 import time
@@ -39,24 +39,64 @@ from sklearn.svm import LinearSVC
 
 from skl_sae import SparseAutoencoder
 
-N_COMPONENTS = 256
+N_COMPONENTS = 192
 SEEDS = (0, 1, 2)
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
 
+sae = SparseAutoencoder(n_components=N_COMPONENTS, random_state=0)
+codes = sae.fit_transform(X)
+k = sae.sparsity_.k_
+print(f"{X.shape[0]} images of {X.shape[1]} pixels, {N_COMPONENTS} units, at most {k} active for an image")
+print(f"explained variance of the reconstructions: {sae.score(X):.3f}\n")
+
+
+def show(images, n_columns, title, **options):
+    """Draw a sheet of small images."""
+    n_rows = len(images) // n_columns
+    size = (0.7 * n_columns, 0.7 * n_rows + 0.5)
+    fig, axes = plt.subplots(n_rows, n_columns, figsize=size, layout="constrained")
+    for ax, image in zip(axes.flat, images):
+        ax.imshow(image.reshape(8, 8), **options)
+        ax.set_axis_off()
+    fig.suptitle(title)
+    return fig
+
+
+# %%
+# Ten images, and below them their reconstructions:
+
+first_of_each = [np.flatnonzero(y == digit)[0] for digit in range(10)]
+reconstructions = sae.inverse_transform(codes[first_of_each])
+title = f"Digits, and what {k} of {N_COMPONENTS} units make of them"
+reconstructions_figure = show(np.vstack([X[first_of_each], reconstructions]), 10, title, cmap="gray_r", vmin=0, vmax=1)
+
+# %%
+# The components that are used most, each scaled to its largest pixel (red adds ink, blue takes it away):
+
+most_used = np.argsort(-codes.sum(axis=0), kind="stable")[:60]
+components = sae.components_[most_used]
+components = components / np.abs(components).max(axis=1, keepdims=True)
+components_figure = show(components, 15, "The 60 components used most", cmap="RdBu_r", vmin=-1, vmax=1)
+
+# %%
+# The inputs of the classifier
+# ----------------------------
+# The untrained encoder is a few lines of NumPy: the mean is subtracted, then come random unit-length weights and a
+# relu.
+
 
 class RandomEncoder(TransformerMixin, BaseEstimator):
     """Random features: ``relu((x - mean) W)``, of which the `k` largest of each row are kept (all if `k` is None)."""
 
-    def __init__(self, n_components, k=None, random_state=None):
-        self.n_components = n_components
+    def __init__(self, k=None, random_state=None):
         self.k = k
         self.random_state = random_state
 
     def fit(self, X, y=None):
         self.mean_ = X.mean(axis=0)
-        weights = np.random.default_rng(self.random_state).normal(size=(X.shape[1], self.n_components))
+        weights = np.random.default_rng(self.random_state).normal(size=(X.shape[1], N_COMPONENTS))
         self.weights_ = weights / np.linalg.norm(weights, axis=0)
         return self
 
@@ -68,54 +108,16 @@ class RandomEncoder(TransformerMixin, BaseEstimator):
         return codes
 
 
-# %%
-# What the autoencoder learns
-# ---------------------------
-# First, one fit on all images, to look at. At most `k` of the units are active for an image; the untrained encoder
-# gets the same `k`.
+def inputs(seed):
+    """Name and transformer of each row of the table."""
+    return {
+        "raw pixels": "passthrough",
+        "PCA(64)": PCA(64, random_state=seed),
+        f"untrained encoder, top {k}": RandomEncoder(k, random_state=seed),
+        "untrained encoder, relu": RandomEncoder(random_state=seed),
+        "SparseAutoencoder": SparseAutoencoder(n_components=N_COMPONENTS, random_state=seed),
+    }
 
-sae = SparseAutoencoder(n_components=N_COMPONENTS, random_state=0)
-codes = sae.fit_transform(X)
-k = int(np.count_nonzero(codes, axis=1).max())
-print(f"{X.shape[0]} images of {X.shape[1]} pixels, {N_COMPONENTS} units, at most {k} active for an image")
-print(f"explained variance of the reconstructions: {sae.score(X):.3f}\n")
-
-
-def show(images, n_columns, title, **options):
-    """Draw a sheet of small images."""
-    n_rows = -(-len(images) // n_columns)
-    fig, axes = plt.subplots(
-        n_rows, n_columns, figsize=(0.7 * n_columns, 0.7 * n_rows + 0.5), layout="constrained", squeeze=False
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, image in zip(axes.flat, images):
-        ax.imshow(image.reshape(8, 8), **options)
-    fig.suptitle(title)
-    return fig
-
-
-# %%
-# Images above their reconstructions:
-
-first_of_each = [np.flatnonzero(y == digit)[0] for digit in range(10)]
-reconstructions = sae.inverse_transform(codes[first_of_each])
-reconstructions_figure = show(
-    np.vstack([X[first_of_each], reconstructions]),
-    10,
-    f"Digits, and what {k} of {N_COMPONENTS} units make of them",
-    cmap="gray_r",
-    vmin=0,
-    vmax=1,
-)
-
-# %%
-# The components that are used most (red adds ink, blue takes it away):
-
-most_used = np.argsort(-codes.sum(axis=0), kind="stable")[:60]
-components = sae.components_[most_used]
-limit = np.abs(components).max(axis=1, keepdims=True)
-components_figure = show(components / np.where(limit > 0, limit, 1), 15, "Components", cmap="RdBu_r", vmin=-1, vmax=1)
 
 # %%
 # The comparison
@@ -123,17 +125,6 @@ components_figure = show(components / np.where(limit > 0, limit, 1), 15, "Compon
 # Five folds, three seeds. Each input is fitted on the training folds only, and without labels. The classifier's `C` is
 # chosen inside the training folds, on the features: the search is the last step of the pipeline, so that the encoder
 # in front of it is fitted once a fold.
-
-
-def inputs(seed):
-    """Name and transformer of each row of the table."""
-    return {
-        "raw pixels": "passthrough",
-        "PCA(64)": PCA(64, random_state=seed),
-        f"untrained encoder, top {k}": RandomEncoder(N_COMPONENTS, k=k, random_state=seed),
-        "untrained encoder, relu": RandomEncoder(N_COMPONENTS, random_state=seed),
-        "SparseAutoencoder": SparseAutoencoder(n_components=N_COMPONENTS, random_state=seed),
-    }
 
 
 def accuracies(transformer, seed):

@@ -7,8 +7,11 @@ import numpy as np
 from .._codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._penalties import add_norm_gradient, check_non_negative, check_target, pressure, row_norms
+from ._penalties import add_norm_gradient, check_non_negative, check_target, row_norms
 from ._quantile import upper_quantile
+
+# Factor by which a dead unit lowers its threshold at each step.
+RETREAT = 0.99
 
 
 class JumpReLU(BaseSparsity):
@@ -25,7 +28,7 @@ class JumpReLU(BaseSparsity):
     threshold : float, default=0.03
         Thresholds at the start, in units of the pre-activations. Above zero: a threshold at zero gets no gradient
         from the reconstruction.
-    bandwidth : float, default=0.05
+    bandwidth : float, default=0.4
         Width :math:`\epsilon` of the window in which entries move the threshold.
     cost : {"l0", "tanh"}, default="l0"
         The penalty of a row: the number of active units, or :math:`\sum_j \tanh(c f_j \|d_j\|)` with d the decoder's
@@ -48,7 +51,9 @@ class JumpReLU(BaseSparsity):
     JumpReLU(target_l0=20)
     """
 
-    def __init__(self, alpha=0.001, threshold=0.03, bandwidth=0.05, cost="l0", sharpness=4.0, target_l0=None):
+    dead_units = "auxiliary"
+
+    def __init__(self, alpha=0.001, threshold=0.03, bandwidth=0.4, cost="l0", sharpness=4.0, target_l0=None):
         self.alpha, self.threshold, self.bandwidth = alpha, threshold, bandwidth
         self.cost, self.sharpness, self.target_l0 = cost, sharpness, target_l0
 
@@ -106,10 +111,26 @@ class JumpReLU(BaseSparsity):
     def after_step(self, codes, p, step):
         """Keep thresholds above zero, and drive them to the target."""
         if self.target_l0 is not None:
-            (code,) = codes
-            on = np.count_nonzero(code.pre > code.per_unit(p.threshold)) * step.weight
-            p.threshold *= pressure(on, self.target_l0, step)
+            p.threshold *= self._correction(codes[0], p, step)
+        if step.dead is not None:
+            p.threshold[step.dead] *= RETREAT
         np.maximum(p.threshold, 1e-3 * self.threshold, out=p.threshold)
+
+    def _correction(self, code, p, step):
+        """Factor on all thresholds towards the one at which the batch meets the target, a tenth of the way.
+
+        In the first half of a fit the target falls from an eighth of the units to its value, so that units can find
+        their features before they compete.
+        """
+        start = max(p.threshold.size / 8, self.target_l0)
+        anneal = min(1.0, 2 * step.progress) if step.progress > 0 else 1.0
+        target = start ** (1 - anneal) * self.target_l0**anneal
+        ratios = np.ravel(code.pre / code.per_unit(p.threshold))
+        wanted = max(1, round(target / step.weight))
+        if wanted >= ratios.size:
+            return 0.9
+        bound = np.partition(ratios, ratios.size - wanted)[ratios.size - wanted]
+        return np.clip(bound, 0.4, 2.5) ** 0.1
 
     def after_fit(self, tiles, p):
         """Scale all thresholds so that the target is met."""
