@@ -141,8 +141,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
         How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they
         learn to reconstruct what the others leave over. "resample": after an epoch they start anew on rows that are
-        badly reconstructed; for networks without hidden layers. None: not at all. "auto" means "auxiliary" for the rules "topk", "batch_topk" and
-        "jumprelu", and for "matryoshka" of these, None for the others.
+        badly reconstructed; for networks without hidden layers. None: not at all. "auto" means "auxiliary" for the
+        rules "topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None for the others.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
