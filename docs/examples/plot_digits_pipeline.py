@@ -39,7 +39,7 @@ from sklearn.svm import LinearSVC
 
 from skl_sae import SparseAutoencoder
 
-N_COMPONENTS = 192
+N_COMPONENTS = 160
 SEEDS = (0, 1, 2)
 
 X, y = load_digits(return_X_y=True)
