@@ -79,6 +79,7 @@ def measure(world, n_rows, seed, max_iter):
     yield from controls(X, X_test, true, dictionary, UNITS[world], k, seed)
     for name, rule in rules(k).items():
         sae = SparseAutoencoder(UNITS[world], sparsity=rule, batch_size=1024, max_iter=max_iter, random_state=seed)
+        sae.set_params(learning_rate_init=0.024 / np.sqrt(X.shape[1]))
         found = sae.fit(X).transform(X_test)
         yield row(name, sae.components_, found, sae.score(X_test), true, dictionary)
 

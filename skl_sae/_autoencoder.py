@@ -89,8 +89,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         Optimizer.
 
     learning_rate_init : "auto" or float, default="auto"
-        Learning rate at the start. "auto" means ``0.024 / sqrt(n)`` with n the width of the layer before the code, at
-        most 0.001 with hidden layers, for ``solver="adam"``, and 0.1 for ``solver="sgd"``.
+        Learning rate at the start. "auto" means, for ``solver="adam"``, ``0.003 * sqrt(1000 / w)`` with w the larger
+        of `n_components`, the width of the layer before the code, and 1000; with hidden layers at most 0.001. For
+        ``solver="sgd"`` it means 0.1.
 
     learning_rate : {"cosine", "linear", "constant"}, default="cosine"
         Schedule over the `max_iter` epochs: to zero along a half cosine or a line, or constant. ``partial_fit``

@@ -14,9 +14,9 @@ from .sparsity._base import Step
 
 # Share of a fit after which units are no longer resampled: the last ones need time to learn.
 RESAMPLING_ENDS = 0.6
-# What learning_rate_init="auto" is made of: Adam's steps have a length of their own, so in wider layers each weight
-# must take smaller ones.
-ADAM_RATE, DEEP_ADAM_RATE, SGD_RATE = 0.024, 0.001, 0.1
+# What learning_rate_init="auto" is made of. Adam's steps have a length of their own: in wide layers each weight must
+# take smaller ones, and with many units fewer of them die.
+ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
 
@@ -55,8 +55,8 @@ class Training:
             return rate
         if self.params["solver"] == "sgd":
             return SGD_RATE
-        rate = ADAM_RATE / np.sqrt(p.encoder_sizes[-2])
-        return float(min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate)
+        rate = ADAM_RATE * float(np.sqrt(WIDE / max(WIDE, p.n_units, p.encoder_sizes[-2])))
+        return min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate
 
     def n_epochs(self, n_rows):
         """Resolve `max_iter` for data of `n_rows` rows."""
