@@ -88,7 +88,8 @@ def with_defaults(epochs, mnist):
     seconds = time.perf_counter() - start
     return (
         f"With the default learning rate, schedule and revival of dead units, `SparseAutoencoder` explains "
-        f"{sae.score(X_test):.4f} after {epochs} epochs in {seconds:.1f} s; {sae.dead_fraction_:.1%} of its units are dead."
+        f"{sae.score(X_test):.4f} after {epochs} epochs in {seconds:.1f} s; {sae.dead_fraction_:.1%} of its units are "
+        "dead."
     )
 
 
