@@ -62,7 +62,7 @@ def fits(estimator, name):
     return not (estimator.sparse_output and "output_transform_" in name)
 
 
-@parametrize_with_checks(CONFIGURATIONS, xfail_strict=True)
+@parametrize_with_checks(CONFIGURATIONS)
 def test_estimator(estimator, check):
     check(estimator)
 

@@ -127,7 +127,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
 # contracts
 
 
-@parametrize_with_checks(ESTIMATORS, xfail_strict=True)
+@parametrize_with_checks(ESTIMATORS)
 def test_estimator(estimator, check):
     check(estimator)
 

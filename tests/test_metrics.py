@@ -170,7 +170,7 @@ def test_sparse_equals_dense(X, chunk):
 
 
 def test_memory_does_not_grow_with_rows():
-    X = sparse.random_array((40000, 1000), density=1e-3, format="csr", rng=np.random.default_rng(0))
+    X = sparse.random(40000, 1000, density=1e-3, format="csr", random_state=0)
     dense = np.zeros((40000, 200), dtype=np.float32)
     dense[::2] = 1.0
     tracemalloc.start()
