@@ -16,6 +16,13 @@ import numpy as np
 from ._numba import jit
 
 
+def product(x, weights, out=None):
+    """``x @ weights``; a single row takes the way of many, so that it is rounded as it is among others."""
+    if len(x) > 1 or out is not None:
+        return np.matmul(x, weights, out=out)
+    return np.matmul(np.repeat(x, 2, axis=0), weights)[:1]
+
+
 class Reading:
     """How the decoder reads a code.
 
@@ -76,7 +83,7 @@ class DenseCode:
 
     def decode(self, decoder, start, stop, out):
         """Add the decoder's rows of the units ``start..stop``, times the values."""
-        out += self.values[:, start:stop] @ decoder[start:stop]
+        out += product(self.values[:, start:stop], decoder[start:stop])
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the values of the units ``start..stop`` from row gradients."""

@@ -10,6 +10,7 @@ from copy import deepcopy
 import numpy as np
 
 from ._activations import ACTIVATIONS
+from ._codes import product
 from ._losses import LOSSES
 from ._parameters import Parameters
 from .sparsity._base import Step
@@ -97,7 +98,7 @@ class Network:
     def encode_hidden(self, h, out=None):
         """Input of the code layer; `out` receives the value of each hidden layer."""
         for i in range(self.parameters.encoder_depth - 1):
-            h = np.matmul(h, self.parameters[f"enc{i}.weight"].T, out=None if out is None else out[i])
+            h = product(h, self.parameters[f"enc{i}.weight"].T, None if out is None else out[i])
             h += self.parameters[f"enc{i}.bias"]
             ACTIVATIONS[self.hidden_activation].forward(h)
         return h
@@ -105,7 +106,7 @@ class Network:
     def pre_activations(self, h, out=None):
         """Pre-activations of the units."""
         units = self.parameters.units
-        a = np.matmul(h, units.encoder.T, out=out)
+        a = product(h, units.encoder.T, out)
         a += units.encoder_bias
         return a
 
@@ -121,7 +122,7 @@ class Network:
                 t = out[i - 1]
                 t[:] = u
             ACTIVATIONS[self.hidden_activation].forward(t)
-            u = t @ self.parameters[f"dec{i - 1}.weight"]
+            u = product(t, self.parameters[f"dec{i - 1}.weight"])
             u += self.parameters[f"dec{i - 1}.bias"]
         return u
 
