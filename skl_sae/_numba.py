@@ -11,18 +11,14 @@ import numba
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
-def jit(function=None, *, inline=False):
+def jit(function):
     """Compile a kernel: nogil, cached, IEEE division.
 
     `error_model="numpy"` removes the branch on a zero divisor that keeps loops from being vectorised.
     Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
     process instead of failing at import.
     """
-    if function is None:
-        return lambda f: jit(f, inline=inline)
     options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
-    if inline:
-        options["inline"] = "always"
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

@@ -44,9 +44,8 @@ class Gated(BaseSparsity):
 
     def encode(self, a, p, step):
         """Return the code, and the gate as a companion that the decoder does not learn from."""
-        magnitude = (a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias
         on = a > 0
-        code = DenseCode(np.maximum(magnitude, 0) * on, pre=a.copy(), support=on)
+        code = DenseCode(_gated_magnitude(a, on, p), pre=a.copy(), support=on)
         return [code, DenseCode(a * on, support=on, reading=Reading(frozen=True))]
 
     def penalty(self, codes, p, g, step):
@@ -76,5 +75,9 @@ class _GatedCode(BaseSparsity):
     """The code alone."""
 
     def encode(self, a, p, step):
-        magnitude = (a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias
-        return [DenseCode(np.maximum(magnitude, 0) * (a > 0))]
+        return [DenseCode(_gated_magnitude(a, a > 0, p))]
+
+
+def _gated_magnitude(a, on, p):
+    """relu(e^r (a - b_e) + b_m) where the gate is on."""
+    return np.maximum((a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias, 0) * on
