@@ -5,28 +5,30 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _inference
 from ._activations import ACTIVATIONS
 from ._callbacks import CallbackSupportMixin, Epochs
-from ._checks import WithoutEarlyStopping, check_probabilities, check_widths
+from ._checks import WithoutEarlyStopping, check_probabilities, check_widths, warn_of_unobserved
 from ._data import Rows
 from ._losses import LOSSES
 from ._network import Network
 from ._optimizers import OPTIMIZERS, SCHEDULES
+from ._pretraining import pretrain
+from ._rule_parameters import RuleParametersMixin
 from ._start import draw_sample, initialise
-from ._training import Training, train
+from ._training import Training, n_epochs, train
 from .sparsity import RULES, BaseSparsity
 
 _DTYPES = [np.float64, np.float32]
 
 
-class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RuleParametersMixin):
     r"""Sparse autoencoder.
 
     Learns an encoder and a decoder such that a sparse code reconstructs the data. For one layer on each side
@@ -48,6 +50,10 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     :math:`s = \sqrt{\text{total variance}}` of the training data (of the first chunk in ``partial_fit``). So
     penalties, `tol`, learning rates and the sparsity reached do not depend on the units of X, and neither do the
     codes. ``scale=False`` sets s = 1: the objective in the units of X, for comparisons with other software.
+
+    **Missing values.** NaN in a dense X is a missing value: it counts neither in the loss nor in a gradient, and
+    the encoder sees the mean of the feature's observed values in its place. ``impute`` fills it with the
+    reconstruction; to learn that, train with ``corruption="masking"``.
 
     Read more in the user guide.
 
@@ -115,6 +121,32 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     weight_l1 : float, default=0.0
         L1 penalty of all weight matrices.
+
+    dropout : float, default=0.0
+        Probability that, in a step, a value of the encoder's hidden layers or of the code is set to zero; the others
+        are divided by one minus it (inverted dropout). Penalties see the code before.
+
+    batch_norm : bool, default=False
+        Whether the pre-activations of the encoder's layers, the code's included, are normalised over the batch, with
+        a trained gain and the intercept as the shift. Running statistics serve at inference, folded into `coefs_`
+        and `intercepts_`. The decoder is never normalised: that would make penalties of the code vacuous.
+
+    corruption : {"gaussian", "masking"} or None, default=None
+        Noise on the input, which the network learns to undo: the loss is against the clean data. "gaussian" adds
+        noise; "masking" replaces values by the mean of their feature, as if they were missing.
+
+    corruption_level : float, default=0.5
+        The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
+        root mean square of the features' standard deviations where data is scaled, else in the units of X.
+
+    pretrain : {"layerwise", "layerwise_only"} or None, default=None
+        Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the
+        codes of the layer below; with "layerwise_only" nothing else follows. Hidden layers take the penalty of the
+        rules "l1" and "kl", if they have the code's activation; the other rules act on the code alone. A fit that
+        goes on (`warm_start`) does not train the layers again. The decoder must mirror the encoder.
+
+    pretrain_max_iter : "auto" or int, default="auto"
+        Number of epochs of each layer; "auto" as in `max_iter`.
 
     batch_size : int, default=128
         Number of rows of a step.
@@ -188,6 +220,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     scale_ : float
         The unit s in which data is measured.
 
+    pretrain_loss_curves_ : list of list of float or None
+        Loss of each epoch of each layer, with `pretrain`. With "layerwise_only" the last of them is `loss_curve_`, too.
+
     loss_ : float
         Loss of the last epoch, in the units of the objective: with a scale, a squared error of 1 is that of the mean.
 
@@ -198,10 +233,10 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         Score of the held-out rows after each epoch, if `early_stopping`.
 
     n_iter_ : int
-        Number of epochs.
+        Number of epochs, without those of `pretrain` (with "layerwise_only", of the last layer).
 
     n_steps_ : int
-        Number of steps of the optimizer.
+        Number of steps of the optimizer, likewise.
 
     n_features_in_ : int
         Number of features seen by ``fit``.
@@ -262,6 +297,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "weight_l1": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "corruption": [StrOptions({"gaussian", "masking"}), None],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
+        "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -299,6 +340,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         epsilon=1e-8,
         weight_decay=0.0,
         weight_l1=0.0,
+        dropout=0.0,
+        batch_norm=False,
+        corruption=None,
+        corruption_level=0.5,
+        pretrain=None,
+        pretrain_max_iter="auto",
         batch_size=128,
         shuffle=True,
         max_iter="auto",
@@ -332,6 +379,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self.epsilon = epsilon
         self.weight_decay = weight_decay
         self.weight_l1 = weight_l1
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.pretrain = pretrain
+        self.pretrain_max_iter = pretrain_max_iter
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.max_iter = max_iter
@@ -344,51 +397,6 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    # parameters of the rule
-
-    def get_params(self, deep=True):
-        """Get parameters; with `deep`, those of a rule given by name too.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to return the parameters of the rule, as ``sparsity__name``.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        params = super().get_params(deep)
-        if deep and isinstance(self.sparsity, str) and self.sparsity in RULES:
-            rule = RULES[self.sparsity]()
-            params.update({f"sparsity__{name}": value for name, value in rule.get_params().items()})
-        return params
-
-    def set_params(self, **params):
-        """Set parameters; ``sparsity__name`` turns a rule given by name into the rule object first.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameter names mapped to their values.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        nested = [name for name in params if name.startswith("sparsity__")]
-        if nested:
-            rule = params.get("sparsity", self.sparsity)
-            if isinstance(rule, str) and rule in RULES:
-                params = {**params, "sparsity": RULES[rule]()}
-            elif not isinstance(rule, BaseSparsity):
-                raise ValueError(
-                    f"Got {nested[0]} with sparsity={rule!r}, which has no parameters; set `sparsity` too."
-                )
-        return super().set_params(**params)
 
     # fitting
 
@@ -431,9 +439,20 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         elif self.early_stopping:
             X, X_val = train_test_split(X, test_size=self.validation_fraction, random_state=random_state)
         rows, validation = Rows(X), None if X_val is None else Rows(X_val)
-        training = self._build(rows, random_state, continues=self.warm_start and hasattr(self, "_training"))
-        epochs = Epochs(self, X, training.n_epochs(len(rows)), lambda: self._snapshot(training.network))
-        history = train(training, rows, validation, epochs, self.batch_size)
+        continues = self.warm_start and hasattr(self, "_training")
+        training = self._build(rows, random_state, continues, anew=True)
+        phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
+        epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(training.network))
+        curves = None
+        if phases[1:]:
+            layers, histories = pretrain(training.network, rows, training.params, random_state, epochs)
+            curves, history = [each.loss_curve for each in histories], histories[-1]
+        if phases[0]:
+            history = train(training, rows, validation, epochs, self.batch_size)
+        else:
+            training.end_with(layers[-1], rows)
+        epochs.close()
+        self.pretrain_loss_curves_ = curves
         self.loss_curve_ = history.loss_curve
         self.validation_scores_ = history.validation_scores if self.early_stopping else None
         self.n_iter_ = len(self.loss_curve_)
@@ -441,12 +460,19 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         if not self.warm_start:
             del self._training  # the moments are of use only where a fit goes on
 
+    def _count_epochs(self, n_rows, pretrains):
+        """Number of epochs of the whole network and, if it is pretrained, of each layer."""
+        whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
+        layers = [layer] * (len(self.hidden_layer_sizes) + 1) if pretrains else []
+        return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]
+
     @WithoutEarlyStopping
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on learning with one pass over a chunk of data, at a constant learning rate.
 
-        The mean and the scale of the data are taken from the first chunk.
+        The mean and the scale of the data are taken from the first chunk; missing values are filled with the mean of
+        all values so far. `pretrain` is ignored.
 
         Parameters
         ----------
@@ -463,30 +489,46 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         first = not hasattr(self, "_network")
         rows = Rows(self._validate(X, reset=first, dtype=_DTYPES if first else self._network.dtype))
         random_state = check_random_state(self.random_state)
-        if first:
-            training = self._build(rows, random_state, continues=False)
-        elif not hasattr(self, "_training"):
-            training = Training(self._network, self.get_params(deep=False), random_state)
-            training.n_steps = self.n_steps_
-        elif self._training.params != self.get_params(deep=False):
-            training = self._build(rows, random_state, continues=True)
+        if first or (hasattr(self, "_training") and self._training.params != self.get_params(deep=False)):
+            training = self._build(rows, random_state, continues=not first, anew=False)
         else:
-            training = self._training
+            training = self._training_to_go_on(random_state)
+            self._observe(training.network, *rows.means(), anew=False)
         loss = training.one_pass(rows, self.batch_size)
         if first:
-            self.loss_curve_, self.validation_scores_, self.n_iter_ = [], None, 0
+            self.loss_curve_, self.validation_scores_, self.n_iter_, self.pretrain_loss_curves_ = [], None, 0, None
         self.loss_curve_.append(loss)
         self.n_iter_ += 1
         self._finish(training, len(rows))
         return self
 
     def _validate(self, X, reset, dtype):
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+        X = self._check_data(X, reset, dtype)
         if self.loss == "binary_cross_entropy":
             check_probabilities(X)
         return X
 
-    def _build(self, rows, random_state, continues):
+    def _check_data(self, X, reset, dtype):
+        """Dense data may have NaN; what is stored in a sparse matrix must be finite."""
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite="allow-nan", reset=reset
+        )
+        if sparse.issparse(X):
+            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
+        return X
+
+    def _training_to_go_on(self, random_state):
+        if hasattr(self, "_training"):
+            return self._training
+        training = Training(self._network, self.get_params(deep=False), random_state)
+        training.n_steps = self.n_steps_
+        return training
+
+    def _observe(self, network, mean, count, anew):
+        network.observe(mean, count, anew)
+        warn_of_unobserved(network.observed, getattr(self, "feature_names_in_", None))
+
+    def _build(self, rows, random_state, continues, anew):
         """Return a network under training: a new one, or one that goes on from the last fit."""
         rule, activation = self._resolve_rule()
         encoder_sizes, decoder_sizes = self._sizes()
@@ -500,13 +542,16 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             rule,
             self.tied_weights,
             rows.X.dtype,
+            self.batch_norm,
         )
         params = self.get_params(deep=False)
+        mean, variance, count = rows.moments()
         if continues:
             network.go_on_from(self._network)
+            self._observe(network, mean, count, anew)
             return self._training.go_on(network, params)
-        mean, variance = rows.moments()
         network.measure(mean, variance, self.scale)
+        self._observe(network, mean, count, anew)
         initialise(network, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 
@@ -517,6 +562,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             raise ValueError(
                 "loss='binary_cross_entropy' needs output_activation='sigmoid', "
                 f"got output_activation={self.output_activation!r}."
+            )
+        if self.corruption == "masking" and self.corruption_level > 1:
+            raise ValueError(
+                "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
+                f"{self.corruption_level}."
             )
         return rule, self.activation or rule.default_activation
 
@@ -530,6 +580,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             raise ValueError(
                 "tied_weights=True needs a decoder that mirrors the encoder: expected decoder_layer_sizes=None or "
                 f"{hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
+            )
+        if self.pretrain is not None and decoder != hidden:
+            raise ValueError(
+                f"pretrain={self.pretrain!r} needs a decoder that mirrors the encoder: expected "
+                f"decoder_layer_sizes=None or {hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
             )
         n_features = self.n_features_in_
         return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
@@ -590,12 +645,29 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
         return _inference.decode(self._network, codes)
 
+    def impute(self, X):
+        """Replace missing values by their reconstruction.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data with NaN where a value is missing.
+
+        Returns
+        -------
+        X_imputed : {ndarray, CSR matrix} of shape (n_samples, n_features)
+            X, with every observed value as it was. Features that had no observed value in the training stay NaN.
+        """
+        check_is_fitted(self)
+        rows = Rows(self._check_data(X, reset=False, dtype=_DTYPES))
+        return _inference.impute(self._network, rows)
+
     def score(self, X, y=None):
         """Explained variance of the reconstruction: R2 weighted by the variance of the features.
 
         One minus the sum of squared errors over the sum of squared distances from the mean of X, both over all of X,
-        in float64. Constant data scores 1.0 if it is reconstructed exactly, else 0.0. More active units score higher:
-        compare scores at equal sparsity.
+        in float64; where X has missing values, over the others. Constant data scores 1.0 if it is reconstructed
+        exactly, else 0.0. More active units score higher: compare scores at equal sparsity.
 
         Parameters
         ----------
@@ -615,6 +687,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     def score_samples(self, X):
         """Return minus the squared error of the reconstruction of each row: low where data is unlike the training's.
 
+        Missing values have no error.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -630,7 +704,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     def _rows(self, X):
         check_is_fitted(self)
-        return Rows(validate_data(self, X, accept_sparse="csr", dtype=self._network.dtype, order="C", reset=False))
+        return Rows(self._check_data(X, reset=False, dtype=self._network.dtype))
 
     # fitted attributes that are made on demand
 
@@ -665,5 +739,6 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -10,11 +10,12 @@ scratch memory and is used up by the update while it is in cache, so it never ex
 
 import numpy as np
 
-from ._activations import ACTIVATIONS
-from ._numba import jit
+from ._codes import DenseCode
+from ._encoder import Encoder
 from ._parallel import n_slots, partition, run
 from ._parameters import Units
 from ._reading import Reader, ResidualReader
+from ._weights import add_weight_penalty, normalise_rows, remove_radial
 from .sparsity._base import BaseSparsity, Step
 
 # Regions with fewer multiplications than this are not worth waking a thread.
@@ -34,39 +35,45 @@ class Backpropagation:
         Weight penalties ``l2 / 2 * ||W||^2 + l1 * |W|_1``, over all weight matrices.
     auxiliary : BaseSparsity, optional
         A second rule of scope row, for the dead units, in the steps that have some.
+    dropout : float
+        Probability that a value of the encoder's hidden layers, or of the code, is dropped.
+    own_target : bool
+        Whether the target is not the input: `load` must then fill both.
     """
 
-    def __init__(self, network, batch_size, l2=0.0, l1=0.0, auxiliary=None):
+    def __init__(self, network, batch_size, l2=0.0, l1=0.0, auxiliary=None, dropout=0.0, own_target=True):
         self.network, self.l2, self.l1 = network, l2, l1
         self.parameters = p = network.parameters
         self.deep = p.encoder_depth > 1
         widths, dtype = p.encoder_sizes, network.dtype
-        self.x = np.empty((batch_size, widths[0]), dtype)
-        self.target = self.x if network.centred else np.empty_like(self.x)
-        self.hidden = [np.empty((batch_size, n), dtype) for n in widths[1:-1]]
-        self.hidden_gradients = [np.empty_like(h) for h in self.hidden]
+        self.encoder = Encoder(network, batch_size, dropout)
+        self.x = self.encoder.inputs[0]
+        self.own_target = own_target
+        self.target = np.empty_like(self.x) if own_target else self.x
         self.work = batch_size * widths[-2] * widths[-1]
         self.tile_rows = batch_size if self.work < SMALL_WORK else 64 if batch_size <= 512 else 256
-        self.main = (network.rule, self._readers(network.rule, batch_size, Reader))
+        self.main = (network.rule, self._readers(network.rule, batch_size, Reader, dropout))
         self.auxiliary = None
         if auxiliary is not None:
             self.auxiliary = (auxiliary, self._readers(auxiliary, batch_size, ResidualReader))
         self.first = self.main[1][0]
         self._own_tile = self.first.dense is None
-        if self._own_tile:
+        if self.encoder.norm:
+            self.encoder.allocate_code(None if self._own_tile else self.first.dense.values)
+        elif self._own_tile:
             self._tiles = [np.empty((min(batch_size, 2 * self.tile_rows), widths[-1]), dtype) for _ in range(n_slots())]
         self.blocks = partition(p.n_units, max(16, BLOCK_SIZE // widths[-2]))
         self._block_units = [p.units.block(lo, hi) for lo, hi in self.blocks]
         self._allocate_gradients()
         self.tasks = self._layer_tasks()
 
-    def _readers(self, rule, batch_size, kind):
+    def _readers(self, rule, batch_size, kind, *options):
         """Learn the layout of the rule's codes from one row of zeros."""
         p = self.parameters
         dead = np.ones(p.n_units, bool)
         step = Step(self.network.activation, dead=dead)
         examples = rule.encode(np.zeros((1, p.n_units), self.network.dtype), p.units, step)
-        return [kind(self.network, example, batch_size) for example in examples]
+        return [kind(self.network, example, batch_size, *options) for example in examples]
 
     def _allocate_gradients(self):
         """Gradients of the units: one block a thread; of all units where deltas must pass through them first."""
@@ -75,8 +82,8 @@ class Backpropagation:
         def allocate(n):
             encoder = np.empty((n, p.encoder_sizes[-2]), dtype)
             decoder = encoder if p.tied else np.empty((n, p.decoder_sizes[-2]), dtype)
-            own = {name: np.empty(n, dtype) for name in p.own}
-            return Units(encoder=encoder, encoder_bias=np.empty(n, dtype), decoder=decoder, **own)
+            vectors = {name: np.empty(n, dtype) for name in ("encoder_bias", *p.norm_arrays, *p.own)}
+            return Units(encoder=encoder, decoder=decoder, **vectors)
 
         if self.deep:
             whole = allocate(p.n_units)
@@ -112,9 +119,10 @@ class Backpropagation:
             self.rules.append(self.auxiliary)
         readers = [reader for _, each in self.rules for reader in each]
         for reader in readers:
-            reader.begin()
+            reader.begin(step.key)
         self.values = np.zeros(2 * len(self.tiles) + 2 * len(self.blocks) + len(self.tasks))
         self.inline = self.work < SMALL_WORK
+        self.encoder.key = step.key
         self._forward()
         for reader in readers:
             reader.order(n_rows)
@@ -123,7 +131,7 @@ class Backpropagation:
             self._run(self._pull_block, n_blocks)
             for reader in readers:
                 reader.restore_rows()
-            self._run(self._backward_hidden, len(self.tiles))
+            self._backward_hidden()
         self._run(self._update_block, n_blocks + len(self.tasks))
         rule, each = self.main
         if overrides(rule, "after_step"):
@@ -137,6 +145,8 @@ class Backpropagation:
 
     def _forward(self):
         rule, n = self.main[0], len(self.tiles)
+        if self.encoder.norm:
+            self._normalise_layers()
         if rule.scope in ("entry", "row"):
             self._run(self._forward_tile, n)
         else:
@@ -150,12 +160,31 @@ class Backpropagation:
             self.auxiliary[1][0].aim(self.first, self.n_rows, self.step.weight)
             self._run(self._read_residual, n)
 
+    def _normalise_layers(self):
+        """The encoder layer by layer, because batch normalisation must see all rows of a unit."""
+        encoder = self.encoder
+        for i in range(encoder.depth):
+
+            def multiply(tile, slot, i=i):
+                lo, hi = self.tiles[tile]
+                if i == 0:
+                    self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
+                encoder.product(i, lo, hi, encoder.pre[lo:hi])
+
+            def normalise(block, slot, i=i):
+                encoder.normalise(i, *encoder.norm_blocks[i][block], self.n_rows)
+
+            self._run(multiply, len(self.tiles))
+            self._run(normalise, len(encoder.norm_blocks[i]))
+
     def _pre_activate(self, tile, slot):
         lo, hi = self.tiles[tile]
-        self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
-        h = self.network.encode_hidden(self.x[lo:hi], [h[lo:hi] for h in self.hidden])
-        out = self._tiles[slot][: hi - lo] if self._own_tile else self.first.dense.values[lo:hi]
-        a = self.network.pre_activations(h, out)
+        if self.encoder.norm:
+            a = self.encoder.pre[lo:hi]
+        else:
+            self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
+            out = self._tiles[slot][: hi - lo] if self._own_tile else self.first.dense.values[lo:hi]
+            a = self.encoder.forward(lo, hi, out)
         if len(self.rules) > 1:
             rule, (reader,) = self.auxiliary
             reader.put(lo, hi, rule.encode(a, self.parameters.units, self.step)[0])
@@ -193,17 +222,36 @@ class Backpropagation:
         reader = self.auxiliary[1][0]
         self.values[len(self.tiles) + tile] = reader.read(lo, hi, self.target[lo:hi], self.step.weight)
 
-    def _backward_hidden(self, tile, slot):
+    def _backward_hidden(self):
+        encoder, last = self.encoder, self.parameters.encoder_depth - 2
+        if not encoder.norm:
+            self._run(lambda tile, slot: self._pull_tile(tile, range(last, -1, -1)), len(self.tiles))
+            return
+        for i in range(last, -1, -1):
+
+            def pull_norm(block, slot, i=i):
+                encoder.pull_hidden_norm(i, *encoder.norm_blocks[i][block], self.n_rows)
+
+            self._run(lambda tile, slot, i=i: self._pull_tile(tile, [i]), len(self.tiles))
+            self._run(pull_norm, len(encoder.norm_blocks[i]))
+
+    def _pull_tile(self, tile, layers):
+        """A tile of rows back through hidden layers of the encoder."""
         lo, hi = self.tiles[tile]
-        p, activation = self.parameters, ACTIVATIONS[self.network.hidden_activation]
-        dh = self.hidden_gradients[-1][lo:hi]
-        dh[:] = 0
-        for _, each in self.rules:
-            each[0].tile_gradient(lo, hi).decode(p.units.encoder, 0, p.n_units, dh)
-        for i in range(p.encoder_depth - 2, -1, -1):
-            activation.backward(self.hidden[i][lo:hi], dh)
-            if i:
-                dh = np.matmul(dh, p[f"enc{i}.weight"], out=self.hidden_gradients[i - 1][lo:hi])
+        p, encoder = self.parameters, self.encoder
+        for i in layers:
+            if i == p.encoder_depth - 2:
+                dh = encoder.gradients[i][lo:hi]
+                dh[:] = 0
+                for delta in self._tile_deltas(lo, hi):
+                    delta.decode(p.units.encoder, 0, p.n_units, dh)
+            encoder.pull(i, lo, hi)
+
+    def _tile_deltas(self, lo, hi):
+        """Gradients of the code layer's products, as codes, of rows ``lo..hi``."""
+        if self.encoder.norm:
+            return [DenseCode(self.encoder.delta[lo:hi])]
+        return [each[0].tile_gradient(lo, hi) for _, each in self.rules]
 
     # blocks of units
 
@@ -211,24 +259,33 @@ class Backpropagation:
         """Hooks of the rules: from the gradients of the codes to those of the pre-activations, left in ``grad``."""
         lo, hi = self.blocks[block]
         p, g = self._block_units[block], self._gradients[slot][block]
-        g.encoder_bias[:] = 0
-        for name in self.parameters.own:
+        for name in ("encoder_bias", *self.parameters.norm_arrays, *self.parameters.own):
             getattr(g, name)[:] = 0
         value, add = 0.0, False
         for rule, each in self.rules:
             codes = [reader.whole.block(lo, hi) for reader in each]
-            for reader, code in zip(each, codes, strict=True):
+            for reader in each:
                 if not reader.reading.frozen:
-                    for start, stop, du in reader.ranges(lo, hi):
-                        part = code if stop - start == hi - lo else code.block(start, stop)
-                        part.correlate(part.values, du[: self.n_rows], g.decoder[start:stop], add)
+                    reader.decoder_gradient(lo, hi, g.decoder, add)
                     add = True
             if overrides(rule, "penalty"):
                 value += rule.penalty(codes, p, g, self.step)
             delta = rule.backward(codes, p, g, self.step)
             if delta is not codes[0].grad:
                 codes[0].grad[:] = delta
+            g.encoder_bias += codes[0].by_unit(codes[0].grad)
+        if self.encoder.norm:
+            self._pull_norm(lo, hi, g)
         self.values[2 * len(self.tiles) + block] = value
+
+    def _pull_norm(self, lo, hi, g):
+        """Back through the code layer's batch normalisation: every entry of a unit takes part."""
+        delta = self.encoder.delta[: self.n_rows, lo:hi]
+        delta[:] = 0
+        for _, each in self.rules:
+            code = each[0].whole.block(lo, hi)
+            code.scatter(code.grad, delta)
+        g.norm_gain[:], _ = self.encoder.pull_norm(self.encoder.depth - 1, lo, hi, self.n_rows)
 
     def _update_block(self, block, slot):
         """Gradients of the weights, and the update; blocks beyond the units are the tasks of the other layers."""
@@ -241,26 +298,30 @@ class Backpropagation:
         lo, hi = self.blocks[block]
         parameters, network = self.parameters, self.network
         p, g = self._block_units[block], self._gradients[slot][block]
-        h = (self.hidden[-1] if self.deep else self.x)[: self.n_rows]
-        add = parameters.tied
-        for _, each in self.rules:
-            delta = each[0].whole.block(lo, hi)
+        h, add = self.encoder.inputs[-1][: self.n_rows], parameters.tied
+        for delta in self._block_deltas(lo, hi):
             delta.correlate(delta.grad, h, g.encoder, add)
-            g.encoder_bias += delta.by_unit(delta.grad)
             add = True
         value = self._penalise(p.encoder, g.encoder)
         if not parameters.tied:
             value += self._penalise(p.decoder, g.decoder)
         self.values[2 * len(self.tiles) + len(self.blocks) + block] = value
         if network.unit_norm:
-            _remove_radial(p.decoder, g.decoder)
+            remove_radial(p.decoder, g.decoder)
         for short, name in parameters.unit_names.items():
             if not (parameters.tied and short == "decoder"):
                 gradient = getattr(g, short)
                 start = parameters.start[name] + lo * (gradient.size // (hi - lo))
                 self.update(start, gradient.reshape(-1))
         if network.unit_norm:
-            _normalise_rows(p.decoder)
+            normalise_rows(p.decoder)
+
+    def _block_deltas(self, lo, hi):
+        """Gradients of the code layer's products, as codes, of the units ``lo..hi``."""
+        if self.encoder.norm:
+            delta = self.encoder.delta[: self.n_rows, lo:hi]
+            return [DenseCode(delta, grad=delta)]
+        return [each[0].whole.block(lo, hi) for _, each in self.rules]
 
     # all other layers
 
@@ -280,7 +341,7 @@ class Backpropagation:
         width = p[name].shape[1] if p[name].ndim == 2 else 1
         start = p.start[name] + lo * width
         if p[name].ndim == 1:
-            self.update(start, self._bias_gradient(name))
+            self.update(start, self._vector_gradient(name))
             return
         weights = p[name][lo:hi]
         gradient = np.zeros_like(weights)
@@ -293,18 +354,18 @@ class Backpropagation:
         """Pairs of arrays (rows, inner), (rows, outer) whose products are the gradient of a hidden weight matrix."""
         i = int(name[3 : name.index(".")])
         if name.startswith("enc"):
-            yield self.hidden_gradients[i], self.hidden[i - 1] if i else self.x
+            yield self.encoder.gradients[i], self.encoder.inputs[i]
             if not self.parameters.tied:
                 return
         for reader in self._input_readers():
             for values, gradients in zip(reader.tail_values, reader.tail_gradients, strict=True):
                 yield values[i], gradients[i]
 
-    def _bias_gradient(self, name):
-        i = int(name[3 : name.index(".")])
-        n = self.n_rows
+    def _vector_gradient(self, name):
+        layer, array = name.split(".")
+        i, n = int(layer[3:]), self.n_rows
         if name.startswith("enc"):
-            return self.hidden_gradients[i][:n].sum(axis=0)
+            return self.encoder.vector_gradient(i, array, n)
         if i == self.parameters.decoder_depth - 1:
             return sum(reader.gradients[0][:n].sum(axis=0) for reader in self._input_readers())
         return sum(each[i][:n].sum(axis=0) for reader in self._input_readers() for each in reader.tail_gradients)
@@ -319,52 +380,9 @@ class Backpropagation:
     def _penalise(self, weights, gradient):
         if not (self.l2 or self.l1):
             return 0.0
-        return _add_weight_penalty(weights, gradient, self.l2, self.l1)
+        return add_weight_penalty(weights, gradient, self.l2, self.l1)
 
 
 def overrides(rule, hook):
     """Whether a rule has a hook of its own."""
     return getattr(type(rule), hook) is not getattr(BaseSparsity, hook)
-
-
-@jit
-def _add_weight_penalty(weights, gradient, l2, l1):
-    """gradient += l2 w + l1 sign(w); returns l2 / 2 sum w^2 + l1 sum |w|."""
-    real = weights.dtype.type
-    a, b, zero = real(l2), real(l1), real(0)
-    squares, sizes = 0.0, 0.0
-    for i in range(weights.shape[0]):
-        w, g = weights[i], gradient[i]
-        s, t = zero, zero
-        for c in range(w.size):
-            s += w[c] * w[c]
-            t += abs(w[c])
-            g[c] += a * w[c] + (b if w[c] > 0 else (-b if w[c] < 0 else zero))
-        squares += s
-        sizes += t
-    return 0.5 * l2 * squares + l1 * sizes
-
-
-@jit
-def _remove_radial(weights, gradient):
-    """Project the gradient of each row on the tangent of the unit sphere."""
-    for i in range(weights.shape[0]):
-        w, g = weights[i], gradient[i]
-        radial = w.dtype.type(0)
-        for c in range(w.size):
-            radial += w[c] * g[c]
-        for c in range(w.size):
-            g[c] -= radial * w[c]
-
-
-@jit
-def _normalise_rows(weights):
-    for i in range(weights.shape[0]):
-        w = weights[i]
-        square = w.dtype.type(0)
-        for c in range(w.size):
-            square += w[c] * w[c]
-        if square > 0:
-            factor = 1 / np.sqrt(square)
-            for c in range(w.size):
-                w[c] *= factor

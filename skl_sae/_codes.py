@@ -13,6 +13,7 @@ reduces it.
 
 import numpy as np
 
+from ._noise import drop, drop_entries
 from ._numba import jit
 
 
@@ -101,6 +102,10 @@ class DenseCode:
         """Number of entries whose gradient is needed."""
         return np.count_nonzero(self.values != 0 if self.support is None else self.support)
 
+    def scatter(self, x, out):
+        """Add an array in this layout to a dense one (rows, units)."""
+        out += x
+
     def per_unit(self, v):
         """One number per unit, broadcast to the entries."""
         return v
@@ -108,6 +113,10 @@ class DenseCode:
     def by_unit(self, x):
         """Sum over the entries of each unit."""
         return x.sum(axis=0)
+
+    def drop(self, x, key, row, unit, level):
+        """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
+        drop(x, key, row, unit, level)
 
     def correlate(self, values, x, out, add):
         """Write, or add, ``values.T @ x``: the gradient of a weight matrix of these units."""
@@ -164,6 +173,11 @@ class RowCode:
         """Gradient of the entries with units ``start..stop``: dot products of row gradients with decoder rows."""
         _pull_rows(self.index, self.count, decoder, gradient, start, stop, self.grad)
 
+    def drop(self, x, key, row, unit, level):
+        """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
+        rows = np.repeat(np.arange(len(x)), x.shape[1])
+        drop_entries(x.reshape(-1), rows, self.index.reshape(-1), key, row, unit, level)
+
     def as_gradient(self):
         """A code whose values are the gradient."""
         return RowCode(self.index, self.grad, self.count)
@@ -212,6 +226,14 @@ class UnitCode:
         pre = None if self.pre is None else self.pre[a:b]
         ptr = self.ptr[lo : hi + 1] - a
         return UnitCode(ptr, self.row[a:b], self.position[a:b], self.values[a:b], self.grad[a:b], self.reading, pre)
+
+    def drop(self, x, key, row, unit, level):
+        """Dropout, in place, of an array in this layout; the first unit of this block is `unit`."""
+        drop_entries(x, self.row, self.unit, key, row, unit, level)
+
+    def scatter(self, x, out):
+        """Add an array in this layout to a dense one (rows, units)."""
+        out[self.row, self.unit] += x
 
     def correlate(self, values, x, out, add):
         """Write, or add, the sum over the entries of each unit of value times row of `x`."""

@@ -56,7 +56,7 @@ def resample(network, optimizer, rows, dead, random_state):
     drawn = random_state.choice(len(rows), n_drawn, replace=False, p=chance)
     units, p = units[:n_drawn], network.parameters
     x = np.empty((n_drawn, p.encoder_sizes[0]), network.dtype)
-    rows.take(drawn, network.offset, 1 / network.scale, x)
+    network.load(rows, drawn, x)
     x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(x.dtype).tiny)
     alive = np.linalg.norm(p.units.encoder[~dead], axis=1)
     p.units.decoder[units] = x

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from ._activations import ACTIVATIONS
 from ._codes import RowCode
 from ._numba import jit
 from ._parallel import run, single_threaded_blas
@@ -19,14 +20,21 @@ def _tiles(n_rows, network):
     return [(lo, min(n_rows, lo + step)) for lo in range(0, n_rows, step)]
 
 
+def _inputs(network, rows, lo, hi):
+    """Rows ``lo..hi`` in the network's units."""
+    x = np.empty((hi - lo, network.parameters.encoder_sizes[0]), network.dtype)
+    network.load(rows, np.arange(lo, hi), x)
+    return x
+
+
 def encode(network, rule, rows):
     """Codes of all rows, as an array (n_rows, n_units)."""
     out = np.empty((len(rows), network.parameters.n_units), network.dtype)
-    tiles = _tiles(len(rows), network)
+    tiles, layers = _tiles(len(rows), network), network.encoder()
 
     def encode_tile(i, slot):
         lo, hi = tiles[i]
-        code = network.encode(rows.tile(lo, hi), rule)
+        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
         if isinstance(code, RowCode):
             _scatter_rows(code.index, code.values, code.count, out[lo:hi])
         else:
@@ -40,14 +48,14 @@ def encode(network, rule, rows):
 def encode_sparse(network, rule, rows):
     """Codes of all rows, as a CSR array with sorted indices."""
     n, m = len(rows), network.parameters.n_units
-    tiles = _tiles(n, network)
+    tiles, layers = _tiles(n, network), network.encoder()
     indptr = np.zeros(n + 1, np.int64)
     indices, data, size = np.empty(0, np.int32), np.empty(0, network.dtype), 0
     pieces = {}
 
     def encode_tile(i, slot):
         lo, hi = tiles[i]
-        code = network.encode(rows.tile(lo, hi), rule)
+        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
         if not isinstance(code, RowCode):
             dense, code = code, RowCode.empty(hi - lo, m, network.dtype)
             code.compress(0, hi - lo, dense)
@@ -77,10 +85,28 @@ def encode_sparse(network, rule, rows):
     return codes
 
 
+def hidden_values(network, rows, depth):
+    """Values of the hidden layer `depth` of the encoder, counted from 1, as an array (n_rows, width)."""
+    layers = network.encoder()[:depth]
+    out = np.empty((len(rows), network.parameters.encoder_sizes[depth]), network.dtype)
+    tiles = _tiles(len(rows), network)
+
+    def encode_tile(i, slot):
+        lo, hi = tiles[i]
+        h = network.pre_activations(_inputs(network, rows, lo, hi), layers)
+        ACTIVATIONS[network.hidden_activation].forward(h)
+        out[lo:hi] = h
+
+    with single_threaded_blas():
+        run(encode_tile, len(tiles))
+    return out
+
+
 def pre_activations(network, rows):
     """Pre-activations of the units, an iterator over tiles (rows, units)."""
+    layers = network.encoder()
     for lo, hi in _tiles(len(rows), network):
-        yield network.pre_activations(network.encode_hidden(network.inputs(rows.tile(lo, hi))))
+        yield network.pre_activations(_inputs(network, rows, lo, hi), layers)
 
 
 def decode(network, codes):
@@ -100,37 +126,56 @@ def decode(network, codes):
 
 def reconstruct(network, rule, rows, visit):
     """Call ``visit(lo, hi, x, x_hat)`` for each tile with the data and its reconstruction."""
-    tiles = _tiles(len(rows), network)
+    tiles, layers = _tiles(len(rows), network), network.encoder()
 
     def reconstruct_tile(i, slot):
         lo, hi = tiles[i]
-        x = rows.tile(lo, hi)
-        code = network.encode(x, rule)
+        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
         u = np.zeros((hi - lo, network.parameters.decoder_sizes[-2]), network.dtype)
         code.decode(network.parameters.units.decoder, 0, network.parameters.n_units, u)
-        visit(lo, hi, x, network.outputs(u))
+        visit(lo, hi, rows.tile(lo, hi), network.outputs(u))
 
     with single_threaded_blas():
         run(reconstruct_tile, len(tiles))
 
 
 def squared_errors(network, rows):
-    """Squared error of the reconstruction of each row, in float64, with the number of units of the training."""
-    rule = network.rule if network.rule.scope in ("entry", "row") else network.rule.deployed()
+    """Squared error of the observed entries of each row, in float64, with the number of units of the training."""
     errors = np.empty(len(rows))
 
     def visit(lo, hi, x, x_hat):
-        errors[lo:hi] = np.square(x - x_hat, dtype=np.float64).sum(axis=1)
+        squares = np.square(x - x_hat, dtype=np.float64)
+        if rows.missing:
+            squares[np.isnan(squares)] = 0
+        errors[lo:hi] = squares.sum(axis=1)
 
-    reconstruct(network, rule, rows, visit)
+    reconstruct(network, _trained_rule(network), rows, visit)
     return errors
 
 
+def _trained_rule(network):
+    """The rule of the training, or where that must see more than a row, the deployed one."""
+    return network.rule if network.rule.scope in ("entry", "row") else network.rule.deployed()
+
+
+def impute(network, rows):
+    """The data with its missing values reconstructed, but those of features that were never observed."""
+    out, known = rows.X.copy(), network.observed > 0
+    if not rows.missing:
+        return out
+
+    def visit(lo, hi, x, x_hat):
+        np.copyto(out[lo:hi], x_hat, where=np.isnan(x) & known)
+
+    reconstruct(network, _trained_rule(network), rows, visit)
+    return out
+
+
 def explained_variance(network, rows):
-    """One minus the squared error over the total variance about the mean, both over all rows."""
+    """One minus the squared error over the total variance about the mean, both over all observed entries."""
     residual = squared_errors(network, rows).sum()
-    _, variance = rows.moments()
-    total = variance.sum() * len(rows)
+    _, variance, count = rows.moments()
+    total = (variance * count).sum()
     if total > 0:
         return float(1 - residual / total)
     return 1.0 if residual == 0 else 0.0

@@ -9,6 +9,7 @@ from copy import deepcopy
 
 import numpy as np
 
+from . import _batch_norm
 from ._activations import ACTIVATIONS
 from ._codes import product
 from ._losses import LOSSES
@@ -28,18 +29,31 @@ class Network:
         Started here; owned by the network.
     tied : bool
     dtype : dtype
+    batch_norm : bool
+        Whether the pre-activations of the encoder's layers are normalised.
     """
 
     def __init__(
-        self, encoder_sizes, decoder_sizes, activation, hidden_activation, output_activation, loss, rule, tied, dtype
+        self,
+        encoder_sizes,
+        decoder_sizes,
+        activation,
+        hidden_activation,
+        output_activation,
+        loss,
+        rule,
+        tied,
+        dtype,
+        batch_norm=False,
     ):
         self.activation, self.hidden_activation = activation, hidden_activation
         self.output_activation, self.loss_name = output_activation, loss
         self.rule = rule
         own = rule.start(encoder_sizes[-1], activation)
         self.unit_norm = rule.unit_norm and not tied  # tying already denies the escape through scale
-        self.parameters = Parameters(encoder_sizes, decoder_sizes, tied, own, dtype)
-        self.offset, self.scale = np.zeros(encoder_sizes[0], dtype), 1.0
+        self.parameters = Parameters(encoder_sizes, decoder_sizes, tied, own, dtype, batch_norm)
+        self.offset, self.scale, self.scaled = np.zeros(encoder_sizes[0], dtype), 1.0, False
+        self.fill, self.observed = self.offset, np.zeros(encoder_sizes[0])
 
     dtype = property(lambda self: self.parameters.theta.dtype)
 
@@ -51,10 +65,25 @@ class Network:
     def measure(self, mean, variance, scale):
         """Set the units of the data: the mean, and with `scale` the square root of the total variance."""
         self.offset = mean.astype(self.dtype)
-        self.scale = 1.0
-        if scale and self.centred and self.loss_name == "squared_error":
+        self.scale, self.scaled = 1.0, scale and self.centred and self.loss_name == "squared_error"
+        if self.scaled:
             total = float(variance.sum()) or float(mean @ mean)  # a single row has no variance
             self.scale = float(np.sqrt(total)) or 1.0
+
+    def observe(self, mean, count, anew):
+        """Set what a missing value is filled with: the mean of the feature's values so far, or `anew` of these alone.
+
+        Features without any value are filled with 0.
+        """
+        before = np.zeros_like(self.observed) if anew else self.observed
+        self.observed = before + count
+        step = count / np.maximum(self.observed, 1)
+        self.fill = (self.fill + (mean - self.fill) * step).astype(self.dtype)
+
+    def take_units(self, other):
+        """Take over the units of the data from another network."""
+        self.offset, self.scale, self.scaled = other.offset.astype(self.dtype), other.scale, other.scaled
+        self.fill, self.observed = other.fill.astype(self.dtype), other.observed
 
     def go_on_from(self, other):
         """Take over the parameters of a network of the same shapes, and its units of the data."""
@@ -66,7 +95,7 @@ class Network:
                 "Use the same layers and rule, or warm_start=False."
             )
         self.parameters.theta[:] = other.parameters.theta
-        self.offset, self.scale = other.offset.astype(self.dtype), other.scale
+        self.take_units(other)
 
     def copy(self):
         """A network of its own parameters."""
@@ -75,7 +104,7 @@ class Network:
     def coefs(self):
         """Weights (fan_in, fan_out) from the data to the code and back, in the units of the data."""
         p = self.parameters
-        weights = [p[f"enc{i}.weight"].T.copy() for i in range(p.encoder_depth)]
+        weights = [weight.T.copy() for weight, _ in self.encoder()]
         weights += [p[f"dec{i}.weight"].copy() for i in reversed(range(p.decoder_depth))]
         weights[0] /= self.scale
         if self.centred:
@@ -85,30 +114,22 @@ class Network:
     def intercepts(self):
         """Intercepts that belong to `coefs`."""
         p = self.parameters
-        biases = [p[f"enc{i}.bias"].copy() for i in range(p.encoder_depth)]
+        biases = [bias.copy() for _, bias in self.encoder()]
         biases += [p[f"dec{i}.bias"].copy() for i in reversed(range(p.decoder_depth))]
-        biases[0] -= p["enc0.weight"] @ (self.offset / self.scale)
+        biases[0] -= self.encoder()[0][0] @ (self.offset / self.scale)
         if self.centred:
             biases[-1] *= self.scale
             biases[-1] += self.offset
         return biases
 
-    # forward, a tile of rows
+    # training, a tile of rows
 
-    def encode_hidden(self, h, out=None):
-        """Input of the code layer; `out` receives the value of each hidden layer."""
-        for i in range(self.parameters.encoder_depth - 1):
-            h = product(h, self.parameters[f"enc{i}.weight"].T, None if out is None else out[i])
-            h += self.parameters[f"enc{i}.bias"]
-            ACTIVATIONS[self.hidden_activation].forward(h)
-        return h
-
-    def pre_activations(self, h, out=None):
-        """Pre-activations of the units."""
-        units = self.parameters.units
-        a = product(h, units.encoder.T, out)
-        a += units.encoder_bias
-        return a
+    def load(self, rows, chosen, x, target=None):
+        """Write the `chosen` rows of the data as inputs, and as targets: with NaN where a value is missing."""
+        rows.take(chosen, self.offset, 1 / self.scale, self.fill, x)
+        if target is not None:
+            nothing, missing = np.zeros_like(self.offset), np.full_like(self.offset, np.nan)
+            rows.take(chosen, *((self.offset, 1 / self.scale) if self.centred else (nothing, 1.0)), missing, target)
 
     def decode_hidden(self, u, out=None):
         """From the first decoder layer's output `u` to the output layer's pre-activations.
@@ -130,18 +151,31 @@ class Network:
         """Weighted loss of a tile; `u` becomes its gradient."""
         return LOSSES[self.loss_name](u, target, weight, self.output_activation)
 
-    # inference, a tile of rows in the units of the data
+    # inference, a tile of rows
 
-    def inputs(self, x):
-        """A tile of data in the network's units."""
-        h = x - self.offset
-        h *= 1 / self.scale
-        return h
+    def encoder(self):
+        """Weights (inner, outer) and bias of each encoder layer, with batch normalisation folded in."""
+        p, layers = self.parameters, []
+        for i in range(p.encoder_depth):
+            weight, bias = p[f"enc{i}.weight"], p[f"enc{i}.bias"]
+            if p.batch_norm:
+                factor = _batch_norm.factor(p[f"enc{i}.norm_gain"], p[f"enc{i}.norm_variance"])
+                weight, bias = weight * factor[:, None], bias - factor * p[f"enc{i}.norm_mean"]
+            layers.append((weight, bias))
+        return layers
 
-    def encode(self, x, rule):
-        """Code of a tile of data under a deployed rule."""
-        a = self.pre_activations(self.encode_hidden(self.inputs(x)))
-        return rule.encode(a, self.parameters.units, Step(self.activation))[0]
+    def pre_activations(self, x, layers):
+        """Pre-activations at the last of some `layers` of the encoder, of a tile of data in the network's units."""
+        for i, (weight, bias) in enumerate(layers):
+            if i:
+                ACTIVATIONS[self.hidden_activation].forward(x)
+            x = product(x, weight.T)
+            x += bias
+        return x
+
+    def encode(self, x, rule, layers):
+        """Code of a tile of data in the network's units under a deployed rule."""
+        return rule.encode(self.pre_activations(x, layers), self.parameters.units, Step(self.activation))[0]
 
     def decode(self, code):
         """Reconstruction, in the units of the data, of a tile of codes: an array (rows, units)."""

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from . import _batch_norm
+
 
 class Units(SimpleNamespace):
     """Per-unit arrays by name, unit on axis 0: `encoder`, `encoder_bias`, `decoder` and the rule's own."""
@@ -27,11 +29,13 @@ class Parameters:
         Widths from the data to the code, both included.
     own : dict of str to float
         Initial values of the rule's per-unit parameters.
+    batch_norm : bool
+        Whether each encoder layer has the arrays of batch normalisation.
     """
 
-    def __init__(self, encoder_sizes, decoder_sizes, tied, own, dtype):
+    def __init__(self, encoder_sizes, decoder_sizes, tied, own, dtype, batch_norm=False):
         self.encoder_sizes, self.decoder_sizes = tuple(encoder_sizes), tuple(decoder_sizes)
-        self.tied, self.own = tied, dict(own)
+        self.tied, self.own, self.batch_norm = tied, dict(own), batch_norm
         size = sum(int(np.prod(shape)) for shape in self.shapes().values())
         self.theta = np.zeros(size, dtype)
         self._name()
@@ -46,6 +50,7 @@ class Parameters:
                 outer, inner = encoder[i]
                 shapes[f"enc{i}.weight"] = inner, outer
                 shapes[f"enc{i}.bias"] = (inner,)
+                shapes.update({f"enc{i}.{name}": (inner,) for name in self.norm_arrays})
                 if i == len(encoder) - 1:
                     shapes.update({f"rule.{name}": (inner,) for name in self.own})
             if i < len(decoder):
@@ -72,10 +77,12 @@ class Parameters:
             "encoder": f"enc{last}.weight",
             "encoder_bias": f"enc{last}.bias",
             "decoder": f"dec{self.decoder_depth - 1}.weight",
+            **{name: f"enc{last}.{name}" for name in self.norm_arrays},
             **{name: f"rule.{name}" for name in self.own},
         }
         self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
 
+    norm_arrays = property(lambda self: tuple(_batch_norm.ARRAYS) if self.batch_norm else ())
     encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)
     decoder_depth = property(lambda self: len(self.decoder_sizes) - 1)
     n_units = property(lambda self: self.encoder_sizes[-1])
@@ -85,7 +92,8 @@ class Parameters:
 
     def __getstate__(self):
         """Only what the views are made from."""
-        return {k: getattr(self, k) for k in ("encoder_sizes", "decoder_sizes", "tied", "own", "theta")}
+        names = "encoder_sizes", "decoder_sizes", "tied", "own", "batch_norm", "theta"
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -1,9 +1,12 @@
 """How a batch of codes is read: decoded, compared with its target, and the gradient pulled back to the code."""
 
+from copy import copy
+
 import numpy as np
 
 from ._activations import ACTIVATIONS
 from ._codes import DenseCode, RowCode
+from ._noise import layer_key
 
 # A dense code is compressed where fewer of its entries are active: five dense products cost more than one product
 # and the work on the entries.
@@ -20,6 +23,8 @@ class Reader:
         The rule's code of one row: tells the layout.
     batch_size : int
         Number of rows to make room for.
+    dropout : float
+        Probability that the decoder does not see an entry.
 
     Attributes
     ----------
@@ -27,8 +32,8 @@ class Reader:
         Of each range of units, the gradient at the output of the decoder's first layer.
     """
 
-    def __init__(self, network, example, batch_size):
-        self.network = network
+    def __init__(self, network, example, batch_size, dropout=0.0):
+        self.network, self.dropout = network, dropout
         p, dtype = network.parameters, network.dtype
         self.reading = example.reading
         self.cuts = example.reading.cuts or [(p.n_units, 1.0)]
@@ -58,8 +63,9 @@ class Reader:
         self.sparse = RowCode.empty(batch_size, width, self.network.dtype)
         self.sparse.reading = self.reading
 
-    def begin(self):
+    def begin(self, key):
         """Choose the layout of a step from the density of the last; counts decide, never timing."""
+        self.key = layer_key(key, self.network.parameters.encoder_depth)
         if self.may_compress and not self.always_compressed:
             self.compressed = self.density < DENSITY_BREAK_EVEN
         if self.compressed and self.sparse is None:
@@ -87,7 +93,8 @@ class Reader:
         The decoder's first layer is linear in the code. So the reconstructions of the cuts are partial sums of one
         decoding, and the gradient of a range of units is the sum over the cuts that contain it.
         """
-        p, code, last = self.network.parameters, self.tile(lo, hi), len(self.cuts) - 1
+        p, last = self.network.parameters, len(self.cuts) - 1
+        code = self._dropped(self.tile(lo, hi), lo)
         decoder, u = p.units.decoder, self.gradients[last][lo:hi]
         u[:] = self._origin()
         value, start = 0.0, 0
@@ -102,7 +109,18 @@ class Reader:
             self.gradients[cut][lo:hi] += self.gradients[cut + 1][lo:hi]
         for start, stop, du in self.ranges(0, p.n_units):
             code.pull(decoder, du[lo:hi], start, stop)
+        if self.dropout:
+            code.drop(code.grad, self.key, lo, 0, self.dropout)
         return value
+
+    def _dropped(self, code, row, unit=0):
+        """The code as the decoder sees it, from `row` and `unit` on."""
+        if not self.dropout:
+            return code
+        code = copy(code)
+        code.values = code.values.copy()
+        code.drop(code.values, self.key, row, unit, self.dropout)
+        return code
 
     def _origin(self):
         """What a silent code is decoded to, at the output of the decoder's first layer."""
@@ -133,7 +151,13 @@ class Reader:
             self.density = code.n_active() / (n_rows * n_units)
         if self.compressed:
             code = code.ordered(n_units, None if self.dense is None else self.dense.pre)
-        self.whole = code
+        self.whole, self.n_rows = code, n_rows
+
+    def decoder_gradient(self, lo, hi, out, add):
+        """Write, or add, the gradient of the decoder's rows of the units ``lo..hi``."""
+        for start, stop, du in self.ranges(lo, hi):
+            part = self._dropped(self.whole.block(lo + start, lo + stop), 0, lo + start)
+            part.correlate(part.values, du[: self.n_rows], out[start:stop], add)
 
     def fired(self):
         """Of each unit, whether it had a positive value in the batch."""

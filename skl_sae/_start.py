@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import _batch_norm
 from ._activations import ACTIVATIONS
 from ._parallel import single_threaded_blas
 
@@ -19,7 +20,7 @@ def draw_sample(rows, network, random_state):
     n_wanted = max(network.parameters.n_units, min(SAMPLE_ROWS, len(rows)))
     picked = np.resize(random_state.permutation(len(rows)), n_wanted)
     sample = np.empty((n_wanted, network.parameters.encoder_sizes[0]), network.dtype)
-    rows.take(picked, network.offset, 1 / network.scale, sample)
+    network.load(rows, picked, sample)
     return sample
 
 
@@ -60,6 +61,8 @@ def initialise(network, sample, random_state):
         units.encoder[:] = directions * (encoder_norm / (size or 1))
     with single_threaded_blas():
         units.encoder_bias[:] = network.rule.initial_bias - units.encoder @ mean
+    if p.batch_norm:
+        _start_batch_norm(network, sample)
     for name, value in p.own.items():
         getattr(units, name)[:] = value
 
@@ -75,6 +78,19 @@ def _fit_hidden_layers(network, h):
             h = a / spread
             ACTIVATIONS[network.hidden_activation].forward(h)
     return h
+
+
+def _start_batch_norm(network, sample):
+    """Batch normalisation that changes nothing on the sample."""
+    p, h = network.parameters, sample
+    with single_threaded_blas():
+        for i in range(p.encoder_depth):
+            bias = p[f"enc{i}.bias"]
+            a = h @ p[f"enc{i}.weight"].T
+            _batch_norm.measure(a, *(p[f"enc{i}.{name}"] for name in p.norm_arrays))
+            h = a + bias
+            bias += p[f"enc{i}.norm_mean"]
+            ACTIVATIONS[network.hidden_activation].forward(h)
 
 
 def _unit_rows(x):

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from . import _inference
 from ._backpropagation import Backpropagation, overrides
 from ._dead_units import DeadUnits, auxiliary_rule, resample
+from ._noise import add_gaussian, layer_key, mask_inputs
 from ._optimizers import OPTIMIZERS, SCHEDULES
 from ._parallel import single_threaded_blas
 from .sparsity._base import Step
@@ -19,6 +20,11 @@ RESAMPLING_ENDS = 0.6
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
+
+
+def n_epochs(max_iter, n_rows, batch_size):
+    """Number of epochs that `max_iter` means for data of `n_rows` rows."""
+    return int(np.clip(-(-STEPS // -(-n_rows // batch_size)), *EPOCHS)) if max_iter == "auto" else max_iter
 
 
 class Training:
@@ -48,6 +54,7 @@ class Training:
                 "layers, expected hidden_layer_sizes=() and decoder_layer_sizes=None; or use dead_units='auxiliary'."
             )
         self.dead_units = DeadUnits(network.parameters.n_units)
+        self.key = int(random_state.randint(2**32, dtype=np.uint64)) if params["dropout"] or params["corruption"] else 0
 
     def _resolve_rate(self):
         rate, p = self.params["learning_rate_init"], self.network.parameters
@@ -57,12 +64,6 @@ class Training:
             return SGD_RATE
         rate = ADAM_RATE * float(np.sqrt(WIDE / max(WIDE, p.n_units, p.encoder_sizes[-2])))
         return min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate
-
-    def n_epochs(self, n_rows):
-        """Resolve `max_iter` for data of `n_rows` rows."""
-        if self.params["max_iter"] != "auto":
-            return self.params["max_iter"]
-        return int(np.clip(-(-STEPS // -(-n_rows // self.params["batch_size"])), *EPOCHS))
 
     def __getstate__(self):
         """Without the workspace, which is made anew where it is needed."""
@@ -79,13 +80,15 @@ class Training:
             training.optimizer.n_steps = self.optimizer.n_steps
         return training
 
-    def prepare(self, batch_size):
-        """Allocate the workspace for batches of up to `batch_size` rows."""
-        if self.workspace is None or len(self.workspace.x) < batch_size:
-            params = self.params
+    def prepare(self, batch_size, missing):
+        """Allocate the workspace for batches of up to `batch_size` rows, in which values may be `missing`."""
+        params, space = self.params, self.workspace
+        own_target = missing or not self.network.centred or params["corruption"] is not None
+        if space is None or len(space.x) < batch_size or own_target > space.own_target:
             auxiliary = auxiliary_rule(self.network) if self.revival == "auxiliary" else None
+            penalties = params["weight_decay"], params["weight_l1"]
             self.workspace = Backpropagation(
-                self.network, batch_size, params["weight_decay"], params["weight_l1"], auxiliary
+                self.network, batch_size, *penalties, auxiliary, params["dropout"], own_target
             )
 
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
@@ -112,19 +115,20 @@ class Training:
     def one_pass(self, rows, batch_size):
         """An epoch at the constant rate."""
         with single_threaded_blas(), quiet_overflow():
-            self.prepare(min(batch_size, len(rows)))
+            self.prepare(min(batch_size, len(rows)), rows.missing)
             return self.epoch(rows, batch_size, total=np.inf)
 
     def _step(self, rows, batch, rate, progress):
         network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta
         self.n_steps += 1
         dead = self.dead_units.mask(len(rows)) if self.revival else None
-        step = Step(network.activation, 1 / len(batch), self.n_steps, dead, progress)
+        key = layer_key(self.key, self.n_steps)
+        step = Step(network.activation, 1 / len(batch), self.n_steps, dead, progress, key)
 
         def load(lo, hi, x, target):
-            rows.take(batch[lo:hi], network.offset, 1 / network.scale, x)
-            if target.base is not x.base:
-                rows.take(batch[lo:hi], np.zeros_like(network.offset), 1.0, target)
+            network.load(rows, batch[lo:hi], x, target if self.workspace.own_target else None)
+            if self.params["corruption"] is not None:
+                self._corrupt(x, target, layer_key(key, -1), lo)
 
         def update(start, gradient):
             optimizer.update(theta, start, gradient)
@@ -133,6 +137,19 @@ class Training:
         loss = self.workspace(load, len(batch), step, update)
         self.dead_units.count(self.workspace.first.fired(), len(batch))
         return loss
+
+    def _corrupt(self, x, target, key, row):
+        network, level = self.network, self.params["corruption_level"]
+        if self.params["corruption"] == "masking":
+            mask_inputs(x, (network.fill - network.offset) / network.dtype.type(network.scale), key, row, level)
+        else:
+            size = level / np.sqrt(x.shape[1]) if network.scaled else level
+            add_gaussian(x, target, key, row, size)
+
+    def end_with(self, training, rows):
+        """Take the counters of the training of the code's layer, after which nothing follows."""
+        self.n_steps, self.dead_units = training.n_steps, training.dead_units
+        self.calibrate(rows)
 
     def calibrate(self, rows):
         """Let the rule set what `transform` needs from the data as a whole."""
@@ -174,7 +191,7 @@ class History:
         return self.waited > self.patience
 
 
-def train(training, rows, validation, epochs, batch_size):
+def train(training, rows, validation, epochs, batch_size, label=""):
     """Train until `max_iter`, a stop of the loss or of the validation score, or a callback's wish.
 
     Parameters
@@ -185,18 +202,20 @@ def train(training, rows, validation, epochs, batch_size):
     epochs : Epochs
         Told about each epoch.
     batch_size : int
+    label : str
+        What is trained, for the lines that are printed, where it is a part of a network.
 
     Returns
     -------
     history : History
     """
     params, theta = training.params, training.network.parameters.theta
-    max_iter, schedule = training.n_epochs(len(rows)), params["learning_rate"]
+    max_iter, schedule = n_epochs(params["max_iter"], len(rows), batch_size), params["learning_rate"]
     history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
     watches = validation is not None or schedule == "constant"
     per_epoch = -(-len(rows) // batch_size)
     with single_threaded_blas(), quiet_overflow():
-        training.prepare(min(batch_size, len(rows)))
+        training.prepare(min(batch_size, len(rows)), rows.missing)
         for number in range(max_iter):
             epochs.start()
             loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)
@@ -208,21 +227,20 @@ def train(training, rows, validation, epochs, batch_size):
             elif watches:
                 history.improves(-loss)
             if params["verbose"]:
-                _report(history)
+                _report(history, label)
             if epochs.stop() or (watches and history.stalled):
                 break
         else:
-            if schedule == "constant" and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
+            if not label and schedule == "constant" and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
                 _warn_unconverged(max_iter)
     if best_theta is not None:
         theta[:] = best_theta
     training.calibrate(rows if validation is None else validation)
-    epochs.close()
     return history
 
 
-def _report(history):
-    line = f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.8g}"
+def _report(history, label):
+    line = f"{label}Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.8g}"
     if history.validation_scores:
         line += f", validation score = {history.validation_scores[-1]:.6f}"
     print(line)

@@ -216,6 +216,13 @@ class Model(NamedTuple):
     l2: float = 0.0
     l1: float = 0.0
     number: int = 1
+    batch_norm: bool = False
+    dropout: float = 0.0
+    masks: tuple = ()  # what dropout multiplies the values of the hidden layers, and of the code, by
+
+
+def masked(model, i, values):
+    return values * model.masks[i] if model.masks else values
 
 
 def layer(h, weight, bias):
@@ -227,11 +234,21 @@ def decoder_weight(model, P, i):
     return P[f"enc{i}.weight" if model.tied else f"dec{i}.weight"]
 
 
+def encoder_layer(model, P, i, x):
+    weight, bias = P[f"enc{i}.weight"], P[f"enc{i}.bias"]
+    if not model.batch_norm:
+        return layer(x, weight, bias)
+    a = layer(x, weight, 0 * bias)
+    mean = a.mean(axis=-2, keepdims=True)
+    variance = ((a - mean) ** 2).mean(axis=-2, keepdims=True)
+    return P[f"enc{i}.norm_gain"][..., None, :] * (a - mean) / np.sqrt(variance + 1e-5) + bias[..., None, :]
+
+
 def pre_activations(model, P, x):
     last = len(model.encoder_sizes) - 2
     for i in range(last):
-        x = ACTIVATIONS[model.hidden_activation](layer(x, P[f"enc{i}.weight"], P[f"enc{i}.bias"]))
-    return layer(x, P[f"enc{last}.weight"], P[f"enc{last}.bias"])
+        x = masked(model, i, ACTIVATIONS[model.hidden_activation](encoder_layer(model, P, i, x)))
+    return encoder_layer(model, P, last, x)
 
 
 def decode(model, P, code):
@@ -279,7 +296,7 @@ def objective(model, P, P_0, x, target):
     n_units = model.encoder_sizes[-1]
     for code in codes:
         for stop, weight in code.cuts or [(n_units, 1.0)]:
-            prefix = np.where(np.arange(n_units) < stop, code.values, 0.0)
+            prefix = masked(model, -1, np.where(np.arange(n_units) < stop, code.values, 0.0))
             u = decode(model, P_0 if code.frozen else P, prefix)
             value = value + weight * loss(model.loss, u, target, model.output_activation) / len(x)
     return value + weight_penalty(model, P)
@@ -289,7 +306,7 @@ def residual(model, P_0, x, target, h=1e-6):
     """Minus half the gradient of each row's loss at the output of the decoder's first layer, by differences."""
     codes, _ = codes_and_penalty(model, P_0, P_0, x)
     first = len(model.decoder_sizes) - 2
-    u = codes[0].values @ decoder_weight(model, P_0, first) + P_0[f"dec{first}.bias"]
+    u = masked(model, -1, codes[0].values) @ decoder_weight(model, P_0, first) + P_0[f"dec{first}.bias"]
 
     def value(u):
         for i in reversed(range(first)):

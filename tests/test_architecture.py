@@ -24,15 +24,15 @@ PACKAGE = Path(skl_sae.__file__).parent
 # From the bottom to the top: a module imports from its own layer and from those below. A new module needs a place here.
 LAYERS = [
     {"_numba", "_parallel"},
-    {"_activations", "_losses", "_optimizers", "_codes", "_parameters", "_data"},
+    {"_activations", "_losses", "_optimizers", "_codes", "_parameters", "_data", "_noise", "_batch_norm", "_weights"},
     {"sparsity"},
-    {"_network", "_reading", "_backpropagation", "_inference", "_dead_units", "_start"},
-    {"_training", "_callbacks", "_checks"},
+    {"_network", "_encoder", "_reading", "_backpropagation", "_inference", "_dead_units", "_start"},
+    {"_training", "_pretraining", "_callbacks", "_checks", "_rule_parameters"},
     {"_autoencoder"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
-SATELLITES_MAY_USE = {"image": {"coding"}}
+SATELLITES_MAY_USE = {"image": {"coding"}, "inspection": {"metrics"}}
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "threadpoolctl"} | sys.stdlib_module_names
 # Rules that no user names: the base of all, what others deploy, and the second rule of a step.
 NOT_A_CHOICE = {BaseSparsity, Auxiliary, Threshold, _GatedCode}

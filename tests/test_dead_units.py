@@ -26,15 +26,11 @@ class ProblemWithDeadUnits(Problem):
     """The objective with the auxiliary loss of k units a row."""
 
     def __init__(self, model, seed, k=3, dead=DEAD, missing=False):
-        super().__init__(model, seed, missing=missing)
+        super().__init__(model, seed, missing=missing, auxiliary=Auxiliary(k, 0.5))
         self.k, self.dead = k, dead
-        self.step = Backpropagation(self.network, len(self.x), model.l2, model.l1, Auxiliary(k, 0.5))
-        if missing:
-            self.step.target = np.empty_like(self.step.x)
 
     def run(self, update):
-        step = Step(self.model.activation, 1 / len(self.x), self.model.number, self.dead)
-        return self.step(self.load, len(self.x), step, update)
+        return super().run(update, self.dead)
 
     def naive_value(self, theta):
         views, held = self.views(theta), self.views(self.parameters.theta)
@@ -42,6 +38,7 @@ class ProblemWithDeadUnits(Problem):
         return naive.objective(self.model, views, held, self.x, self.target) + extra
 
 
+@pytest.mark.parametrize("batch_norm, dropout", [(False, 0.0), (True, 0.3)])
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("k", [3, 20], ids=["few", "more than are dead"])
 @pytest.mark.parametrize("loss, output", [("squared_error", "identity"), ("binary_cross_entropy", "sigmoid")])
@@ -49,9 +46,10 @@ class ProblemWithDeadUnits(Problem):
 @pytest.mark.parametrize(
     "rule", [TopK(2), L1(0.3), LifetimeTopK(0.3), BatchTopK(2), Gated(0.3), Matryoshka(TopK(2), (0.3, 1.0))], ids=repr
 )
-def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing):
+def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing, batch_norm, dropout):
     """T1: it reaches the encoder of the dead units, not their decoder alone."""
-    model = naive.Model(*SIZES[depth], "relu", "tanh", output, loss, rule, l2=0.1)
+    options = {"batch_norm": batch_norm, "dropout": dropout}
+    model = naive.Model(*SIZES[depth], "relu", "tanh", output, loss, rule, l2=0.1, **options)
     for seed in range(3):
         value_error, error = ProblemWithDeadUnits(model, seed, k, missing=missing).errors()
         if error <= TOLERANCE:

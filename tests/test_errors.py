@@ -22,12 +22,14 @@ BAD_FITS = [
     ({}, X[:0], r"Found array with 0 sample\(s\) \(shape=\(0, 5\)\) while a minimum of 1 is required"),
     ({}, X[:, :0], r"Found array with 0 feature\(s\) \(shape=\(30, 0\)\) while a minimum of 1 is required"),
     ({}, X * 1j, "Complex data not supported"),
-    ({}, NAN, "Input X contains NaN"),
     ({}, sparse.csr_array(NAN), "Input X contains NaN"),
     ({}, np.where(X > 0.9, np.inf, X), "Input X contains infinity"),
     ({}, [["a", "b"]], "could not convert string to float: 'a'"),
     (BCE, 2 * X, r"expects data in \[0, 1\], got values from 0.\d+ to 1.9"),
     (BCE, -X, r"expects data in \[0, 1\], got values from -0.9"),
+    ({"pretrain": "layerwise", "decoder_layer_sizes": (7,)}, X, r"decoder_layer_sizes=None or \(\), got \(7,\)"),
+    ({"corruption": "masking", "corruption_level": 1.5}, X, "expected at most 1, got 1.5"),
+    ({"dropout": 1.0}, X, r"'dropout' parameter.* in the range \[0.0, 1.0\)"),
     # names and types
     ({"sparsity": "top"}, X, r"'sparsity' parameter.* must be a str among .*'topk'.* Got 'top' instead"),
     ({"sparsity": TopK}, X, r"'sparsity' parameter.* an instance of .*BaseSparsity.* Got <class"),
@@ -130,7 +132,7 @@ def test_validation_data_needs_early_stopping():
     "X_val, message",
     [
         (X[:, :3], "X has 3 features, but SparseAutoencoder is expecting 5 features"),
-        (NAN, "contains NaN"),
+        (sparse.csr_array(NAN), "contains NaN"),
         (X[:0], r"Found array with 0 sample\(s\)"),
     ],
 )
@@ -144,7 +146,7 @@ def test_one_row_cannot_be_split():
         make(early_stopping=True).fit(X[:1])
 
 
-@pytest.mark.parametrize("method", ["transform", "inverse_transform", "score", "score_samples"])
+@pytest.mark.parametrize("method", ["transform", "inverse_transform", "impute", "score", "score_samples"])
 def test_before_fit(method):
     with pytest.raises(NotFittedError, match="This SparseAutoencoder instance is not fitted yet"):
         getattr(make(), method)(X)
@@ -156,12 +158,13 @@ def test_attributes_before_fit(name):
         getattr(make(), name)
 
 
-@pytest.mark.parametrize("method", ["transform", "score", "score_samples", "partial_fit"])
+@pytest.mark.parametrize("method", ["transform", "impute", "score", "score_samples", "partial_fit"])
 @pytest.mark.parametrize(
     "data, message",
     [
         (X[:, :3], "X has 3 features, but SparseAutoencoder is expecting 5 features"),
-        (NAN, "Input X contains NaN"),
+        (sparse.csr_array(NAN), "Input X contains NaN"),
+        (np.where(X > 0.9, np.inf, X), "Input X contains infinity"),
         (X[0], "Expected 2D array, got 1D array"),
         (X * 1j, "Complex data not supported"),
         (X[:0], r"Found array with 0 sample\(s\)"),

@@ -98,7 +98,7 @@ def test_gradient(case, loss_case, monkeypatch):
 @pytest.mark.parametrize("hidden", [(), (5,)])
 @each_case
 def test_gradient_in_many_blocks_and_tiles(case, hidden, tied, monkeypatch):
-    test_gradients.test_gradient_in_many_blocks_and_tiles(case, hidden, tied, monkeypatch)
+    test_gradients.test_gradient_in_many_blocks_and_tiles(case, hidden, tied, True, 0.3, monkeypatch)
 
 
 @pytest.mark.parametrize("hidden", [(), (5,)])

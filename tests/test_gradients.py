@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skl_sae import _backpropagation, _parallel, _reading
+from skl_sae import _backpropagation, _encoder, _parallel, _reading
 from skl_sae._activations import ACTIVATIONS
 from skl_sae._backpropagation import Backpropagation
 from skl_sae._losses import LOSSES
 from skl_sae._network import Network
+from skl_sae._noise import drop, layer_key
 from skl_sae.sparsity import (
     L1,
     RULES,
@@ -92,10 +93,13 @@ class Problem:
     n_rows : int
     missing : bool
         Whether a quarter of the target's entries is NaN.
+    noisy : bool
+        Whether the input is not the target.
     """
 
-    def __init__(self, model, seed, n_rows=7, missing=False):
-        m = self.model = model
+    def __init__(self, model, seed, n_rows=7, missing=False, noisy=False, auxiliary=None):
+        m = self.model = model._replace(masks=masks(model, seed, n_rows))
+        self.key = seed
         rng = np.random.default_rng(seed)
         self.network = Network(
             m.encoder_sizes,
@@ -107,6 +111,7 @@ class Problem:
             clone(m.rule),
             m.tied,
             np.dtype(np.float64),
+            m.batch_norm,
         )
         self.network.unit_norm = False
         self.parameters = p = self.network.parameters
@@ -115,18 +120,18 @@ class Problem:
             p[f"rule.{name}"][:] = rng.uniform(0.2, 0.8, p.n_units)
         self.x = rng.random((n_rows, m.encoder_sizes[0]))
         self.target = np.where(missing & (rng.random(self.x.shape) < 0.25), np.nan, self.x)
-        self.step = Backpropagation(self.network, n_rows, m.l2, m.l1)
-        if missing:  # a linear output shares the array of the input, which has no NaN here
-            self.step.target = np.empty_like(self.step.x)
+        if noisy:
+            self.x = self.x + 0.3 * rng.standard_normal(self.x.shape)
+        own_target = missing or noisy or not self.network.centred
+        self.step = Backpropagation(self.network, n_rows, m.l2, m.l1, auxiliary, m.dropout, own_target)
 
     def load(self, lo, hi, x, target):
-        x[:] = self.x[lo:hi]
         target[:] = self.target[lo:hi]
+        x[:] = self.x[lo:hi]
 
-    def run(self, update):
-        return self.step(
-            self.load, len(self.x), Step(self.model.activation, 1 / len(self.x), self.model.number), update
-        )
+    def run(self, update, dead=None):
+        step = Step(self.model.activation, 1 / len(self.x), self.model.number, dead, key=self.key)
+        return self.step(self.load, len(self.x), step, update)
 
     def gradient(self, spoil=False):
         """Value and gradient; with `spoil`, a parameter is destroyed as soon as its gradient is told."""
@@ -167,6 +172,9 @@ class Problem:
             if name in self.parameters.own:
                 start = self.parameters.start[f"rule.{name}"]
                 flags[start : start + self.parameters.n_units] = True
+        for name, view in self.parameters.views.items():
+            if name.endswith(("norm_mean", "norm_variance")):
+                flags[self.parameters.start[name] :][: view.size] = True
         return flags
 
     def errors(self):
@@ -177,6 +185,14 @@ class Problem:
         expected, difference = self.naive_value(self.parameters.theta), np.where(state, 0, self.differences())
         value_error = abs(value - expected) / max(1, abs(expected))
         return value_error, abs(gradient - difference).max() / max(1, abs(gradient).max())
+
+
+def masks(model, key, n_rows):
+    """What the package's dropout makes of ones."""
+    ones = [np.ones((n_rows, width)) for width in model.encoder_sizes[1:]] if model.dropout else []
+    for i, mask in enumerate(ones):
+        drop(mask, layer_key(key, i if i < len(ones) - 1 else len(ones)), 0, 0, model.dropout)
+    return tuple(ones)
 
 
 def seed_of(*what):
@@ -217,8 +233,9 @@ def draw(configuration):
     rng = np.random.default_rng(seed_of(configuration))
     hidden, l2, l1 = rng.choice(ALL), rng.choice([0, 0.1]), rng.choice([0, 0.05])
     sizes = (4, *encoder, 9), (4, *decoder, 9)
-    model = naive.Model(*sizes, activation, str(hidden), output, loss, rule, tied, l2, l1, int(rng.choice([1, 3])))
-    return model, bool(rng.integers(2))
+    number, batch_norm, dropout = int(rng.choice([1, 3])), bool(rng.integers(2)), float(rng.choice([0, 0.3]))
+    model = naive.Model(*sizes, activation, str(hidden), output, loss, rule, tied, l2, l1, number, batch_norm, dropout)
+    return model, {"missing": bool(rng.integers(2)), "noisy": bool(rng.integers(2))}
 
 
 @pytest.mark.parametrize("loss_case", LOSS_CASES, ids="-".join)
@@ -226,9 +243,9 @@ def draw(configuration):
 def test_gradient(rule_case, loss_case, monkeypatch):
     for configuration in CONFIGURATIONS:
         if configuration[:2] == (rule_case, loss_case):
-            model, missing = draw(configuration)
+            model, options = draw(configuration)
             monkeypatch.setattr(_reading, "DENSITY_BREAK_EVEN", configuration[3])
-            problem = assert_gradient(configuration, Problem, model, missing=missing)
+            problem = assert_gradient(configuration, Problem, model, **options)
             compressed = selects(model.rule) or configuration[3] == 2.0
             assert problem.step.first.compressed == compressed
 
@@ -237,9 +254,9 @@ def test_every_pair_of_options_is_drawn():
     """What is drawn at random meets every option of the product in a deep network, and each other."""
     rows = []
     for configuration in CONFIGURATIONS:
-        model, missing = draw(configuration)
+        model, options = draw(configuration)
         if configuration[2][0] or configuration[2][1]:
-            drawn = model.hidden_activation, model.l2, model.l1, model.number, missing
+            drawn = model.hidden_activation, model.l2, model.l1, *model[10:13], *options.values()
             rows.append([repr(option) for option in configuration + drawn])
     columns = list(zip(*rows))
     for i, j in itertools.combinations(range(len(columns)), 2):
@@ -248,14 +265,16 @@ def test_every_pair_of_options_is_drawn():
             assert expected == set(zip(columns[i], columns[j]))
 
 
+@pytest.mark.parametrize("batch_norm, dropout", [(False, 0.0), (True, 0.3)])
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("hidden", [(), (5,)])
 @pytest.mark.parametrize("rule_case", RULE_CASES, ids=lambda case: f"{case[1]}-{case[2]}")
-def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, monkeypatch):
+def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, dropout, monkeypatch):
     """Several blocks of units and of the other layers' rows, several tiles of rows, on four threads."""
     _, rule, activation = rule_case
     monkeypatch.setattr(_backpropagation, "BLOCK_SIZE", 1)
     monkeypatch.setattr(_backpropagation, "SMALL_WORK", 0)
+    monkeypatch.setattr(_encoder, "NORM_UNITS", 16)
     for module in (_parallel, _backpropagation):
         monkeypatch.setattr(module, "n_slots", lambda: 4)
     monkeypatch.setattr(_parallel, "_pool", _parallel._Pool())
@@ -268,7 +287,8 @@ def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, monkeypatch)
     for layout in layouts(rule, activation):
         monkeypatch.setattr(_reading, "DENSITY_BREAK_EVEN", layout)
         sizes = (3, *hidden, 50)
-        model = naive.Model(sizes, sizes, activation, "tanh", "tanh", "squared_error", rule, tied, 0.1, 0.05, 3)
+        options = rule, tied, 0.1, 0.05, 3, batch_norm, dropout
+        model = naive.Model(sizes, sizes, activation, "tanh", "tanh", "squared_error", *options)
         problem = assert_gradient((rule_case, hidden, tied, layout), make, model)
         assert len(problem.step.blocks) == 3 and len(problem.step.tiles) > 1
 

@@ -71,7 +71,7 @@ def test_kl_running_mean(memory, activation, solver):
     p.units.mean_activation[:] = 0
     params = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "momentum": 0.9, "nesterovs_momentum": True}
     optimizer = OPTIMIZERS[solver](p.theta.size, p.theta.dtype, params)
-    step, expected = Backpropagation(network, 8, l2=0.1), 0.0
+    step, expected = Backpropagation(network, 8, l2=0.1, own_target=False), 0.0
     for number in range(1, 6):
         x = rng.standard_normal((8, 4))
         q = naive.probability(activation, naive.pre_activations(model, p.views, x)).mean(axis=0)
@@ -96,7 +96,7 @@ def test_steps_at_the_edge_are_finite(rule, bias, dtype):
     )
     p = network.parameters
     p.units.encoder_bias[:] = bias
-    step, told = Backpropagation(network, 1), []
+    step, told = Backpropagation(network, 1, own_target=False), []
 
     def load(lo, hi, x, target):
         x[:] = 0

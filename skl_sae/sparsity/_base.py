@@ -21,11 +21,13 @@ class Step:
         The units that count as dead in this step.
     progress : float
         Fraction of the fit that is done, 0 where its length is unknown.
+    key : int
+        Of the step's random numbers.
     """
 
-    def __init__(self, activation, weight=1.0, number=1, dead=None, progress=0.0):
+    def __init__(self, activation, weight=1.0, number=1, dead=None, progress=0.0, key=0):
         self.activation = ACTIVATIONS[activation]
-        self.weight, self.number, self.dead, self.progress = weight, number, dead, progress
+        self.weight, self.number, self.dead, self.progress, self.key = weight, number, dead, progress, key
 
 
 class BaseSparsity(BaseEstimator):

@@ -1,0 +1,67 @@
+"""Batch normalisation of a block of units: forward, backward, and what is folded into the weights for inference.
+
+Each unit's pre-activations are centred and divided by their standard deviation over the batch, then multiplied by a
+trained gain; the layer's bias is the shift (Ioffe and Szegedy, *Batch Normalization*, 2015, arXiv:1502.03167,
+algorithm 1). Inference uses running statistics. A batch of one row has no variance: there they serve, too.
+"""
+
+import numpy as np
+
+#: Added to the variance.
+EPSILON = 1e-5
+#: Share of the running statistics that is kept at each step.
+MEMORY = 0.9
+#: Per-unit arrays and their initial values; all but the gain are state, without a gradient.
+ARRAYS = {"norm_gain": 1.0, "norm_mean": 0.0, "norm_variance": 1.0}
+
+
+def measure(a, gain, mean, variance):
+    """Set the arrays so that normalising is the identity where pre-activations are like `a`, apart from their mean."""
+    mean[:], variance[:] = a.mean(axis=0), a.var(axis=0)
+    gain[:] = np.sqrt(variance + EPSILON)
+
+
+def forward(a, standardised, gain, bias, mean, variance):
+    """Normalise `a` in place, and update the running statistics.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n_rows, n_units)
+        ``x @ W.T``, without bias.
+    standardised : ndarray of shape (n_rows, n_units)
+        Receives ``(a - mean) / sd``.
+    gain, bias, mean, variance : ndarray of shape (n_units,)
+        The last two are the running statistics.
+
+    Returns
+    -------
+    inverse : ndarray of shape (n_units,)
+        One over the standard deviation that was used.
+    """
+    centre, spread = mean, variance
+    if len(a) > 1:
+        centre, spread = a.mean(axis=0), a.var(axis=0)
+        mean += (1 - MEMORY) * (centre - mean)
+        variance += (1 - MEMORY) * (spread * (len(a) / (len(a) - 1)) - variance)
+    inverse = 1 / np.sqrt(spread + a.dtype.type(EPSILON))
+    np.subtract(a, centre, out=standardised)
+    standardised *= inverse
+    np.multiply(standardised, gain, out=a)
+    a += bias
+    return inverse
+
+
+def backward(delta, standardised, inverse, gain):
+    """Turn the gradient of the normalised values into that of `a`, in place; returns those of gain and bias."""
+    n_rows = len(delta)
+    d_bias, d_gain = delta.sum(axis=0), np.einsum("ij,ij->j", delta, standardised)
+    if n_rows > 1:
+        delta -= d_bias / n_rows
+        delta -= standardised * (d_gain / n_rows)
+    delta *= gain * inverse
+    return d_gain, d_bias
+
+
+def factor(gain, variance):
+    """What inference multiplies a unit's weights by."""
+    return gain / np.sqrt(variance + gain.dtype.type(EPSILON))

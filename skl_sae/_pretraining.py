@@ -1,0 +1,89 @@
+"""Greedy layer-wise training: each layer as an autoencoder of its own on the codes of the layer below.
+
+See Bengio, Lamblin, Popovici and Larochelle, *Greedy layer-wise training of deep networks*, NeurIPS 2006.
+"""
+
+from sklearn.base import clone
+
+from . import _inference
+from ._backpropagation import overrides
+from ._data import Rows
+from ._network import Network
+from ._parallel import single_threaded_blas
+from ._start import draw_sample, initialise
+from ._training import Training, train
+from .sparsity import BaseSparsity
+
+
+def pretrain(network, rows, params, random_state, epochs):
+    """Train the layers of a network one after the other, outermost first.
+
+    Parameters
+    ----------
+    network : Network
+        With a decoder that mirrors the encoder; receives the parameters.
+    rows : Rows
+    params : dict
+        Parameters of the estimator; each layer is trained for ``pretrain_max_iter`` epochs.
+    random_state : RandomState
+    epochs : Epochs
+
+    Returns
+    -------
+    trainings : list of Training
+        One a layer, done.
+    histories : list of History
+    """
+    trainings, histories, depth = [], [], network.parameters.encoder_depth
+    params = {**params, "max_iter": params["pretrain_max_iter"]}
+    for layer in range(depth):
+        below = Rows(_inference.hidden_values(network, rows, layer)) if layer else rows
+        stage = _stage(network, layer, below)
+        initialise(stage, draw_sample(below, stage, random_state), random_state)
+        trainings.append(Training(stage, params, random_state))
+        label = f"Layer {layer + 1} of {depth}, "
+        histories.append(train(trainings[-1], below, None, epochs, params["batch_size"], label))
+        _adopt(network, stage, layer)
+    return trainings, histories
+
+
+def _stage(network, layer, rows):
+    """One pair of layers as an autoencoder, in units of its data."""
+    p, hidden = network.parameters, network.hidden_activation
+    last = layer == p.encoder_depth - 1
+    activation = network.activation if last else hidden
+    rule, output, loss = network.rule, network.output_activation, network.loss_name
+    if not last and (overrides(rule, "encode") or hidden != network.activation):
+        rule = BaseSparsity()
+    if layer:  # of values that are not negative, a linear output with squared error is the classic choice
+        output, loss = "identity" if hidden == "relu" else hidden, "squared_error"
+    sizes = p.encoder_sizes[layer : layer + 2]
+    stage = Network(sizes, sizes, activation, hidden, output, loss, clone(rule), p.tied, network.dtype, p.batch_norm)
+    if layer:
+        mean, variance, count = rows.moments()
+        stage.measure(mean, variance, scale=not (p.tied or stage.unit_norm))
+        stage.observe(mean, count, anew=True)
+    else:
+        stage.take_units(network)
+    return stage
+
+
+def _adopt(network, stage, layer):
+    """Copy the parameters of a stage; inner layers of the network know no units, so these are folded in."""
+    p, q = network.parameters, stage.parameters
+    scale, offset = (stage.scale, stage.offset) if layer else (1.0, 0 * stage.offset)
+    with single_threaded_blas():
+        weight = q["enc0.weight"] / scale
+        shift = weight @ offset
+    bias = q["enc0.bias"] if p.batch_norm else q["enc0.bias"] - shift
+    p[f"enc{layer}.weight"][:], p[f"enc{layer}.bias"][:] = weight, bias
+    for name in p.norm_arrays:
+        p[f"enc{layer}.{name}"][:] = q[f"enc0.{name}"] + (shift if name == "norm_mean" else 0)
+    if not stage.centred:
+        scale, offset = 1.0, 0.0
+    if not p.tied:
+        p[f"dec{layer}.weight"][:] = q["dec0.weight"] * scale
+    p[f"dec{layer}.bias"][:] = q["dec0.bias"] * scale + offset
+    if layer == p.encoder_depth - 1:
+        for name in p.own:
+            getattr(p.units, name)[:] = getattr(q.units, name)
