@@ -114,7 +114,7 @@ def test_a_fit_that_breaks_off_leaves_the_last_one(warm_start, reason, monkeypat
             error, params = ValueError, {"learning_rate_init": 1e9, "max_iter": 99}
         else:
             error, params = Interruption, {"verbose": True, "max_iter": 3}
-            patch.setattr("skl_sae._training._report", lambda history: (_ for _ in ()).throw(Interruption))
+            patch.setattr("skl_sae._training._report", lambda *_: (_ for _ in ()).throw(Interruption))
         with pytest.raises(error):
             sae.set_params(**params).fit(X)
     assert_array_equal(sae.transform(frame), before)

@@ -1,0 +1,259 @@
+"""Inputs beside their reconstructions."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import _num_samples
+
+from ._common import (
+    as_images,
+    check_count,
+    check_estimator,
+    draw_sheet,
+    gap_between,
+    line_options,
+    sheet_size,
+    start_plot,
+    tile_sheet,
+)
+
+
+class ReconstructionDisplay:
+    """Inputs, and what a transformer makes of them.
+
+    Rows are drawn as images, each above its reconstruction and on the same grey scale, or as curves over the features.
+    Missing values (NaN) of the input are painted in a colour of their own.
+
+    Create it with `from_estimator` or `from_predictions`; the parameters are stored as attributes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Inputs to draw. NaN marks a missing value.
+    X_reconstructed : ndarray of shape (n_samples, n_features)
+        Their reconstructions.
+    image_shape : tuple of int, default=None
+        Shape of a row as an image: (height, width) or (height, width, channels), with 1 or 3 channels. None means that
+        rows are no images, and draws curves.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the images, or the one that holds the curves' axes.
+    figure_ : matplotlib Figure
+        Figure of the axes.
+    im_ : matplotlib AxesImage or None
+        All images on one sheet; None for curves.
+    missing_ : matplotlib Artist or list of Artist or None
+        What marks the missing values: an image over the sheet, or one artist for each row of curves with any; None if
+        no image has any.
+    axes_ : ndarray of Axes of shape (n_samples,) or None
+        Axes of the curves, one a row of X; None for images.
+    lines_ : list of (Line2D, Line2D) or None
+        Curves of the input and of its reconstruction, for each row; None for images.
+
+    See Also
+    --------
+    ComponentsDisplay : The parts that reconstructions are made of.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sae import SparseAutoencoder
+    >>> from skl_sae.inspection import ReconstructionDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sae = SparseAutoencoder(max_iter=5, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(sae, X, image_shape=(8, 8), n_samples=5)
+    >>> display.im_.get_array().shape  # five tiles of 8 x 8, a gap between, in two rows
+    (17, 44)
+    """
+
+    def __init__(self, *, X, X_reconstructed, image_shape=None):
+        self.X = X
+        self.X_reconstructed = X_reconstructed
+        self.image_shape = image_shape
+
+    def plot(self, ax=None, *, n_columns=10, missing_color="tab:orange", **kwargs):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. Curves get axes of their own inside of it. None makes a new figure.
+        n_columns : int, default=10
+            Images in a row; curves are always one below the other.
+        missing_color : color, default="tab:orange"
+            Colour of missing values.
+        **kwargs : dict
+            Options of matplotlib's ``imshow``, or of ``plot`` for both curves. By default images have ``cmap="gray"``
+            and go from the smallest to the largest input (`vmin`, `vmax`).
+
+        Returns
+        -------
+        self : ReconstructionDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` does not fit the number of features.
+        """
+        self.im_ = self.missing_ = self.axes_ = self.lines_ = None
+        if self.image_shape is None:
+            self._plot_curves(ax, missing_color, kwargs)
+        else:
+            self._plot_images(ax, check_count("n_columns", n_columns, len(self.X)), missing_color, kwargs)
+        self.figure_ = self.ax_.figure
+        return self
+
+    def _plot_images(self, ax, n_columns, missing_color, kwargs):
+        inputs = as_images(self.X, self.image_shape)
+        outputs = as_images(self.X_reconstructed, self.image_shape)
+        gap = gap_between(inputs)
+        between = np.full((len(inputs), gap, *inputs.shape[2:]), np.nan)
+        gaps = (3 * gap, gap)  # pairs stay together
+        sheet = tile_sheet(np.concatenate([inputs, between, outputs], axis=1), n_columns, gaps)
+        n_rows = -(-len(inputs) // n_columns)
+        self.ax_ = ax = start_plot(self, ax, sheet_size(sheet, 0.8 * n_columns, left=1.1), "compressed")
+        # the scale of the inputs: pictures of several models of the same data can be compared
+        finite = self.X[np.isfinite(self.X)]
+        scale = (
+            {"vmin": float(finite.min()), "vmax": float(finite.max())} if finite.size else {"vmin": 0.0, "vmax": 1.0}
+        )
+        self.im_ = draw_sheet(ax, sheet, **{"cmap": "gray", **scale, **kwargs})
+
+        height = inputs.shape[1]
+        first = np.arange(n_rows) * (2 * height + gap + gaps[0]) + (height - 1) / 2
+        ax.set_yticks(np.column_stack([first, first + height + gap]).ravel(), ["input", "reconstruction"] * n_rows)
+        ax.tick_params(length=0)
+
+        missing = np.isnan(inputs)
+        if missing.any():
+            missing = missing.any(axis=3) if missing.ndim == 4 else missing
+            self.missing_ = self._mark_missing(missing, gap, n_columns, gaps, missing_color)
+
+    def _mark_missing(self, missing, gap, n_columns, gaps, color):
+        """Paint missing pixels over the sheet, whose own NaN are the gaps as well."""
+        from matplotlib.colors import ListedColormap
+
+        pairs = np.pad(missing, [(0, 0), (0, gap + missing.shape[1]), (0, 0)])
+        sheet = tile_sheet(np.where(pairs, 1.0, np.nan), n_columns, gaps)
+        place = {"origin": self.im_.origin, "extent": self.im_.get_extent(), "aspect": self.ax_.get_aspect()}
+        options = {"cmap": ListedColormap([color]), "interpolation": "nearest", **place}
+        return self.ax_.imshow(np.ma.masked_invalid(sheet), **options)
+
+    def _plot_curves(self, ax, missing_color, kwargs):
+        n = len(self.X)
+        self.ax_ = ax = start_plot(self, ax, (6.4, min(0.9 * n + 0.8, 12.0)))
+        ax.set_axis_off()
+        self.axes_, self.lines_, self.missing_ = np.empty(n, dtype=object), [], []
+        features, kwargs = np.arange(self.X.shape[1]), line_options(kwargs)
+        for i, (x, reconstruction) in enumerate(zip(self.X, self.X_reconstructed)):
+            first = self.axes_[0]
+            self.axes_[i] = axes = ax.inset_axes([0, 1 - (i + 0.9) / n, 1, 0.8 / n], sharex=first, sharey=first)
+            [below] = axes.plot(features, x, **{"color": "0.6", "linewidth": 2.5, "label": "input", **kwargs})
+            options = {"color": "tab:blue", "linewidth": 1.2, "label": "reconstruction", **kwargs}
+            [above] = axes.plot(features, reconstruction, **options)
+            self.lines_.append((below, above))
+            missing = features[np.isnan(x)]
+            if missing.size:
+                spans = axes.broken_barh(
+                    [(j - 0.5, 1) for j in missing], (0, 1), color=missing_color, alpha=0.3, linewidth=0
+                )
+                spans.set_transform(axes.get_xaxis_transform())
+                self.missing_.append(spans)
+            axes.tick_params(labelbottom=i == n - 1)
+        self.axes_[-1].set_xlabel("feature")
+        self.axes_[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, image_shape=None, n_samples=10, ax=None, **kwargs):
+        """Encode and decode the first rows of X, and draw both.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted transformer with `transform` and `inverse_transform`, such as a pipeline.
+        X : {array-like, sparse matrix} of shape (n_total, n_features)
+            Data. NaN is drawn as missing, where the estimator accepts it.
+        image_shape : tuple of int, default=None
+            Shape of a row as an image: (height, width) or (height, width, channels), with 1 or 3 channels. None draws
+            curves.
+        n_samples : int or None, default=10
+            Number of rows to draw, from the first on, at most all. None means all.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes a new figure.
+        **kwargs : dict
+            Options of `plot`: `n_columns`, `missing_color`, and those of matplotlib.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` does not fit the number of features.
+        AttributeError
+            If the estimator has no `transform` or no `inverse_transform`.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_estimator(estimator, "transform", "inverse_transform")
+        X = _first_rows(X, n_samples)
+        X_reconstructed = estimator.inverse_transform(estimator.transform(X))
+        return cls.from_predictions(X, X_reconstructed, image_shape=image_shape, n_samples=None, ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(cls, X, X_reconstructed, *, image_shape=None, n_samples=10, ax=None, **kwargs):
+        """Draw inputs and given reconstructions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_total, n_features)
+            Data. NaN marks a missing value.
+        X_reconstructed : {array-like, sparse matrix} of shape (n_total, n_features)
+            Reconstructions.
+        image_shape : tuple of int, default=None
+            Shape of a row as an image: (height, width) or (height, width, channels), with 1 or 3 channels. None draws
+            curves.
+        n_samples : int or None, default=10
+            Number of rows to draw, from the first on, at most all. None means all.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes a new figure.
+        **kwargs : dict
+            Options of `plot`: `n_columns`, `missing_color`, and those of matplotlib.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the two shapes differ, or `image_shape` does not fit the number of features.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        arrays = []
+        for name, rows in (("X", X), ("X_reconstructed", X_reconstructed)):
+            array = check_array(
+                _first_rows(rows, n_samples), accept_sparse="csr", ensure_all_finite="allow-nan", input_name=name
+            )
+            arrays.append(array.toarray() if issparse(array) else array)
+        if np.shape(X) != np.shape(X_reconstructed):
+            raise ValueError(
+                f"X_reconstructed has shape {np.shape(X_reconstructed)}; expected the shape of X, {np.shape(X)}."
+            )
+        display = cls(X=arrays[0], X_reconstructed=arrays[1], image_shape=image_shape)
+        return display.plot(ax, **kwargs)
+
+
+def _first_rows(X, n_samples):
+    """The first rows; a data frame stays one, with the names that the estimator has seen."""
+    n_total = X.shape[0] if issparse(X) else _num_samples(X)
+    n_samples = check_count("n_samples", n_samples, n_total)
+    return X.tocsr()[:n_samples] if issparse(X) else _safe_indexing(X, np.arange(n_samples))
