@@ -21,7 +21,7 @@ def _relu(a):
 
 
 def _relu_backward(f, grad):
-    np.copyto(grad, 0, where=f <= 0)
+    np.multiply(grad, f > 0, out=grad)
 
 
 def _sigmoid(a):

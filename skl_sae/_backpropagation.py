@@ -65,6 +65,8 @@ class Backpropagation:
         self.blocks = partition(p.n_units, max(16, BLOCK_SIZE // widths[-2]))
         self._block_units = [p.units.block(lo, hi) for lo, hi in self.blocks]
         self._allocate_gradients()
+        #: of each unit, whether it had a positive value in the last batch
+        self.fired = np.zeros(p.n_units, bool)
         self.tasks = self._layer_tasks()
 
     def _readers(self, rule, batch_size, kind, *options):
@@ -274,6 +276,7 @@ class Backpropagation:
             if delta is not codes[0].grad:
                 codes[0].grad[:] = delta
             g.encoder_bias += codes[0].by_unit(codes[0].grad)
+        self.fired[lo:hi] = self.first.whole.block(lo, hi).fired()
         if self.encoder.norm:
             self._pull_norm(lo, hi, g)
         self.values[2 * len(self.tiles) + block] = value

@@ -82,9 +82,13 @@ class DenseCode:
             if mine is not None and its.base is not mine:
                 mine[at] = its
 
-    def decode(self, decoder, start, stop, out):
-        """Add the decoder's rows of the units ``start..stop``, times the values."""
-        out += product(self.values[:, start:stop], decoder[start:stop])
+    def decode(self, decoder, start, stop, out, origin=None):
+        """Add the decoder's rows of the units ``start..stop``, times the values, to `out` or to `origin`."""
+        if origin is None:
+            out += product(self.values[:, start:stop], decoder[start:stop])
+        else:
+            product(self.values[:, start:stop], decoder[start:stop], out)
+            out += origin
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the values of the units ``start..stop`` from row gradients."""
@@ -165,8 +169,10 @@ class RowCode:
         else:
             _compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
 
-    def decode(self, decoder, start, stop, out):
-        """Add the decoder's rows of the entries with units ``start..stop``."""
+    def decode(self, decoder, start, stop, out, origin=None):
+        """Add the decoder's rows of the entries with units ``start..stop`` to `out`, or to `origin`."""
+        if origin is not None:
+            out[:] = origin
         _decode_rows(self.index, self.values, self.count, decoder, start, stop, out)
 
     def pull(self, decoder, gradient, start, stop):
@@ -340,26 +346,30 @@ def _pull_rows(index, count, decoder, gradient, start, stop, out):
 
 @jit
 def _order_by_unit(index, values, grad, count, ptr, row, position, out_values, out_grad):
-    """Counting sort of the entries by unit; stable, so rows ascend within a unit."""
+    """Counting sort of the entries by unit; stable, so rows ascend within a unit.
+
+    Unsigned numbers save the check for negative ones.
+    """
     width = index.shape[1]
     ptr[:] = 0
     for i in range(count.size):
+        units = index[i]
         for j in range(count[i]):
-            ptr[index[i, j] + 1] += 1
-    for u in range(ptr.size - 1):
-        ptr[u + 1] += ptr[u]
+            ptr[np.uint32(units[j]) + 1] += 1
+    start = 0
+    for u in range(1, ptr.size):  # ptr[u + 1] walks from the start of unit u to its end
+        n, ptr[u] = ptr[u], start
+        start += n
     for i in range(count.size):
+        units, v, g = index[i], values[i], grad[i]
         for j in range(count[i]):
-            u = index[i, j]
-            q = ptr[u]
+            u = np.uint32(units[j]) + 1
+            q = np.uint64(ptr[u])
+            ptr[u] = q + 1
             row[q] = i
             position[q] = i * width + j
-            out_values[q] = values[i, j]
-            out_grad[q] = grad[i, j]
-            ptr[u] = q + 1
-    for u in range(ptr.size - 1, 0, -1):
-        ptr[u] = ptr[u - 1]
-    ptr[0] = 0
+            out_values[q] = v[j]
+            out_grad[q] = g[j]
 
 
 @jit

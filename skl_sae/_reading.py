@@ -65,7 +65,7 @@ class Reader:
 
     def begin(self, key):
         """Choose the layout of a step from the density of the last; counts decide, never timing."""
-        self.key = layer_key(key, self.network.parameters.encoder_depth)
+        self.key, self.active = layer_key(key, self.network.parameters.encoder_depth), []
         if self.may_compress and not self.always_compressed:
             self.compressed = self.density < DENSITY_BREAK_EVEN
         if self.compressed and self.sparse is None:
@@ -93,13 +93,14 @@ class Reader:
         The decoder's first layer is linear in the code. So the reconstructions of the cuts are partial sums of one
         decoding, and the gradient of a range of units is the sum over the cuts that contain it.
         """
-        p, last = self.network.parameters, len(self.cuts) - 1
-        code = self._dropped(self.tile(lo, hi), lo)
+        p, last, code = self.network.parameters, len(self.cuts) - 1, self.tile(lo, hi)
+        if self.may_compress:
+            self.active.append(code.n_active())
+        code = self._dropped(code, lo)
         decoder, u = p.units.decoder, self.gradients[last][lo:hi]
-        u[:] = self._origin()
-        value, start = 0.0, 0
+        value, start, origin = 0.0, 0, self._origin()
         for cut, (stop, weight) in enumerate(self.cuts):
-            code.decode(decoder, start, stop, u)
+            code.decode(decoder, start, stop, u, origin if cut == 0 else None)
             du = self.gradients[cut][lo:hi]
             if cut < last:
                 du[:] = u
@@ -148,7 +149,7 @@ class Reader:
         """After all tiles: the whole code, ready to be read by blocks of units."""
         code, n_units = self.tile(0, n_rows), self.network.parameters.n_units
         if self.may_compress:
-            self.density = code.n_active() / (n_rows * n_units)
+            self.density = sum(self.active) / (n_rows * n_units)
         if self.compressed:
             code = code.ordered(n_units, None if self.dense is None else self.dense.pre)
         self.whole, self.n_rows = code, n_rows
@@ -158,10 +159,6 @@ class Reader:
         for start, stop, du in self.ranges(lo, hi):
             part = self._dropped(self.whole.block(lo + start, lo + stop), 0, lo + start)
             part.correlate(part.values, du[: self.n_rows], out[start:stop], add)
-
-    def fired(self):
-        """Of each unit, whether it had a positive value in the batch."""
-        return self.whole.fired()
 
     def restore_rows(self):
         """Write the gradients of a compressed code back in the order of rows."""

@@ -10,12 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_gradients import TOLERANCE, Problem
 
 from skl_sae import SparseAutoencoder
-from skl_sae._backpropagation import Backpropagation
 from skl_sae._data import Rows
 from skl_sae._dead_units import DEAD_EPOCHS, DEAD_ROWS, RESAMPLED_NORM, DeadUnits, auxiliary_rule, resample
 from skl_sae._optimizers import Adam
 from skl_sae.sparsity import L1, BatchTopK, Gated, LifetimeTopK, Matryoshka, TopK
-from skl_sae.sparsity._base import Step
 from skl_sae.sparsity._topk import Auxiliary
 
 DEAD = np.array([True, False, True, False, False, True, False, False, True])
@@ -105,7 +103,7 @@ def test_a_selected_unit_of_value_zero_has_not_fired(compressed):
     problem = Problem(model, 0)
     problem.parameters.units.encoder_bias[:] = np.where(DEAD, -100, 10)
     problem.gradient()
-    fired = problem.step.first.fired()
+    fired = problem.step.fired
     assert not fired[DEAD].any()
     assert fired[~DEAD].any()
 

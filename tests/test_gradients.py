@@ -38,7 +38,7 @@ TOLERANCE = 1e-6
 RELU, LINEAR, BOUNDED = ("relu",), ("identity", "relu"), ("sigmoid", "tanh")
 INSTANCES = [
     (None, [BaseSparsity()], ALL),
-    ("l1", [L1(0.3), L1(0.3, norm_aware=True)], ALL),
+    ("l1", [L1(0.3), L1(0.3, norm_aware=True), L1(0.3, unit_decoder=False)], ALL),
     ("l1", [L1(0.3, target_l0=2)], RELU),
     ("kl", [KLDivergence(0.2, 0.4), KLDivergence(0.2, 0.4, memory=0.8)], BOUNDED),
     ("topk", [TopK(3), TopK(0.6)], ALL),

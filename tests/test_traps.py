@@ -49,9 +49,9 @@ def test_t4_selected_counts_as_fired(monkeypatch):
     whole = problem.step.first.whole
     unit = whole.unit[0]
     whole.values[whole.unit == unit] = 0
-    assert not problem.step.first.fired()[unit]
+    assert not whole.fired()[unit]
     monkeypatch.setattr(UnitCode, "fired", fired)
-    assert problem.step.first.fired()[unit]
+    assert whole.fired()[unit]
 
 
 def test_t6_step_taken_of_the_gated_code(monkeypatch):

@@ -4,8 +4,22 @@ from numbers import Real
 
 import numpy as np
 
+from .._numba import jit
 from ._base import BaseSparsity
 from ._quantile import upper_quantile
+
+
+@jit
+def _charge(values, grad, cost):
+    """Add ``cost * sign(value)`` to the gradients; returns the sum of ``cost * |value|``. One cost a column."""
+    zero, total = values.dtype.type(0), 0.0
+    for i in range(values.shape[0]):
+        v, g, part = values[i], grad[i], zero
+        for j in range(v.size):
+            part += cost[j] * abs(v[j])
+            g[j] += cost[j] if v[j] > 0 else (-cost[j] if v[j] < 0 else zero)
+        total += part
+    return total
 
 
 class L1(BaseSparsity):
@@ -26,6 +40,9 @@ class L1(BaseSparsity):
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
         at its end, one shift of the encoder's intercepts meets the target exactly on the training data (the
         validation data, where there is some).
+    unit_decoder : bool, default=True
+        Whether the decoder's rows are kept at norm one. Without, and without `norm_aware`, this is the plain penalty
+        of the classic tutorials: a small code and a large decoder escape it.
 
     References
     ----------
@@ -39,13 +56,14 @@ class L1(BaseSparsity):
     L1(alpha=0.05)
     """
 
-    def __init__(self, alpha=0.1, norm_aware=False, target_l0=None):
+    def __init__(self, alpha=0.1, norm_aware=False, target_l0=None, unit_decoder=True):
         self.alpha, self.norm_aware, self.target_l0 = alpha, norm_aware, target_l0
+        self.unit_decoder = unit_decoder
 
     @property
     def unit_norm(self):
         """Whether the decoder's rows are kept at norm one."""
-        return not self.norm_aware
+        return self.unit_decoder and not self.norm_aware
 
     def start(self, n_units, activation):
         """Check the setting; with a target, the weight is state."""
@@ -60,13 +78,13 @@ class L1(BaseSparsity):
     def penalty(self, codes, p, g, step):
         """Charge ``alpha`` for each unit of activation."""
         (code,) = codes
-        alpha = self.alpha if self.target_l0 is None else code.per_unit(p.alpha)
-        cost, size = step.weight * alpha, np.abs(code.values)
+        cost = np.full(len(p.encoder_bias), step.weight * self.alpha, code.values.dtype)
+        if self.target_l0 is not None:
+            cost[:] = step.weight * p.alpha
         if self.norm_aware:
-            add_norm_gradient(code.by_unit(cost * size), p.decoder, g.decoder)
-            cost = cost * code.per_unit(row_norms(p.decoder))
-        code.grad += cost * np.sign(code.values)
-        return float((cost * size).sum(dtype=np.float64))
+            add_norm_gradient(cost * code.by_unit(np.abs(code.values)), p.decoder, g.decoder)
+            cost *= row_norms(p.decoder)
+        return _charge(np.atleast_2d(code.values), np.atleast_2d(code.grad), code.per_unit(cost))
 
     def after_step(self, codes, p, step):
         """Drive the weight to the target."""
@@ -140,21 +158,18 @@ class KLDivergence(BaseSparsity):
         return np.clip((1 - rate) * p.mean_activation + rate * q, tiny, 1 - tiny)
 
     def penalty(self, codes, p, g, step):
-        """Charge for the distance of the mean activations from the target.
+        """Charge for the distance of the mean activations from the target, and keep the mean.
 
         With memory, the slope is taken at the running mean, without the factor (1 - memory): an unbiased gradient of
         the penalty over all rows.
         """
         (code,) = codes
         t, q = self.target, self._mean(code, p, step)
+        p.mean_activation[:] = q
         slope = self.alpha * self.slope_ * step.weight * ((1 - t) / (1 - q) - t / q)
         code.grad += code.per_unit(slope)
         divergence = t * np.log(t / q) + (1 - t) * np.log((1 - t) / (1 - q))
         return self.alpha * float(divergence.sum(dtype=np.float64))
-
-    def after_step(self, codes, p, step):
-        """Move the running mean."""
-        p.mean_activation[:] = self._mean(codes[0], p, step)
 
 
 def row_norms(weights):

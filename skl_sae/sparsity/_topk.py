@@ -169,6 +169,8 @@ def smallest_live(dtype, step):
 # Rows of at most so many units are searched as they are; longer ones are thinned out by groups first.
 SHORT_ROW = 2048
 GROUP = 16
+# After so many interpolations a bracket is bisected: ties and outliers can make interpolation slow.
+INTERPOLATIONS = 8
 
 
 @jit
@@ -180,41 +182,51 @@ def _count_at_least(x, n, bound):
 
 
 @jit
-def _find_bound(x, n, k, floor, slack, guess):
+def _find_bound(x, n, k, floor, slack, guess, step):
     """Find a bound with at least k of the first n entries at or above it, at most `slack` more unless they are tied.
 
-    Gallops from the guess, usually the bound of the row before, then bisects: counting vectorises and comparing one
-    by one does not. There must be more than k entries at or above `floor`.
+    Gallops from the guess, usually the bound of the row before, by `step`, usually how far the bounds of rows are
+    apart; then divides the bracket in the ratio of the counts. Counting vectorises and comparing one by one does not.
 
-    Returns the bound and the number of entries at or above it.
+    Returns the bound, the number of entries at or above it, and its distance from the guess. Where no more than k
+    entries are at or above `floor`, that is the bound.
     """
     real = x.dtype.type
     largest = real(np.finfo(x.dtype).max)
-    low = high = guess if floor < guess <= largest else max(floor, -largest)
+    bottom = max(floor, -largest)
+    low = high = start = guess if bottom < guess <= largest else bottom
     found = above = _count_at_least(x, n, low)
-    step = real(0.1) * abs(low) + real(1e-30)
+    step = max(step, real(1e-3) * abs(low) + real(1e-30))
     while above >= k:
         low, found = high, above
         if found <= k + slack or low > largest:
-            return low, found
+            return low, found, abs(low - start)
         high = min(high + step, largest) if high < largest else real(np.inf)
         step += step
         above = _count_at_least(x, n, high)
     while found < k:
-        high = low
+        if low <= floor:
+            return floor, found, abs(low - start)
+        high, above = low, found
         low = max(low - step, floor, -largest) if low > -largest else floor
         step += step
         found = _count_at_least(x, n, low)
+    turns = 0
     while found > k + slack:
-        middle = real(0.5) * low + real(0.5) * high
-        if middle <= low or middle >= high:
-            break
-        above = _count_at_least(x, n, middle)
-        if above >= k:
-            low, found = middle, above
+        turns += 1
+        part = real(found - k + 0.5) / real(found - above) if turns <= INTERPOLATIONS else real(0.5)
+        part = min(max(part, real(0.05)), real(0.95))
+        middle = low + part * (high - low)
+        if not low < middle < high:  # out of range or NaN, where the bracket is too wide or too narrow
+            middle = real(0.5) * low + real(0.5) * high
+            if not low < middle < high:
+                break
+        count = _count_at_least(x, n, middle)
+        if count >= k:
+            low, found = middle, count
         else:
-            high = middle
-    return low, found
+            high, above = middle, count
+    return low, found, abs(low - start)
 
 
 @jit
@@ -228,16 +240,13 @@ def _collect(x, n, bound, at):
 
 
 @jit
-def _keep_largest(row, k, floor, guess, at, index, values):
-    """Select in a row as it is, ties to the lowest index; returns the number of entries kept and the next guess."""
-    bound = floor
-    if _count_at_least(row, row.size, floor) > k:
-        bound, _ = _find_bound(row, row.size, k, floor, 0, guess)
-        guess = bound
+def _keep_largest(row, k, bound, at, index, values):
+    """Keep the entries at or above the bound, or if they are more than k, of those equal to it the first."""
     n = _collect(row, row.size, bound, at)
-    ties = k  # entries equal to the bound that still fit
-    for q in range(n):
-        ties -= 1 if row[at[q]] > bound else 0
+    ties = k if n > k else n  # entries equal to the bound that still fit
+    if n > k:
+        for q in range(n):
+            ties -= 1 if row[at[q]] > bound else 0
     kept = 0
     for q in range(n):
         x = row[at[q]]
@@ -245,7 +254,7 @@ def _keep_largest(row, k, floor, guess, at, index, values):
             index[kept], values[kept] = at[q], x
             kept += 1
             ties -= 1 if x == bound else 0
-    return kept, guess
+    return kept
 
 
 @jit
@@ -269,45 +278,45 @@ def _select_largest(a, k, floor, index, values, count):
     In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only groups
     with a maximum above that bound, little more than k, hold candidates.
     """
-    m = a.shape[1]
+    m, real = a.shape[1], a.dtype.type
     n_groups = m // GROUP
     grouped = m > SHORT_ROW and n_groups >= 2 * k
-    at, groups, bound = np.empty(m + 1, np.int64), np.empty(n_groups + 1, np.int64), a.dtype.type(0)
-    maxima, x, places = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype), np.empty(m + 1, np.int64)
+    at, groups, places = np.empty(m + 1, np.int32), np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
+    maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)
+    bound, group_bound, step, way = real(0), real(0), real(0), real(0)
     for i in range(a.shape[0]):
         row = a[i]
         if grouped:
             _group_maxima(row, n_groups, maxima)
-            low = floor
-            if _count_at_least(maxima, n_groups, floor) > k:
-                low, _ = _find_bound(maxima, n_groups, k, floor, 2, bound)
-            n = 0
+            low, _, _ = _find_bound(maxima, n_groups, k, floor, 2, group_bound, step)
+            group_bound, n = low, 0
             for g in range(_collect(maxima, n_groups, low, groups)):
                 for j in range(groups[g], m, n_groups):
                     x[n], places[n] = row[j], j
                     n += 1 if row[j] >= low else 0
-            if n > k:
-                bound, found = _find_bound(x, n, k, low, 0, bound)
-                if found == k:
-                    count[i] = k
-                    for q in range(_collect(x, n, bound, at)):
-                        index[i, q], values[i, q] = places[at[q]], x[at[q]]
-                    continue
-        count[i], bound = _keep_largest(row, k, floor, bound, at, index[i], values[i])
+            bound, found, way = _find_bound(x, n, k, low, 0, bound, step)
+            if found == k:
+                count[i] = k
+                for q in range(_collect(x, n, bound, at)):
+                    index[i, q], values[i, q] = places[at[q]], x[at[q]]
+                continue
+        else:
+            bound, _, way = _find_bound(row, m, k, floor, 0, bound, step)
+        step = real(0.75) * step + real(0.25) * way
+        count[i] = _keep_largest(row, k, bound, at, index[i], values[i])
 
 
 @jit
 def _column_bounds(a, n_kept, floor, bounds):
     """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are gathered at a time."""
     n_rows, width = a.shape[0], 16
-    columns, bound = np.empty((width, n_rows), a.dtype), a.dtype.type(0)
+    columns, bound, step = np.empty((width, n_rows), a.dtype), a.dtype.type(0), a.dtype.type(0)
     for first in range(0, a.shape[1], width):
         stop = min(first + width, a.shape[1])
         for i in range(n_rows):
             for j in range(first, stop):
                 columns[j - first, i] = a[i, j]
         for j in range(first, stop):
-            bounds[j] = floor
-            if _count_at_least(columns[j - first], n_rows, floor) > n_kept:
-                bound, _ = _find_bound(columns[j - first], n_rows, n_kept, floor, 0, bound)
-                bounds[j] = bound
+            bound, _, way = _find_bound(columns[j - first], n_rows, n_kept, floor, 0, bound, step)
+            step = a.dtype.type(0.75) * step + a.dtype.type(0.25) * way
+            bounds[j] = bound
