@@ -137,7 +137,8 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     corruption_level : float, default=0.5
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
-        root mean square of the features' standard deviations where data is scaled, else in the units of X.
+        root mean square of the features' standard deviations where data is scaled, else in the units of X. With
+        `pretrain`, inner layers get noise of the same strength relative to theirs.
 
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the
@@ -428,6 +429,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             vars(self).pop("feature_names_in_", None)
             vars(self).update(seen)
             raise
+        warn_of_unobserved(self._network.observed, getattr(self, "feature_names_in_", None))
         return self
 
     def _fit(self, X, X_val):
@@ -493,13 +495,14 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             training = self._build(rows, random_state, continues=not first, anew=False)
         else:
             training = self._training_to_go_on(random_state)
-            self._observe(training.network, *rows.means(), anew=False)
+            training.network.observe(*rows.means(), anew=False)
         loss = training.one_pass(rows, self.batch_size)
         if first:
             self.loss_curve_, self.validation_scores_, self.n_iter_, self.pretrain_loss_curves_ = [], None, 0, None
         self.loss_curve_.append(loss)
         self.n_iter_ += 1
         self._finish(training, len(rows))
+        warn_of_unobserved(self._network.observed, getattr(self, "feature_names_in_", None))
         return self
 
     def _validate(self, X, reset, dtype):
@@ -524,10 +527,6 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         training.n_steps = self.n_steps_
         return training
 
-    def _observe(self, network, mean, count, anew):
-        network.observe(mean, count, anew)
-        warn_of_unobserved(network.observed, getattr(self, "feature_names_in_", None))
-
     def _build(self, rows, random_state, continues, anew):
         """Return a network under training: a new one, or one that goes on from the last fit."""
         rule, activation = self._resolve_rule()
@@ -548,10 +547,10 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         mean, variance, count = rows.moments()
         if continues:
             network.go_on_from(self._network)
-            self._observe(network, mean, count, anew)
+            network.observe(mean, count, anew)
             return self._training.go_on(network, params)
         network.measure(mean, variance, self.scale)
-        self._observe(network, mean, count, anew)
+        network.observe(mean, count, anew)
         initialise(network, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 #: Added to the variance.
 EPSILON = 1e-5
+#: A variance up to this share of the squared mean is one of rounding.
+FLAT = 1e-10
 #: Share of the running statistics that is kept at each step.
 MEMORY = 0.9
 #: Per-unit arrays and their initial values; all but the gain are state, without a gradient.
@@ -16,8 +18,12 @@ ARRAYS = {"norm_gain": 1.0, "norm_mean": 0.0, "norm_variance": 1.0}
 
 
 def measure(a, gain, mean, variance):
-    """Set the arrays so that normalising is the identity where pre-activations are like `a`, apart from their mean."""
+    """Set the arrays so that normalising is the identity where pre-activations are like `a`, apart from their mean.
+
+    The variance of a unit that has none, but for rounding, as on a single row, is set to one: nothing is known of it.
+    """
     mean[:], variance[:] = a.mean(axis=0), a.var(axis=0)
+    variance[variance <= FLAT * mean**2] = 1
     gain[:] = np.sqrt(variance + EPSILON)
 
 

@@ -58,5 +58,5 @@ def warn_of_unobserved(observed, names):
             f"{columns.size} of {observed.size} features have no observed value: {', '.join(shown)}. They are filled "
             "with 0, nothing is learned of them, and impute leaves them NaN.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=4,  # the caller of fit
         )

@@ -62,10 +62,13 @@ class Rows:
     def means(self):
         """Mean of the observed values of each feature, in float64, and their number; of none, 0.
 
-        The mean is that of the differences from the first row, so that it is exact for a constant feature.
+        The mean is that of the differences from the first row (where that is missing, from the smallest value), so that
+        it is exact for a constant feature.
         """
         count = self._sum_over_rows(lambda x: ~np.isnan(x)) if self.missing else np.full(self.X.shape[1], len(self))
-        first = np.nan_to_num(self.tile(0, 1)[0].astype(np.float64))
+        first = self.tile(0, 1)[0].astype(np.float64)
+        if self.missing:
+            first = np.nan_to_num(np.where(np.isnan(first), np.fmin.reduce(self.X, axis=0), first))
         mean = first + self._sum_over_rows(lambda x: x - first) / np.maximum(count, 1)
         return mean, count
 

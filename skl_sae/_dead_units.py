@@ -62,7 +62,12 @@ def resample(network, optimizer, rows, dead, random_state):
     p.units.decoder[units] = x
     p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
     p.units.encoder_bias[units] = 0
-    for name in ("encoder", "encoder_bias", "decoder"):
+    names = ["encoder", "encoder_bias", "decoder"]
+    if p.batch_norm:  # the size of the pre-activations is the gain, whatever the norm of the encoder's row
+        names.append("norm_gain")
+        gain = np.abs(p.units.norm_gain[~dead])
+        p.units.norm_gain[units] = RESAMPLED_NORM * gain.mean() if alive.size else 1.0
+    for name in names:
         start, width = p.start[p.unit_names[name]], getattr(p.units, name)[0].size
         for unit in units:
             optimizer.forget(start + unit * width, start + (unit + 1) * width)

@@ -75,10 +75,10 @@ class Network:
 
         Features without any value are filled with 0.
         """
-        before = np.zeros_like(self.observed) if anew else self.observed
+        before, fill = (np.zeros_like(self.observed), 0.0) if anew else (self.observed, self.fill)
         self.observed = before + count
         step = count / np.maximum(self.observed, 1)
-        self.fill = (self.fill + (mean - self.fill) * step).astype(self.dtype)
+        self.fill = (fill + (mean - fill) * step).astype(self.dtype)
 
     def take_units(self, other):
         """Take over the units of the data from another network."""

@@ -14,7 +14,8 @@ MAX_KEY = 2**32 - 1
 
 def layer_key(key, layer):
     """Key of a layer's mask in a step; -1 is the input."""
-    return (key + 0x9E3779B1 * (layer + 2)) & MAX_KEY
+    key = ((key ^ (layer + 2)) * 0x9E3779B1) & MAX_KEY
+    return key ^ (key >> 16)  # the key of one layer in one step is that of no other layer in another step
 
 
 @jit

@@ -3,6 +3,7 @@
 See Bengio, Lamblin, Popovici and Larochelle, *Greedy layer-wise training of deep networks*, NeurIPS 2006.
 """
 
+import numpy as np
 from sklearn.base import clone
 
 from . import _inference
@@ -40,7 +41,8 @@ def pretrain(network, rows, params, random_state, epochs):
         below = Rows(_inference.hidden_values(network, rows, layer)) if layer else rows
         stage = _stage(network, layer, below)
         initialise(stage, draw_sample(below, stage, random_state), random_state)
-        trainings.append(Training(stage, params, random_state))
+        level = _corruption_level(params, network, rows, stage, below)
+        trainings.append(Training(stage, {**params, "corruption_level": level}, random_state))
         label = f"Layer {layer + 1} of {depth}, "
         histories.append(train(trainings[-1], below, None, epochs, params["batch_size"], label))
         _adopt(network, stage, layer)
@@ -66,6 +68,15 @@ def _stage(network, layer, rows):
     else:
         stage.take_units(network)
     return stage
+
+
+def _corruption_level(params, network, rows, stage, below):
+    """Gaussian noise as strong, relative to the values of the layer below, as that on the data."""
+    level = params["corruption_level"]
+    if params["corruption"] != "gaussian" or below is rows:
+        return level
+    spreads = [1.0 if n.scaled else float(np.sqrt(r.moments()[1].mean())) for n, r in [(stage, below), (network, rows)]]
+    return level * spreads[0] / (spreads[1] or 1.0)
 
 
 def _adopt(network, stage, layer):

@@ -43,7 +43,7 @@ class Training:
         theta = network.parameters.theta
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
         self.n_steps = 0
-        self.workspace = None
+        self.workspace, self.densities = None, []
         self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
@@ -66,8 +66,11 @@ class Training:
         return min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate
 
     def __getstate__(self):
-        """Without the workspace, which is made anew where it is needed."""
-        return {**self.__dict__, "workspace": None}
+        """Without the workspace, which is made anew where it is needed; what it knows of the code's density stays."""
+        return {**self.__dict__, "workspace": None, "densities": self._densities()}
+
+    def _densities(self):
+        return self.densities if self.workspace is None else [reader.density for reader in self.workspace.main[1]]
 
     def go_on(self, network, params):
         """A training of another network of the same shapes; if the solver is the same, with the moments of this one."""
@@ -87,9 +90,12 @@ class Training:
         if space is None or len(space.x) < batch_size or own_target > space.own_target:
             auxiliary = auxiliary_rule(self.network) if self.revival == "auxiliary" else None
             penalties = params["weight_decay"], params["weight_l1"]
+            densities = self._densities()
             self.workspace = Backpropagation(
                 self.network, batch_size, *penalties, auxiliary, params["dropout"], own_target
             )
+            for reader, density in zip(self.workspace.main[1], densities, strict=False):
+                reader.density = density
 
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
         """One pass over `rows`; returns the mean loss of a row.
@@ -135,7 +141,7 @@ class Training:
 
         optimizer.begin(rate)
         loss = self.workspace(load, len(batch), step, update)
-        self.dead_units.count(self.workspace.first.fired(), len(batch))
+        self.dead_units.count(self.workspace.fired, len(batch))
         return loss
 
     def _corrupt(self, x, target, key, row):

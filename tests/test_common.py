@@ -40,6 +40,12 @@ CONFIGURATIONS = [
     SparseAutoencoder(output_activation="sigmoid", sparsity="kl", **QUICK),
     SparseAutoencoder(activation="tanh", sparsity=TopK(0.5), weight_decay=1e-3, **QUICK),
     SparseAutoencoder(activation="identity", sparsity=None, weight_l1=1e-3, scale=False, **QUICK),
+    SparseAutoencoder(dropout=0.2, **QUICK),
+    SparseAutoencoder(hidden_layer_sizes=(8,), batch_norm=True, sparsity="l1", **QUICK),
+    SparseAutoencoder(corruption="masking", **QUICK),
+    SparseAutoencoder(corruption="gaussian", sparsity=None, tied_weights=True, **QUICK),
+    SparseAutoencoder(hidden_layer_sizes=(8,), pretrain="layerwise", pretrain_max_iter=3, **QUICK),
+    SparseAutoencoder(hidden_layer_sizes=(8, 6), pretrain="layerwise_only", pretrain_max_iter=3, **QUICK),
 ]
 
 # The checks that `check_estimator` does not yield, and the library that each needs.

@@ -20,6 +20,7 @@ from skl_sae._parallel import n_slots
 
 rng = np.random.default_rng(0)
 X = (rng.random((2000, 20)) ** 3 @ rng.standard_normal((20, 200))).astype(np.float32)
+data = {"complete": X, "missing": np.where(rng.random(X.shape) < 0.2, np.float32(np.nan), X)}
 common = {"n_components": 256, "max_iter": 2, "random_state": 0}
 CONFIGURATIONS = {
     "topk": {"sparsity": "topk"},
@@ -30,11 +31,20 @@ CONFIGURATIONS = {
     "large batch": {"sparsity": "topk", "batch_size": 1024},
     "deep": {"sparsity": "topk", "hidden_layer_sizes": (96,), "sparse_output": True},
     "deep, small": {"sparsity": "l1", "hidden_layer_sizes": (30, 20), "n_components": 50, "solver": "sgd"},
+    "dropout": {"sparsity": "topk", "hidden_layer_sizes": (96,), "dropout": 0.3},
+    "dropout, dense": {"sparsity": "kl", "dropout": 0.3},
+    "batch norm": {"sparsity": "l1", "hidden_layer_sizes": (96,), "batch_norm": True},
+    "gaussian": {"sparsity": None, "corruption": "gaussian"},
+    "masking": {"sparsity": None, "corruption": "masking"},
+    "pretrain": {"sparsity": "topk", "hidden_layer_sizes": (96,), "pretrain": "layerwise", "pretrain_max_iter": 1},
+    "missing": {"sparsity": "topk", "X": "missing"},
 }
 assert 128 * 200 * 256 >= SMALL_WORK > 128 * 20 * 50
 
 def fingerprint(params):
-    sae = SparseAutoencoder(**{**common, **params}).fit(X)
+    params = {**common, **params}
+    X = data[params.pop("X", "complete")]
+    sae = SparseAutoencoder(**params).fit(X)
     codes = sae.transform(X)
     digest = hashlib.sha256(sae._network.parameters.theta.tobytes())
     for part in (codes.data, codes.indices, codes.indptr) if params.get("sparse_output") else (codes,):

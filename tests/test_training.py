@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_sae import SparseAutoencoder
-from skl_sae.sparsity import RULES, TopK
+from skl_sae.sparsity import L1, RULES, TopK
 
 rng = np.random.default_rng(0)
 X = (rng.exponential(size=(200, 8)) * (rng.random((200, 8)) < 0.3)) @ rng.normal(size=(8, 10))
@@ -313,6 +313,20 @@ def test_an_unpickled_estimator_goes_on_with_the_same_bits(network):
     assert moved(sae, again) == 0
     warm = make(**network, warm_start=True).fit(X)
     assert moved(pickle.loads(pickle.dumps(warm)).fit(X), warm.fit(X)) == 0
+
+
+def test_an_unpickled_estimator_keeps_the_layout_of_its_codes():
+    """A code of low density is compressed from the second step on: the first one after a pickle is no other first."""
+    sae = make(n_components=64, sparsity=L1(1.0), learning_rate_init=0.01)
+    for _ in range(10):
+        sae.partial_fit(X)
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(sae))))
+    assert 0 < sae._training.workspace.first.density < 0.15
+    assert moved(sae.partial_fit(X), again.partial_fit(X)) == 0
+    # nor is the first one with a larger workspace
+    assert sae._training.workspace.first.compressed
+    sae.partial_fit(np.where(np.arange(200)[:, None] == 3, np.nan, X)[:20])
+    assert sae._training.workspace.first.compressed
 
 
 def test_partial_fit_goes_on_from_a_fit():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = ["test_codes.py", "test_topk.py", "test_losses.py", "test_optimizers.py"]
+FILES = ["test_codes.py", "test_topk.py", "test_losses.py", "test_optimizers.py", "test_regularisation.py"]
 
 
 def run(*arguments):
