@@ -128,8 +128,11 @@ class MachineSession:
         return {"seconds": operations / rates["flops"] + bytes_ / rates["bytes"]}
 
 
-def serve(arguments):
-    """Reply to the requests on the standard input until it ends; the libraries' own output goes to standard error."""
+def serve(make):
+    """Reply to the requests on the standard input until it ends; the libraries' own output goes to standard error.
+
+    `make` returns the session whose methods are the requests.
+    """
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -145,10 +148,9 @@ def serve(arguments):
         return answer
 
     session = []
-    peer, *rest = arguments
 
     def build():
-        session.append(MachineSession(*rest) if peer == "machine" else Session(peer, *rest))
+        session.append(make())
         return {}
 
     reply(build)
@@ -158,4 +160,5 @@ def serve(arguments):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:])
+    peer, *rest = sys.argv[1:]
+    serve(lambda: MachineSession(*rest) if peer == "machine" else Session(peer, *rest))

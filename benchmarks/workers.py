@@ -14,11 +14,11 @@ class Failed(Exception):
 
 
 class Worker:
-    """A process of `worker.py`; see there for what can be asked."""
+    """A process of `worker.py`, or of another script that serves a session; see there for what can be asked."""
 
-    def __init__(self, peer, *rest):
+    def __init__(self, peer, *rest, script="worker.py"):
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-        command = [sys.executable, str(HERE / "worker.py"), peer, *map(str, rest)]
+        command = [sys.executable, str(HERE / script), peer, *map(str, rest)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
         self._reply()
@@ -50,11 +50,15 @@ class Worker:
         self.process.wait()
 
 
-def start(peers, case, folder, notes):
+def start(peers, case, folder, notes, script="worker.py"):
     """Workers by peer; a peer that can't be started leaves a note instead. Each is ready before the next starts."""
     workers = {}
     for peer in peers:
-        attempt(workers, peer, notes, lambda peer=peer: workers.update({peer: Worker(peer, case, folder)}))
+
+        def ready(peer=peer):
+            workers[peer] = Worker(peer, case, folder, script=script)
+
+        attempt(workers, peer, notes, ready)
     return workers
 
 

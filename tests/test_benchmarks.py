@@ -56,3 +56,77 @@ def test_a_short_run(tmp_path):
     table = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "| digits |" in table
     assert "| ours |" in table
+
+
+def test_tutorials_translate_to_the_units_of_keras(path):
+    from tutorial_models import MODELS
+
+    for name, model in MODELS.items():
+        sae = model.estimator()
+        assert sae.max_iter == model.epochs - model.pretraining * model.n_layers > 0, name
+        assert (sae.scale, sae.dead_units, sae.tol, sae.learning_rate) == (False, None, 0, "constant"), name
+        assert sae.epsilon == pytest.approx(1e-7 * model.n_features), name
+    pretrained = MODELS["b_pretrained"]
+    assert pretrained.epochs == MODELS["b_sgd"].epochs
+    assert (pretrained.shortened(1).epochs, pretrained.shortened(1).fine_tuning) == (4, 1)
+    assert MODELS["a"].estimator().sparsity.alpha == pytest.approx(0.0784)
+
+
+def test_a_short_run_of_a_tutorial(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "tutorials.py"), "--cases", "c"]
+    command += ["--rounds", "2", "--epochs", "20", "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    record = json.loads((tmp_path / "tutorials.json").read_text(encoding="utf-8"))["c"]
+    results = record["results"]
+    assert len(results["ours"]) == 2
+    # Keras is either there and takes the same way, or is skipped with a note
+    for ours, other in zip(results["ours"], results.get("keras", []), strict=False):
+        assert ours["mse"] == pytest.approx(other["mse"], rel=0.01)
+    assert ("keras" in results) != ("keras" in record["notes"])
+    assert "| c |" in (tmp_path / "tutorials.md").read_text(encoding="utf-8")
+
+
+def test_a_short_run_of_the_imputers(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "imputation.py"), "--data", "breast_cancer"]
+    command += ["--levels", "30", "--seeds", "1", "--epochs", "20", "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    lines = (tmp_path / "imputation.md").read_text(encoding="utf-8").splitlines()
+    cells = [line.split("|")[1:3] for line in lines if "±" in line]
+    errors = [(name.strip(), float(cell.split("±")[0])) for name, cell in cells]
+    assert [name for name, _ in errors[:5]] == [
+        "mean",
+        "KNNImputer",
+        "IterativeImputer",
+        "SparseAutoencoder, masking",
+        "SparseAutoencoder, masked loss alone",
+    ]
+    assert len(errors) == 9  # the last is not measured on held-out rows
+    assert errors[0][1] == pytest.approx(1, abs=0.1)  # standardised data
+    assert errors[3][1] < 0.7 * errors[0][1]
+
+
+def test_the_guide_recommends_what_was_measured(path):
+    from imputation import SETTING
+
+    guide = (ROOT / "docs" / "guide.rst").read_text(encoding="utf-8").replace('"', "'")
+    block = guide[guide.index("    imputer = SparseAutoencoder(") :].partition("    )\n")[0]
+    lines = [line.strip().rstrip(",") for line in block.splitlines()[1:]]
+    assert lines == [*(f"{name}={value!r}" for name, value in SETTING.items()), "max_iter=300"]
+
+
+def test_self_taught_learning_on_digits(path):
+    import numpy as np
+    from self_taught import autoencoder, measure, split
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    unlabelled, train, y_train, test, y_test = split(X / 16, y)
+    assert len(unlabelled) == (y >= 5).sum()
+    assert set(y_train) == set(y_test) == set(range(5))
+    assert np.array_equal(np.concatenate([train, test]), X[y < 5] / 16)
+    accuracy, loss, activation, _ = measure(autoencoder(6e-3, 32, 20, 0), (unlabelled, train, y_train, test, y_test))
+    assert accuracy > 90
+    assert np.isfinite(loss)
+    assert 0.05 < activation < 0.5
