@@ -422,6 +422,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         """
         if X_val is not None and not self.early_stopping:
             raise ValueError("Got X_val with early_stopping=False; set early_stopping=True to use it.")
+        if self.early_stopping and self.pretrain == "layerwise_only":
+            raise ValueError(
+                "early_stopping=True watches the training of the whole network, and pretrain='layerwise_only' has "
+                "none: got both, expected early_stopping=False or pretrain='layerwise'."
+            )
         seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
             self._fit(X, X_val)

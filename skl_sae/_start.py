@@ -11,8 +11,14 @@ SAMPLE_ROWS = 1024
 # Norms of the rows of the code's encoder and decoder. Units turn towards what they fire on; a small decoder lets them
 # turn before they matter, and an encoder that fires on its own rows at once keeps units from being shut out.
 ENCODER_NORM, DECODER_NORM = 1.0, 0.1
-# The same for rules that keep the decoder at norm one.
+# A sigmoid code hardly varies at first, and the input of a bounded output has more than the size of the data: there the
+# decoder starts at full size.
+FULL_DECODER_NORM = 1.0
+# The encoder's for rules that keep the decoder at norm one; and both behind hidden layers.
 ENCODER_NORM_OF_UNIT_DECODER = 0.1
+DEEP_ENCODER_NORM, DEEP_ENCODER_NORM_OF_UNIT_DECODER = 2.0, 0.5
+# Standard deviation of the pre-activations of hidden layers.
+HIDDEN_SPREAD = 0.05
 
 
 def draw_sample(rows, network, random_state):
@@ -27,8 +33,8 @@ def draw_sample(rows, network, random_state):
 def initialise(network, sample, random_state):
     """Write the parameters of the start.
 
-    Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have
-    standard deviation one. The units' directions are those of rows of the sample, at the input of the code layer and
+    Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
+    small standard deviation. The units' directions are those of rows of the sample, at the input of the code layer and
     about their mean, half mixed with random ones. The decoder's rows take the same directions where they have the
     same width. Intercepts are zero, but for the code's: there they make up for the mean of the sample, and are what
     the rule asks for.
@@ -50,9 +56,7 @@ def initialise(network, sample, random_state):
     h = h - mean
     size = np.sqrt(np.square(h).sum(axis=1).mean()) if p.encoder_depth > 1 else 1.0
     directions = _unit_rows(_unit_rows(h[: p.n_units]) + _unit_rows(random_state.standard_normal(units.encoder.shape)))
-    encoder_norm, decoder_norm = ENCODER_NORM, DECODER_NORM
-    if network.rule.unit_norm:
-        encoder_norm, decoder_norm = ENCODER_NORM_OF_UNIT_DECODER, 1.0
+    encoder_norm, decoder_norm = _norms(network)
     if units.decoder.shape == directions.shape:
         units.decoder[:] = decoder_norm * directions
     elif network.unit_norm:
@@ -67,13 +71,22 @@ def initialise(network, sample, random_state):
         getattr(units, name)[:] = value
 
 
+def _norms(network):
+    """Norms of the rows of the code's encoder and decoder."""
+    deep = network.parameters.encoder_depth > 1
+    if network.rule.unit_norm:
+        return DEEP_ENCODER_NORM_OF_UNIT_DECODER if deep else ENCODER_NORM_OF_UNIT_DECODER, 1.0
+    small = network.centred and network.activation != "sigmoid"
+    return DEEP_ENCODER_NORM if deep else ENCODER_NORM, DECODER_NORM if small else FULL_DECODER_NORM
+
+
 def _fit_hidden_layers(network, h):
     """Scale each hidden layer of the encoder to the sample; returns the input of the code layer."""
     p = network.parameters
     with single_threaded_blas():
         for i in range(p.encoder_depth - 1):
             a = h @ p[f"enc{i}.weight"].T
-            spread = a.std() or 1
+            spread = (a.std() or 1) / HIDDEN_SPREAD
             p[f"enc{i}.weight"][:] /= spread
             h = a / spread
             ACTIVATIONS[network.hidden_activation].forward(h)

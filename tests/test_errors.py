@@ -141,6 +141,11 @@ def test_bad_validation_data(X_val, message):
         make(early_stopping=True).fit(X, X_val=X_val)
 
 
+def test_layers_alone_do_not_stop_early():
+    with pytest.raises(ValueError, match="watches the training of the whole network"):
+        make(pretrain="layerwise_only", early_stopping=True).fit(X)
+
+
 def test_one_row_cannot_be_split():
     with pytest.raises(ValueError, match="n_samples=1"):
         make(early_stopping=True).fit(X[:1])

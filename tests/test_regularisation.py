@@ -208,7 +208,7 @@ def test_a_stream_of_single_rows_learns_as_well_as_without(params):
         for row in np.resize(X, (300, 10)):
             sae.partial_fit(row[None])
         scores[batch_norm] = sae.score(X)
-    assert scores[False] > 0.3 and abs(scores[True] - scores[False]) < 0.1
+    assert scores[False] > 0.2 and abs(scores[True] - scores[False]) < 0.1
     assert_array_equal(sae._network.parameters["enc0.norm_variance"], 1)
 
 

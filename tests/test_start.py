@@ -6,7 +6,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skl_sae._data import Rows
 from skl_sae._network import Network
-from skl_sae._start import DECODER_NORM, ENCODER_NORM, ENCODER_NORM_OF_UNIT_DECODER, draw_sample, initialise
+from skl_sae._start import (
+    DECODER_NORM,
+    ENCODER_NORM,
+    ENCODER_NORM_OF_UNIT_DECODER,
+    HIDDEN_SPREAD,
+    draw_sample,
+    initialise,
+)
 from skl_sae.sparsity import L1, RULES, JumpReLU, KLDivergence, TopK
 
 X = np.random.default_rng(0).standard_normal((300, 10)) * np.arange(1, 11) + 3
@@ -46,9 +53,9 @@ def test_pre_activations_are_centred_where_the_rule_wants_them(name, encoder):
     assert_allclose(a.mean(), network.rule.initial_bias, atol=0.05)
     if encoder:
         assert 0.03 < a.std() < 1
-    for depth in range(1, len(encoder) + 1):  # relu of a standard deviation of one
+    for depth in range(1, len(encoder) + 1):
         h = network.pre_activations(sample, network.encoder()[:depth])
-        assert 0.3 < np.maximum(h, 0).std() < 1
+        assert_allclose(h.std(), HIDDEN_SPREAD, rtol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
