@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._codes import product
+from ._codes import product_t
 from ._noise import drop, layer_key
 from ._parallel import partition
 
@@ -75,7 +75,7 @@ class Encoder:
         """``x @ W.T`` of rows ``lo..hi`` at layer i, in its own place or, of the code layer, in `out`."""
         if i < self.depth - 1:
             out = self.values[i][lo:hi]
-        return product(self.inputs[i][lo:hi], self.parameters[f"enc{i}.weight"].T, out)
+        return product_t(self.inputs[i][lo:hi], self.parameters[f"enc{i}.weight"], out)
 
     def _activate(self, i, at, row, unit):
         self.activation.forward(self.values[i][at])

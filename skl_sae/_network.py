@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._codes import product
+from ._codes import product, product_t
 from ._losses import LOSSES
 from ._parameters import Parameters
 from .sparsity._base import Step
@@ -169,7 +169,7 @@ class Network:
         for i, (weight, bias) in enumerate(layers):
             if i:
                 ACTIVATIONS[self.hidden_activation].forward(x)
-            x = product(x, weight.T)
+            x = product_t(x, weight)
             x += bias
         return x
 
