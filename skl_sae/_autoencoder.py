@@ -135,7 +135,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         Noise on the input, which the network learns to undo: the loss is against the clean data. "gaussian" adds
         noise; "masking" replaces values by the mean of their feature, as if they were missing.
 
-    corruption_level : float, default=0.5
+    corruption_level : float, default=0.3
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
         root mean square of the features' standard deviations where data is scaled, else in the units of X. With
         `pretrain`, inner layers get noise of the same strength relative to theirs.
@@ -344,7 +344,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         dropout=0.0,
         batch_norm=False,
         corruption=None,
-        corruption_level=0.5,
+        corruption_level=0.3,
         pretrain=None,
         pretrain_max_iter="auto",
         batch_size=128,

@@ -8,6 +8,8 @@ Each tile or block is claimed by one thread and writes what nobody else writes. 
 scratch memory and is used up by the update while it is in cache, so it never exists as a whole.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from ._codes import DenseCode
@@ -18,7 +20,7 @@ from ._reading import Reader, ResidualReader
 from ._weights import add_weight_penalty, normalise_rows, remove_radial
 from .sparsity._base import BaseSparsity, Step
 
-# Regions with fewer multiplications than this are not worth waking a thread.
+# Steps with fewer multiplications in the encoder than this are not worth waking a thread.
 SMALL_WORK = 1 << 22
 # Entries of a weight matrix that are updated as one block: gradient and moments stay in the cache of one core.
 BLOCK_SIZE = 50_000
@@ -50,8 +52,8 @@ class Backpropagation:
         self.x = self.encoder.inputs[0]
         self.own_target = own_target
         self.target = np.empty_like(self.x) if own_target else self.x
-        self.work = batch_size * widths[-2] * widths[-1]
-        self.tile_rows = batch_size if self.work < SMALL_WORK else 64 if batch_size <= 512 else 256
+        self.work = batch_size * sum(outer * inner for outer, inner in pairwise(widths))
+        self.tile_rows = _rows_of_a_tile(batch_size, self.work)
         self.main = (network.rule, self._readers(network.rule, batch_size, Reader, dropout))
         self.auxiliary = None
         if auxiliary is not None:
@@ -384,6 +386,15 @@ class Backpropagation:
         if not (self.l2 or self.l1):
             return 0.0
         return add_weight_penalty(weights, gradient, self.l2, self.l1)
+
+
+def _rows_of_a_tile(batch_size, work):
+    """Few enough for many threads and their caches; enough to be worth the calls."""
+    if work < SMALL_WORK:
+        return batch_size
+    if batch_size > 512:
+        return 256
+    return 64 if work >= batch_size << 17 else 128
 
 
 def overrides(rule, hook):
