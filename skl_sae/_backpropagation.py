@@ -23,7 +23,7 @@ from .sparsity._base import BaseSparsity, Step
 # Steps with fewer multiplications in the encoder than this are not worth waking a thread.
 SMALL_WORK = 1 << 22
 # Entries of a weight matrix that are updated as one block: gradient and moments stay in the cache of one core.
-BLOCK_SIZE = 50_000
+BLOCK_SIZE = 40_000
 
 
 class Backpropagation:

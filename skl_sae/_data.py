@@ -1,9 +1,15 @@
 """Rows of the data, dense or CSR, in the network's units, tile by tile. X is only read; NaN is a missing value."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 
 from ._numba import jit
+from ._parallel import partition, run
+
+# Blocks of rows whose sums are taken at once, and numbers that a block makes dense at a time.
+SUM_BLOCKS, SUM_TILE = 8, 1 << 18
 
 
 @jit
@@ -27,6 +33,27 @@ def _gather_csr(data, indices, indptr, rows, offset, factor, out):
             o[indices[q]] += data[q] * factor
 
 
+@jit
+def _add_differences(X, shift, sums, count):
+    for i in range(X.shape[0]):
+        x = X[i]
+        for c in range(x.size):
+            seen = x[c] == x[c]
+            sums[c] += x[c] - shift[c] if seen else 0.0
+            count[c] += 1 if seen else 0
+
+
+@jit
+def _add_squares(X, shift, sums, count):
+    for i in range(X.shape[0]):
+        x = X[i]
+        for c in range(x.size):
+            seen = x[c] == x[c]
+            difference = x[c] - shift[c] if seen else 0.0
+            sums[c] += difference * difference
+            count[c] += 1 if seen else 0
+
+
 class Rows:
     """Access to the rows of X by number.
 
@@ -42,8 +69,11 @@ class Rows:
         if self.sparse and not X.has_canonical_format:
             self.X = X.copy()
             self.X.sum_duplicates()
-        #: whether any value is missing
-        self.missing = not self.sparse and bool(np.isnan(X.min()))
+
+    @cached_property
+    def missing(self):
+        """Whether any value is missing."""
+        return not self.sparse and bool(np.isnan(self.X.min()))
 
     def __len__(self):
         return self.X.shape[0]
@@ -65,24 +95,27 @@ class Rows:
         The mean is that of the differences from the first row (where that is missing, from the smallest value), so that
         it is exact for a constant feature.
         """
-        count = self._sum_over_rows(lambda x: ~np.isnan(x)) if self.missing else np.full(self.X.shape[1], len(self))
         first = self.tile(0, 1)[0].astype(np.float64)
-        if self.missing:
+        if np.isnan(first).any():
             first = np.nan_to_num(np.where(np.isnan(first), np.fmin.reduce(self.X, axis=0), first))
-        mean = first + self._sum_over_rows(lambda x: x - first) / np.maximum(count, 1)
-        return mean, count
+        sums, count = self._sum(_add_differences, first)
+        return first + sums / np.maximum(count, 1), count
 
     def moments(self):
         """Mean and variance of the observed values of each feature, in float64, and their number."""
         mean, count = self.means()
-        return mean, self._sum_over_rows(lambda x: (x - mean) ** 2) / np.maximum(count, 1), count
+        return mean, self._sum(_add_squares, mean)[0] / np.maximum(count, 1), count
 
-    def _sum_over_rows(self, function):
+    def _sum(self, kernel, shift):
+        """Sums over all rows, and the number of terms, of each feature; the same for any number of threads."""
         n, d = self.X.shape
-        step, total = max(1, (1 << 20) // d), np.zeros(d)
-        for lo in range(0, n, step):
-            terms = function(self.tile(lo, min(n, lo + step)))
-            if self.missing:
-                terms = np.where(np.isnan(terms), 0, terms)
-            total += terms.sum(axis=0)
-        return total
+        blocks, step = partition(n, max(1, n / SUM_BLOCKS)), max(1, SUM_TILE // d)
+        sums, count = np.zeros((len(blocks), d)), np.zeros((len(blocks), d), np.int64)
+
+        def add(block, slot):
+            lo, hi = blocks[block]
+            for first in range(lo, hi, step):
+                kernel(self.tile(first, min(hi, first + step)), shift, sums[block], count[block])
+
+        run(add, len(blocks), inline=n * d < SUM_TILE)
+        return sums.sum(axis=0), count.sum(axis=0)
