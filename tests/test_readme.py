@@ -25,7 +25,14 @@ def printed(example):
 
 
 def test_readme_has_the_promised_examples():
-    promises = "make_pipeline(", "sae__sparsity__k", ".partial_fit(", "sparse_output=True", ".impute(", "dictionary_match("
+    promises = (
+        "make_pipeline(",
+        "sae__sparsity__k",
+        ".partial_fit(",
+        "sparse_output=True",
+        ".impute(",
+        "dictionary_match(",
+    )
     for promised in promises:
         assert any(promised in example for example in EXAMPLES), promised
 
