@@ -7,6 +7,8 @@ algorithm 1). Inference uses running statistics. A batch of one row has no varia
 
 import numpy as np
 
+from ._numba import jit
+
 #: Added to the variance.
 EPSILON = 1e-5
 #: A variance up to this share of the squared mean is one of rounding.
@@ -25,6 +27,36 @@ def measure(a, gain, mean, variance):
     mean[:], variance[:] = a.mean(axis=0), a.var(axis=0)
     variance[variance <= FLAT * mean**2] = 1
     gain[:] = np.sqrt(variance + EPSILON)
+
+
+@jit
+def _moments(a, mean, variance):
+    """Mean and variance of each column, in two passes."""
+    n = a.dtype.type(a.shape[0])
+    mean[:] = 0
+    variance[:] = 0
+    for i in range(a.shape[0]):
+        row = a[i]
+        for j in range(row.size):
+            mean[j] += row[j]
+    for j in range(mean.size):
+        mean[j] /= n
+    for i in range(a.shape[0]):
+        row = a[i]
+        for j in range(row.size):
+            variance[j] += (row[j] - mean[j]) * (row[j] - mean[j])
+    for j in range(mean.size):
+        variance[j] /= n
+
+
+@jit
+def _standardise(a, standardised, gain, bias, centre, inverse):
+    for i in range(a.shape[0]):
+        row, out = a[i], standardised[i]
+        for j in range(row.size):
+            x = (row[j] - centre[j]) * inverse[j]
+            out[j] = x
+            row[j] = gain[j] * x + bias[j]
 
 
 def forward(a, standardised, gain, bias, mean, variance):
@@ -46,25 +78,40 @@ def forward(a, standardised, gain, bias, mean, variance):
     """
     centre, spread = mean, variance
     if len(a) > 1:
-        centre, spread = a.mean(axis=0), a.var(axis=0)
+        centre, spread = np.empty_like(mean), np.empty_like(variance)
+        _moments(a, centre, spread)
         mean += (1 - MEMORY) * (centre - mean)
         variance += (1 - MEMORY) * (spread * (len(a) / (len(a) - 1)) - variance)
     inverse = 1 / np.sqrt(spread + a.dtype.type(EPSILON))
-    np.subtract(a, centre, out=standardised)
-    standardised *= inverse
-    np.multiply(standardised, gain, out=a)
-    a += bias
+    _standardise(a, standardised, gain, bias, centre, inverse)
     return inverse
+
+
+@jit
+def _sums(delta, standardised, d_gain, d_bias):
+    d_gain[:] = 0
+    d_bias[:] = 0
+    for i in range(delta.shape[0]):
+        d, x = delta[i], standardised[i]
+        for j in range(d.size):
+            d_bias[j] += d[j]
+            d_gain[j] += d[j] * x[j]
+
+
+@jit
+def _pull(delta, standardised, factor, from_gain, from_bias):
+    for i in range(delta.shape[0]):
+        d, x = delta[i], standardised[i]
+        for j in range(d.size):
+            d[j] = factor[j] * (d[j] - from_bias[j] - x[j] * from_gain[j])
 
 
 def backward(delta, standardised, inverse, gain):
     """Turn the gradient of the normalised values into that of `a`, in place; returns those of gain and bias."""
-    n_rows = len(delta)
-    d_bias, d_gain = delta.sum(axis=0), np.einsum("ij,ij->j", delta, standardised)
-    if n_rows > 1:
-        delta -= d_bias / n_rows
-        delta -= standardised * (d_gain / n_rows)
-    delta *= gain * inverse
+    d_gain, d_bias = np.empty_like(gain), np.empty_like(gain)
+    _sums(delta, standardised, d_gain, d_bias)
+    share = 1 / len(delta) if len(delta) > 1 else 0  # of one row, mean and variance are given
+    _pull(delta, standardised, gain * inverse, share * d_gain, share * d_bias)
     return d_gain, d_bias
 
 
