@@ -14,6 +14,8 @@ from skl_sae.sparsity import TopK
 from skl_sae.sparsity._base import Step
 from skl_sae.sparsity._topk import _select_largest, select_largest
 
+# Where kernels are not compiled, differences of extreme numbers warn; a step is run without these warnings.
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 EXAMPLES = 20 if config.DISABLE_JIT else 300
 DTYPES = [np.float32, np.float64]
 
