@@ -40,14 +40,19 @@ def processor():
 
 def save(folder, name, record):
     """Put the record of a case among those in the folder, and write table and plot anew."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "results.json"
-    records = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    records[name] = record
-    records = {name: records[name] for name in CASES if name in records}
-    path.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    records = keep(folder / "results.json", name, record, CASES)
     (folder / "results.md").write_text(document(records), encoding="utf-8")
     plot(records, folder / "results.png")
+
+
+def keep(path, name, record, order):
+    """Put a record among those in a file; returns all whose name is in `order`, in that order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    records[name] = record
+    records = {known: records[known] for known in order if known in records}
+    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    return records
 
 
 def document(records):

@@ -13,7 +13,6 @@ Writes tutorials.md, tutorials.json (a run of some cases keeps the others) and p
 """
 
 import argparse
-import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -172,12 +171,7 @@ def row(name, record):
 
 def save(out, name, record):
     """Put a record among those in the folder, and write the table anew."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "tutorials.json"
-    records = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    records[name] = record
-    records = {known: records[known] for known in MODELS if known in records}
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    records = report.keep(out / "tutorials.json", name, record, MODELS)
     (out / "tutorials.md").write_text(document(records), encoding="utf-8")
 
 

@@ -268,9 +268,11 @@ class Backpropagation:
         value, add = 0.0, False
         for rule, each in self.rules:
             codes = [reader.whole.block(lo, hi) for reader in each]
-            for reader in each:
+            if rule is self.main[0]:
+                self.fired[lo:hi] = codes[0].fired()
+            for reader, code in zip(each, codes, strict=True):
                 if not reader.reading.frozen:
-                    reader.decoder_gradient(lo, hi, g.decoder, add)
+                    reader.decoder_gradient(code, lo, hi, g.decoder, add)
                     add = True
             if overrides(rule, "penalty"):
                 value += rule.penalty(codes, p, g, self.step)
@@ -278,7 +280,6 @@ class Backpropagation:
             if delta is not codes[0].grad:
                 codes[0].grad[:] = delta
             g.encoder_bias += codes[0].by_unit(codes[0].grad)
-        self.fired[lo:hi] = self.first.whole.block(lo, hi).fired()
         if self.encoder.norm:
             self._pull_norm(lo, hi, g)
         self.values[2 * len(self.tiles) + block] = value

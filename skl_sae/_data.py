@@ -34,23 +34,13 @@ def _gather_csr(data, indices, indptr, rows, offset, factor, out):
 
 
 @jit
-def _add_differences(X, shift, sums, count):
-    for i in range(X.shape[0]):
-        x = X[i]
-        for c in range(x.size):
-            seen = x[c] == x[c]
-            sums[c] += x[c] - shift[c] if seen else 0.0
-            count[c] += 1 if seen else 0
-
-
-@jit
-def _add_squares(X, shift, sums, count):
+def _add_differences(X, shift, squared, sums, count):
     for i in range(X.shape[0]):
         x = X[i]
         for c in range(x.size):
             seen = x[c] == x[c]
             difference = x[c] - shift[c] if seen else 0.0
-            sums[c] += difference * difference
+            sums[c] += difference * difference if squared else difference
             count[c] += 1 if seen else 0
 
 
@@ -98,16 +88,19 @@ class Rows:
         first = self.tile(0, 1)[0].astype(np.float64)
         if np.isnan(first).any():
             first = np.nan_to_num(np.where(np.isnan(first), np.fmin.reduce(self.X, axis=0), first))
-        sums, count = self._sum(_add_differences, first)
+        sums, count = self._sum(first, squared=False)
         return first + sums / np.maximum(count, 1), count
 
     def moments(self):
         """Mean and variance of the observed values of each feature, in float64, and their number."""
         mean, count = self.means()
-        return mean, self._sum(_add_squares, mean)[0] / np.maximum(count, 1), count
+        return mean, self._sum(mean, squared=True)[0] / np.maximum(count, 1), count
 
-    def _sum(self, kernel, shift):
-        """Sums over all rows, and the number of terms, of each feature; the same for any number of threads."""
+    def _sum(self, shift, squared):
+        """Sums over all rows of the differences from `shift`, or of their squares, and their number, by feature.
+
+        They are the same for any number of threads.
+        """
         n, d = self.X.shape
         blocks, step = partition(n, max(1, n / SUM_BLOCKS)), max(1, SUM_TILE // d)
         sums, count = np.zeros((len(blocks), d)), np.zeros((len(blocks), d), np.int64)
@@ -115,7 +108,7 @@ class Rows:
         def add(block, slot):
             lo, hi = blocks[block]
             for first in range(lo, hi, step):
-                kernel(self.tile(first, min(hi, first + step)), shift, sums[block], count[block])
+                _add_differences(self.tile(first, min(hi, first + step)), shift, squared, sums[block], count[block])
 
         run(add, len(blocks), inline=n * d < SUM_TILE)
         return sums.sum(axis=0), count.sum(axis=0)

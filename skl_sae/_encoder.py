@@ -51,7 +51,8 @@ class Encoder:
             self.pre = self.delta = None
             self.standardised = allocate(widths[1:])
             self.inverse = [np.empty(n, dtype) for n in widths[1:]]
-            self.norm_gradients = [{} for _ in widths[1:-1]]
+            names = ("bias", *self.parameters.norm_arrays)  # state among them keeps a gradient of zero
+            self.norm_gradients = [{name: np.zeros(n, dtype) for name in names} for n in widths[1:-1]]
             self.norm_blocks = [partition(n, NORM_UNITS) for n in widths[1:]]
 
     def allocate_code(self, pre):
@@ -117,12 +118,8 @@ class Encoder:
     def pull_hidden_norm(self, i, lo, hi, n_rows):
         """The same of a hidden layer, whose gradients are kept for `vector_gradient`."""
         kept = self.norm_gradients[i]
-        for name, gradient in zip(("norm_gain", "bias"), self.pull_norm(i, lo, hi, n_rows), strict=True):
-            kept.setdefault(name, np.empty(self.gradients[i].shape[1], gradient.dtype))[lo:hi] = gradient
+        kept["norm_gain"][lo:hi], kept["bias"][lo:hi] = self.pull_norm(i, lo, hi, n_rows)
 
     def vector_gradient(self, i, name, n_rows):
         """Gradient of a hidden layer's bias, or of an array of its batch normalisation."""
-        if not self.norm:
-            return self.gradients[i][:n_rows].sum(axis=0)
-        kept = self.norm_gradients[i]
-        return kept[name] if name in kept else np.zeros_like(kept["bias"])
+        return self.norm_gradients[i][name] if self.norm else self.gradients[i][:n_rows].sum(axis=0)

@@ -113,10 +113,10 @@ class Network:
 
     def intercepts(self):
         """Intercepts that belong to `coefs`."""
-        p = self.parameters
-        biases = [bias.copy() for _, bias in self.encoder()]
+        p, layers = self.parameters, self.encoder()
+        biases = [bias.copy() for _, bias in layers]
         biases += [p[f"dec{i}.bias"].copy() for i in reversed(range(p.decoder_depth))]
-        biases[0] -= self.encoder()[0][0] @ (self.offset / self.scale)
+        biases[0] -= layers[0][0] @ (self.offset / self.scale)
         if self.centred:
             biases[-1] *= self.scale
             biases[-1] += self.offset

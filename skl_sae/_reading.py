@@ -154,10 +154,11 @@ class Reader:
             code = code.ordered(n_units, None if self.dense is None else self.dense.pre)
         self.whole, self.n_rows = code, n_rows
 
-    def decoder_gradient(self, lo, hi, out, add):
-        """Write, or add, the gradient of the decoder's rows of the units ``lo..hi``."""
+    def decoder_gradient(self, code, lo, hi, out, add):
+        """Write, or add, the gradient of the decoder's rows of the units ``lo..hi``, whose code is `code`."""
         for start, stop, du in self.ranges(lo, hi):
-            part = self._dropped(self.whole.block(lo + start, lo + stop), 0, lo + start)
+            part = code if stop - start == hi - lo else code.block(start, stop)
+            part = self._dropped(part, 0, lo + start)
             part.correlate(part.values, du[: self.n_rows], out[start:stop], add)
 
     def restore_rows(self):
