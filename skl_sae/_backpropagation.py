@@ -16,6 +16,7 @@ from ._codes import DenseCode
 from ._encoder import Encoder
 from ._parallel import n_slots, partition, run
 from ._parameters import Units
+from ._products import multiply
 from ._reading import Reader, ResidualReader
 from ._weights import add_weight_penalty, normalise_rows, remove_radial
 from .sparsity._base import BaseSparsity, Step
@@ -350,9 +351,9 @@ class Backpropagation:
             self.update(start, self._vector_gradient(name))
             return
         weights = p[name][lo:hi]
-        gradient = np.zeros_like(weights)
+        gradient, before = np.empty_like(weights), None
         for inner, outer in self._factors(name):
-            gradient += inner[: self.n_rows, lo:hi].T @ outer[: self.n_rows]
+            before = multiply(inner[: self.n_rows, lo:hi].T, outer[: self.n_rows], gradient, before)
         self.values[2 * len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
         self.update(start, gradient.reshape(-1))
 

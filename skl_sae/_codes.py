@@ -15,28 +15,7 @@ import numpy as np
 
 from ._noise import drop, drop_entries
 from ._numba import jit
-
-
-def product(x, weights, out=None):
-    """``x @ weights``; a single row takes the way of many, so that it is rounded as it is among others."""
-    if len(x) > 1 or out is not None:
-        return np.matmul(x, weights, out=out)
-    return np.matmul(np.repeat(x, 2, axis=0), weights)[:1]
-
-
-# For products that are not small, of as many rows as these, BLAS is faster with the rows on the right, by up to a half.
-FEW_ROWS, LARGE_PRODUCT = range(32, 129), 1 << 21
-
-
-def product_t(x, weights, out=None):
-    """``x @ weights.T``."""
-    if len(x) not in FEW_ROWS or x.size * len(weights) < LARGE_PRODUCT:
-        return product(x, weights.T, out)
-    columns = np.matmul(weights, x.T)
-    if out is None:
-        return np.ascontiguousarray(columns.T)
-    np.copyto(out, columns.T)
-    return out
+from ._products import multiply, multiply_t
 
 
 class Reading:
@@ -99,15 +78,11 @@ class DenseCode:
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the units ``start..stop``, times the values, to `out` or to `origin`."""
-        if origin is None:
-            out += product(self.values[:, start:stop], decoder[start:stop])
-        else:
-            product(self.values[:, start:stop], decoder[start:stop], out)
-            out += origin
+        multiply(self.values[:, start:stop], decoder[start:stop], out, out if origin is None else origin)
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the values of the units ``start..stop`` from row gradients."""
-        product_t(gradient, decoder[start:stop], self.grad[:, start:stop])
+        multiply_t(gradient, decoder[start:stop], self.grad[:, start:stop])
 
     def as_gradient(self):
         """A code whose values are the gradient."""
@@ -139,10 +114,7 @@ class DenseCode:
 
     def correlate(self, values, x, out, add):
         """Write, or add, ``values.T @ x``: the gradient of a weight matrix of these units."""
-        if add:
-            out += values.T @ x
-        else:
-            np.matmul(values.T, x, out=out)
+        multiply(values.T, x, out, out if add else None)
 
 
 class RowCode:

@@ -8,9 +8,9 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._codes import product_t
 from ._noise import drop, layer_key
 from ._parallel import partition
+from ._products import multiply, multiply_t
 
 # Units that are normalised as one block.
 NORM_UNITS = 64
@@ -66,17 +66,16 @@ class Encoder:
     def forward(self, lo, hi, out):
         """Pre-activations of the units of rows ``lo..hi``, in `out`."""
         for i in range(self.depth):
-            a = self.product(i, lo, hi, out)
-            a += self.parameters[f"enc{i}.bias"]
+            a = self.product(i, lo, hi, out, self.parameters[f"enc{i}.bias"])
             if i < self.depth - 1:
                 self._activate(i, np.s_[lo:hi], lo, 0)
         return a
 
-    def product(self, i, lo, hi, out):
-        """``x @ W.T`` of rows ``lo..hi`` at layer i, in its own place or, of the code layer, in `out`."""
+    def product(self, i, lo, hi, out, bias=None):
+        """``x @ W.T + bias`` of rows ``lo..hi`` at layer i, in its own place or, of the code layer, in `out`."""
         if i < self.depth - 1:
             out = self.values[i][lo:hi]
-        return product_t(self.inputs[i][lo:hi], self.parameters[f"enc{i}.weight"], out)
+        return multiply_t(self.inputs[i][lo:hi], self.parameters[f"enc{i}.weight"], out, bias)
 
     def _activate(self, i, at, row, unit):
         self.activation.forward(self.values[i][at])
@@ -89,7 +88,7 @@ class Encoder:
         """Gradient of rows ``lo..hi`` at hidden layer i, from that of the layer above, back through the activation."""
         dh = self.gradients[i][lo:hi]
         if i < self.depth - 2:
-            np.matmul(self.gradients[i + 1][lo:hi], self.parameters[f"enc{i + 1}.weight"], out=dh)
+            multiply(self.gradients[i + 1][lo:hi], self.parameters[f"enc{i + 1}.weight"], dh)
         if self.dropout:
             drop(dh, layer_key(self.key, i), lo, 0, self.dropout)
         self.activation.backward(self.values[i][lo:hi], dh)

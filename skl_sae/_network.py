@@ -11,9 +11,9 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._codes import product, product_t
 from ._losses import LOSSES
 from ._parameters import Parameters
+from ._products import multiply, multiply_t
 from .sparsity._base import Step
 
 
@@ -143,8 +143,7 @@ class Network:
                 t = out[i - 1]
                 t[:] = u
             ACTIVATIONS[self.hidden_activation].forward(t)
-            u = product(t, self.parameters[f"dec{i - 1}.weight"])
-            u += self.parameters[f"dec{i - 1}.bias"]
+            u = multiply(t, self.parameters[f"dec{i - 1}.weight"], start=self.parameters[f"dec{i - 1}.bias"])
         return u
 
     def loss(self, u, target, weight):
@@ -169,8 +168,7 @@ class Network:
         for i, (weight, bias) in enumerate(layers):
             if i:
                 ACTIVATIONS[self.hidden_activation].forward(x)
-            x = product_t(x, weight)
-            x += bias
+            x = multiply_t(x, weight, start=bias)
         return x
 
     def encode(self, x, rule, layers):

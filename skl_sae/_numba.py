@@ -11,15 +11,15 @@ import numba
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
-def jit(function):
-    """Compile a kernel: nogil, cached, IEEE division.
+def jit(function, signature=None, fastmath=FASTMATH):
+    """Compile a kernel: nogil, cached, IEEE division; with a `signature` at once, for these types alone.
 
     `error_model="numpy"` removes the branch on a zero divisor that keeps loops from being vectorised.
     Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
     process instead of failing at import.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(signature, cache=True, **options)(function)
     except RuntimeError:
-        return numba.njit(**options)(function)
+        return numba.njit(signature, **options)(function)

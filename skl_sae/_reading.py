@@ -5,8 +5,9 @@ from copy import copy
 import numpy as np
 
 from ._activations import ACTIVATIONS
-from ._codes import DenseCode, RowCode, product_t
+from ._codes import DenseCode, RowCode
 from ._noise import layer_key
+from ._products import multiply_t
 
 # A dense code is compressed where fewer of its entries are active: five dense products cost more than one product
 # and the work on the entries.
@@ -138,7 +139,7 @@ class Reader:
         value = self.network.loss(du, target, weight)
         for i in range(p.decoder_depth - 1):
             self.tail_gradients[cut][i][lo:hi] = du
-            du = product_t(du, p[f"dec{i}.weight"])
+            du = multiply_t(du, p[f"dec{i}.weight"])
             hidden.backward(values[i], du)
         u[:] = du
         return value

@@ -1,0 +1,347 @@
+"""Dense products of a tile of rows, compiled: a block of the result stays in registers while the inner dimension passes.
+
+    multiply      start + x @ weights       vectors along the columns, times single numbers of `x`
+    multiply_t    start + x @ weights.T     vectors along the inner dimension, summed at the end
+
+BLAS copies its operands into packed panels first, which tiles of a few dozen rows don't pay back, and NumPy enters and
+leaves the GIL around each call. Every number of a result is summed in the same order wherever it stands, so the
+product of a row has the same bits alone and among others.
+
+The registers are those of AVX-512 or AVX2. On other processors NumPy's BLAS makes the products.
+"""
+
+from functools import cache, partial
+
+import numpy as np
+from llvmlite import binding, ir
+import numba
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ._numba import jit
+
+
+def _bytes_of_a_register():
+    """Bytes of the vectors that kernels are written for; 0 where BLAS is to make the products."""
+    if config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES:
+        return 0
+    has = binding.get_host_cpu_features().get
+    return 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 0
+
+
+REGISTER = _bytes_of_a_register()
+# Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
+ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
+ROWS_T, COLUMNS_T = (6, 4) if REGISTER == 64 else (3, 4)
+# Reassociation would sum the numbers of a row in another order than those of many rows.
+exact = partial(jit, fastmath=False)
+# What a result starts from: zero, the row `start` in every row, or what is there.
+FROM_ZERO, FROM_START, FROM_OUT = range(3)
+# Of the weights at a time, so that they stay in the cache: of the inner dimension, and of the columns of a result.
+DEPTH, COLUMNS_IN_CACHE = 1024, 64
+
+
+class _Array:
+    """An array argument of a kernel, seen from the generator of its instructions."""
+
+    def __init__(self, context, builder, kind, value):
+        array = context.make_array(kind)(context, builder, value)
+        self.builder, self.number = builder, context.get_data_type(kind.dtype)
+        self.size = kind.dtype.bitwidth // 8
+        self.lanes = REGISTER // self.size
+        self.vector = ir.VectorType(self.number, self.lanes)
+        self.data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        self.shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+        self.strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+
+    def at(self, *index):
+        """Address of an element."""
+        address = self.data
+        for i, stride in zip(index, self.strides, strict=True):
+            address = self.builder.gep(address, [self.builder.mul(i, stride)])
+        return address
+
+    def load(self, address, kind):
+        """A number, or a vector of consecutive ones."""
+        return self.builder.load(self.builder.bitcast(address, kind.as_pointer()), align=self.size)
+
+    def store(self, value, address):
+        """Write a number or a vector."""
+        self.builder.store(value, self.builder.bitcast(address, value.type.as_pointer()), align=self.size)
+
+    def fma(self, a, b, c):
+        """``a * b + c`` of vectors, rounded once."""
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c])
+
+    def shuffle(self, a, b, lanes):
+        """A vector of some `lanes` of two, those of `b` counted on from those of `a`."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
+        return self.builder.shuffle_vector(a, b, mask)
+
+    def spread(self, number):
+        """A vector of one number."""
+        first = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), number, ir.IntType(32)(0))
+        return self.shuffle(first, first, [0] * self.lanes)
+
+
+def _index(i):
+    return ir.IntType(64)(i)
+
+
+def _block(rows, vectors):
+    """Kernel of the block of ``out = start + x @ weights`` whose corner is (i, j)."""
+
+    @intrinsic
+    def block(typing, x, weights, out, start, mode, i, j):
+        def generate(context, builder, signature, args):
+            x, w, out, start = (_Array(context, builder, *each) for each in zip(signature.args[:4], args, strict=False))
+            mode, i, j = args[4:]
+            columns = [builder.add(j, _index(v * w.lanes)) for v in range(vectors)]
+            cells = [(builder.add(i, _index(r)), column) for r in range(rows) for column in columns]
+            sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in cells]
+            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_START))):
+                for total, (_, column) in zip(sums, cells, strict=True):
+                    builder.store(out.load(start.at(column), out.vector), total)
+            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_OUT))):
+                for total, cell in zip(sums, cells, strict=True):
+                    builder.store(out.load(out.at(*cell), out.vector), total)
+            with cgutils.for_range(builder, x.shape[1]) as loop:
+                panel = [w.load(w.at(loop.index, column), w.vector) for column in columns]
+                for r in range(rows):
+                    number = x.spread(x.load(x.at(builder.add(i, _index(r)), loop.index), x.number))
+                    for v, factor in enumerate(panel):
+                        total = sums[r * vectors + v]
+                        builder.store(out.fma(number, factor, builder.load(total)), total)
+            for total, cell in zip(sums, cells, strict=True):
+                out.store(builder.load(total), out.at(*cell))
+            return context.get_dummy_value()
+
+        return types.void(x, weights, out, start, mode, i, j), generate
+
+    return block
+
+
+def _sum_lanes(of, vectors):
+    """Sum each vector, all at once: the sums fill the lanes of as few vectors as they need, in order."""
+    width = of.lanes
+    while width > 1:
+        half, pairs = width // 2, zip(vectors[::2], [*vectors[1::2], vectors[-1]], strict=False)
+        low = [first + lane for first in range(0, 2 * of.lanes, width) for lane in range(half)]
+        high = [lane + half for lane in low]
+        vectors = [of.builder.fadd(of.shuffle(a, b, low), of.shuffle(a, b, high)) for a, b in pairs]
+        width = half
+    return vectors
+
+
+def _block_t(rows, columns):
+    """Kernel of the block of ``out = start + x @ weights.T`` whose corner is (i, j); the inner dimension fills a vector."""
+
+    @intrinsic
+    def block(typing, x, weights, out, start, mode, i, j):
+        def generate(context, builder, signature, args):
+            x, w, out, start = (_Array(context, builder, *each) for each in zip(signature.args[:4], args, strict=False))
+            mode, i, j = args[4:]
+            sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in range(rows * columns)]
+
+            def add_products(k, keep=lambda vector: vector):
+                factors = [keep(w.load(w.at(builder.add(j, _index(c)), k), w.vector)) for c in range(columns)]
+                for r in range(rows):
+                    vector = keep(x.load(x.at(builder.add(i, _index(r)), k), x.vector))
+                    for c, factor in enumerate(factors):
+                        total = sums[r * columns + c]
+                        builder.store(out.fma(vector, factor, builder.load(total)), total)
+
+            depth, lanes = x.shape[1], _index(x.lanes)
+            rest = builder.srem(depth, lanes)
+            with cgutils.for_range_slice(builder, _index(0), builder.sub(depth, rest), lanes) as (k, _):
+                add_products(k)
+            with builder.if_then(builder.icmp_signed("!=", rest, _index(0))):  # the last vector, without what was seen
+                numbers = ir.Constant(ir.VectorType(ir.IntType(64), x.lanes), list(range(x.lanes)))
+                seen = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.sub(lanes, rest), _index(0))
+                unseen = builder.icmp_signed(">=", numbers, x.shuffle(seen, seen, [0] * x.lanes))
+                zero = ir.Constant(x.vector, None)
+                add_products(builder.sub(depth, lanes), lambda vector: builder.select(unseen, vector, zero))
+
+            totals = _sum_lanes(out, [builder.load(total) for total in sums])
+            width = min(columns, out.lanes)
+            piece = ir.VectorType(out.number, width)
+            base = cgutils.alloca_once_value(builder, ir.Constant(piece, None))
+            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_START))):
+                builder.store(out.load(start.at(j), piece), base)
+            for n in range(0, rows * columns, width):
+                first = n % out.lanes
+                result = out.shuffle(*[totals[n // out.lanes]] * 2, range(first, first + width))
+                result = builder.fadd(result, builder.load(base))
+                out.store(result, out.at(builder.add(i, _index(n // columns)), j))
+            return context.get_dummy_value()
+
+        return types.void(x, weights, out, start, mode, i, j), generate
+
+    return block
+
+
+_block_wide, _row_wide = _block(ROWS, VECTORS), _block(1, VECTORS)
+_block_narrow, _row_narrow = _block(ROWS, 1), _block(1, 1)
+_block_inner, _row_inner, _number_inner = _block_t(ROWS_T, COLUMNS_T), _block_t(1, COLUMNS_T), _block_t(1, 1)
+
+
+@exact
+def _multiply_vectors(x, weights, out, start, mode):
+    """`multiply` where the columns fill vectors."""
+    lanes = REGISTER // out.itemsize
+    m, n = out.shape
+    whole, wide = m - m % ROWS, n - n % (VECTORS * lanes)
+    for j in range(0, wide, VECTORS * lanes):
+        for i in range(0, whole, ROWS):
+            _block_wide(x, weights, out, start, mode, i, j)
+        for i in range(whole, m):
+            _row_wide(x, weights, out, start, mode, i, j)
+    for j in range(wide, n, lanes):
+        for i in range(0, whole, ROWS):
+            _block_narrow(x, weights, out, start, mode, i, j)
+        for i in range(whole, m):
+            _row_narrow(x, weights, out, start, mode, i, j)
+
+
+@jit
+def _copy(source, out):
+    """To the first columns of `out`. (An assignment of slices takes seconds to compile.)"""
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            out[i, j] = source[i, j]
+
+
+def _multiply(x, weights, out, start, mode):
+    _check(x.shape[0], x.shape[1], weights.shape[1], weights.shape[0], weights, out)
+    lanes = REGISTER // out.itemsize
+    depth, n = weights.shape
+    whole = n - n % lanes
+    rest = n - whole
+    # the last columns, in a vector of their own
+    panel, last = np.zeros((depth if rest else 0, lanes), out.dtype), np.empty((len(out), lanes), out.dtype)
+    last_start = np.zeros(lanes, out.dtype)
+    if rest:
+        _copy(weights[:, whole:], panel)
+        _copy(out[:, whole:], last)
+    for j in range(min(rest, max(start.size - whole, 0))):
+        last_start[j] = start[whole + j]
+    for k in range(0, max(depth, 1), DEPTH):
+        a, how = x[:, k : k + DEPTH], mode if k == 0 else FROM_OUT
+        _multiply_vectors(a, weights[k : k + DEPTH], out[:, :whole], start, how)
+        if rest:
+            _multiply_vectors(a, panel[k : k + DEPTH], last, last_start, how)
+    _copy(last[:, :rest], out[:, whole:])
+
+
+@exact
+def _multiply_t_vectors(x, weights, out, start, mode):
+    """`multiply_t` where the inner dimension fills a vector."""
+    m, n = out.shape
+    if m >= ROWS_T and n >= COLUMNS_T:
+        for first in range(0, n, COLUMNS_IN_CACHE):
+            for i in range(0, m, ROWS_T):
+                for j in range(first, min(n, first + COLUMNS_IN_CACHE), COLUMNS_T):
+                    _block_inner(x, weights, out, start, mode, min(i, m - ROWS_T), min(j, n - COLUMNS_T))
+    elif n >= COLUMNS_T:
+        for j in range(0, n, COLUMNS_T):
+            for i in range(m):
+                _row_inner(x, weights, out, start, mode, i, min(j, n - COLUMNS_T))
+    else:
+        for j in range(n):
+            for i in range(m):
+                _number_inner(x, weights, out, start, mode, i, j)
+
+
+def _multiply_t(x, weights, out, start, mode):
+    _check(x.shape[0], x.shape[1], weights.shape[0], weights.shape[1], weights, out)
+    lanes = REGISTER // out.itemsize
+    depth = x.shape[1]
+    if depth >= lanes and _has_rows(x):
+        _multiply_t_vectors(x, weights, out, start, mode)
+    else:
+        wide = max(depth, lanes)
+        x_wide, weights_wide = np.zeros((len(x), wide), out.dtype), np.zeros((len(weights), wide), out.dtype)
+        _copy(x, x_wide)
+        _copy(weights, weights_wide)
+        _multiply_t_vectors(x_wide, weights_wide, out, start, mode)
+
+
+@jit
+def _has_rows(x):
+    return x.size == 0 or x.shape[1] == 1 or x.strides[1] == x.itemsize
+
+
+@jit
+def _check(m, depth, n, weights_depth, weights, out):
+    """The kernels trust their arguments."""
+    if out.shape != (m, n) or weights_depth != depth:
+        raise ValueError("The shapes of the factors and of the product do not fit.")
+    if not (_has_rows(weights) and _has_rows(out)):
+        raise ValueError("The rows of the weights and of the product must be contiguous.")
+
+
+@cache
+def _compiled(kernel, dtype):
+    """A kernel for any layout, compiled once: most arguments are views, and some are read-only."""
+    number = numba.from_dtype(dtype)
+    given = types.Array(number, 2, "A", readonly=True)
+    start = types.Array(number, 1, "A", readonly=True)
+    return exact(kernel, types.void(given, given, types.Array(number, 2, "A"), start, types.intp))
+
+
+def multiply(x, weights, out=None, start=None):
+    """``start + x @ weights``.
+
+    Parameters
+    ----------
+    x : ndarray of shape (rows, inner)
+        May be a view of any strides.
+    weights : ndarray of shape (inner, columns)
+        Its rows must be contiguous, as those of `out`.
+    out : ndarray of shape (rows, columns), optional
+    start : ndarray of shape (columns,), optional
+        Added to each row. `out` itself means that the product is added to what is there.
+
+    Returns
+    -------
+    out : ndarray of shape (rows, columns)
+    """
+    if out is None:
+        out = np.empty((len(x), weights.shape[1]), weights.dtype)
+    if REGISTER:
+        _run(_multiply, x, weights, out, start)
+    elif start is out:
+        out += np.matmul(x, weights)
+    else:
+        _multiply_by_blas(x, weights, out, start)
+    return out
+
+
+def multiply_t(x, weights, out=None, start=None):
+    """``start + x @ weights.T``, with contiguous rows of all; see `multiply`. It does not add to `out`."""
+    if out is None:
+        out = np.empty((len(x), len(weights)), weights.dtype)
+    if REGISTER:
+        _run(_multiply_t, x, weights, out, start)
+    else:
+        _multiply_by_blas(x, weights.T, out, start)
+    return out
+
+
+def _run(kernel, x, weights, out, start):
+    mode = FROM_ZERO if start is None else FROM_OUT if start is out else FROM_START
+    row = start if mode == FROM_START else np.empty(0, out.dtype)
+    _compiled(kernel, out.dtype)(x, weights, out, row, mode)
+
+
+def _multiply_by_blas(x, right, out, start):
+    """A single row takes the way of many, so that it is rounded as it is among others."""
+    if len(x) == 1:
+        out[:] = np.matmul(np.repeat(x, 2, axis=0), right)[:1]
+    else:
+        np.matmul(x, right, out=out)
+    if start is not None:
+        out += start
