@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._codes import DenseCode
+from ._codes import DenseCode, sum_columns
 from ._encoder import Encoder
 from ._parallel import n_slots, partition, run
 from ._parameters import Units
@@ -297,8 +297,11 @@ class Backpropagation:
     def _update_block(self, block, slot):
         """Gradients of the weights, and the update; blocks beyond the units are the tasks of the other layers."""
         if block >= len(self.blocks):
-            name, lo, hi = self.tasks[block - len(self.blocks)]
-            self._update_layer(name, lo, hi, block)
+            task = self.tasks[block - len(self.blocks)]
+            if task:
+                self._update_weights(*task, block)
+            else:
+                self._update_vectors()
             return
         if not self.deep:
             self._pull_block(block, slot)
@@ -333,29 +336,29 @@ class Backpropagation:
     # all other layers
 
     def _layer_tasks(self):
-        """``(name, lo, hi)`` of the blocks of every parameter but the units'."""
+        """Blocks ``(name, lo, hi)`` of the weights of all layers but the units', and ``None`` for their vectors."""
         p = self.parameters
         tasks = []
         for name, view in p.views.items():
-            if name in p.unit_names.values() or (p.tied and name.startswith("dec") and view.ndim == 2):
+            if view.ndim == 1 or name in p.unit_names.values() or (p.tied and name.startswith("dec")):
                 continue
-            size = len(view) if view.ndim == 1 else max(16, BLOCK_SIZE // view.shape[1])
-            tasks += [(name, lo, hi) for lo, hi in partition(len(view), size)]
-        return tasks
+            tasks += [(name, lo, hi) for lo, hi in partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))]
+        return [*tasks, None]
 
-    def _update_layer(self, name, lo, hi, block):
+    def _update_vectors(self):
         p = self.parameters
-        width = p[name].shape[1] if p[name].ndim == 2 else 1
-        start = p.start[name] + lo * width
-        if p[name].ndim == 1:
-            self.update(start, self._vector_gradient(name))
-            return
+        for name, view in p.views.items():
+            if view.ndim == 1 and name not in p.unit_names.values():
+                self.update(p.start[name], self._vector_gradient(name))
+
+    def _update_weights(self, name, lo, hi, block):
+        p = self.parameters
         weights = p[name][lo:hi]
         gradient, before = np.empty_like(weights), None
         for inner, outer in self._factors(name):
             before = multiply(inner[: self.n_rows, lo:hi].T, outer[: self.n_rows], gradient, before)
         self.values[2 * len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
-        self.update(start, gradient.reshape(-1))
+        self.update(p.start[name] + lo * weights.shape[1], gradient.reshape(-1))
 
     def _factors(self, name):
         """Pairs of arrays (rows, inner), (rows, outer) whose products are the gradient of a hidden weight matrix."""
@@ -374,8 +377,8 @@ class Backpropagation:
         if name.startswith("enc"):
             return self.encoder.vector_gradient(i, array, n)
         if i == self.parameters.decoder_depth - 1:
-            return sum(reader.gradients[0][:n].sum(axis=0) for reader in self._input_readers())
-        return sum(each[i][:n].sum(axis=0) for reader in self._input_readers() for each in reader.tail_gradients)
+            return sum(sum_columns(reader.gradients[0][:n]) for reader in self._input_readers())
+        return sum(sum_columns(each[i][:n]) for reader in self._input_readers() for each in reader.tail_gradients)
 
     def _input_readers(self):
         """The codes that reconstruct the input and teach the decoder."""

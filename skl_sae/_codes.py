@@ -14,7 +14,7 @@ reduces it.
 import numpy as np
 
 from ._noise import drop, drop_entries
-from ._numba import jit
+from ._numba import jit, jit_views, row_of
 from ._products import multiply, multiply_t
 
 
@@ -90,11 +90,11 @@ class DenseCode:
 
     def fired(self):
         """Of each unit, whether it has a positive value."""
-        return (self.values > 0).any(axis=0)
+        return _any_positive(self.values)
 
     def n_active(self):
         """Number of entries whose gradient is needed."""
-        return np.count_nonzero(self.values != 0 if self.support is None else self.support)
+        return _count_nonzero(self.values) if self.support is None else np.count_nonzero(self.support)
 
     def scatter(self, x, out):
         """Add an array in this layout to a dense one (rows, units)."""
@@ -106,7 +106,7 @@ class DenseCode:
 
     def by_unit(self, x):
         """Sum over the entries of each unit."""
-        return x.sum(axis=0)
+        return sum_columns(x) if x.dtype == self.values.dtype else x.sum(axis=0)
 
     def drop(self, x, key, row, unit, level):
         """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
@@ -239,6 +239,37 @@ class UnitCode:
     def to_rows(self, values, out):
         """Write entries into the places of the `RowCode` that this was made from."""
         out.reshape(-1)[self.position] = values
+
+
+@jit_views("x")
+def sum_columns(x):
+    """Sum over the rows."""
+    out = np.zeros(x.shape[1], x.dtype)
+    for i in range(x.shape[0]):
+        row = row_of(x, i)
+        for j in range(row.size):
+            out[j] += row[j]
+    return out
+
+
+@jit_views("x")
+def _any_positive(x):
+    out = np.zeros(x.shape[1], np.bool_)
+    for i in range(x.shape[0]):
+        row = row_of(x, i)
+        for j in range(row.size):
+            out[j] |= row[j] > 0
+    return out
+
+
+@jit_views("x")
+def _count_nonzero(x):
+    total = 0
+    for i in range(x.shape[0]):
+        row = row_of(x, i)
+        for j in range(row.size):
+            total += row[j] != 0
+    return total
 
 
 @jit

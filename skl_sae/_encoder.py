@@ -8,6 +8,7 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
+from ._codes import sum_columns
 from ._noise import drop, layer_key
 from ._parallel import partition
 from ._products import multiply, multiply_t
@@ -121,4 +122,4 @@ class Encoder:
 
     def vector_gradient(self, i, name, n_rows):
         """Gradient of a hidden layer's bias, or of an array of its batch normalisation."""
-        return self.norm_gradients[i][name] if self.norm else self.gradients[i][:n_rows].sum(axis=0)
+        return self.norm_gradients[i][name] if self.norm else sum_columns(self.gradients[i][:n_rows])

@@ -131,19 +131,16 @@ class Network:
             nothing, missing = np.zeros_like(self.offset), np.full_like(self.offset, np.nan)
             rows.take(chosen, *((self.offset, 1 / self.scale) if self.centred else (nothing, 1.0)), missing, target)
 
-    def decode_hidden(self, u, out=None):
+    def decode_hidden(self, u, values=None, outputs=None):
         """From the first decoder layer's output `u` to the output layer's pre-activations.
 
-        `out` receives the value of each hidden layer, innermost first.
+        `values` receives the value of each hidden layer, and `outputs` what each layer but the first gives; without
+        them `u` is overwritten.
         """
         for i in range(self.parameters.decoder_depth - 1, 0, -1):
-            if out is None:
-                t = u
-            else:
-                t = out[i - 1]
-                t[:] = u
-            ACTIVATIONS[self.hidden_activation].forward(t)
-            u = multiply(t, self.parameters[f"dec{i - 1}.weight"], start=self.parameters[f"dec{i - 1}.bias"])
+            t, out = (u, None) if values is None else (values[i - 1], outputs[i - 1])
+            ACTIVATIONS[self.hidden_activation].forward(u, t)
+            u = multiply(t, self.parameters[f"dec{i - 1}.weight"], out, self.parameters[f"dec{i - 1}.bias"])
         return u
 
     def loss(self, u, target, weight):

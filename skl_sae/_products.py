@@ -10,16 +10,15 @@ product of a row has the same bits alone and among others.
 The registers are those of AVX-512 or AVX2. On other processors NumPy's BLAS makes the products.
 """
 
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 from llvmlite import binding, ir
-import numba
 from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ._numba import jit
+from ._numba import jit, jit_views
 
 
 def _bytes_of_a_register():
@@ -214,6 +213,7 @@ def _copy(source, out):
             out[i, j] = source[i, j]
 
 
+@jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply(x, weights, out, start, mode):
     _check(x.shape[0], x.shape[1], weights.shape[1], weights.shape[0], weights, out)
     lanes = REGISTER // out.itemsize
@@ -255,6 +255,7 @@ def _multiply_t_vectors(x, weights, out, start, mode):
                 _number_inner(x, weights, out, start, mode, i, j)
 
 
+@jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply_t(x, weights, out, start, mode):
     _check(x.shape[0], x.shape[1], weights.shape[0], weights.shape[1], weights, out)
     lanes = REGISTER // out.itemsize
@@ -281,15 +282,6 @@ def _check(m, depth, n, weights_depth, weights, out):
         raise ValueError("The shapes of the factors and of the product do not fit.")
     if not (_has_rows(weights) and _has_rows(out)):
         raise ValueError("The rows of the weights and of the product must be contiguous.")
-
-
-@cache
-def _compiled(kernel, dtype):
-    """A kernel for any layout, compiled once: most arguments are views, and some are read-only."""
-    number = numba.from_dtype(dtype)
-    given = types.Array(number, 2, "A", readonly=True)
-    start = types.Array(number, 1, "A", readonly=True)
-    return exact(kernel, types.void(given, given, types.Array(number, 2, "A"), start, types.intp))
 
 
 def multiply(x, weights, out=None, start=None):
@@ -334,7 +326,7 @@ def multiply_t(x, weights, out=None, start=None):
 def _run(kernel, x, weights, out, start):
     mode = FROM_ZERO if start is None else FROM_OUT if start is out else FROM_START
     row = start if mode == FROM_START else np.empty(0, out.dtype)
-    _compiled(kernel, out.dtype)(x, weights, out, row, mode)
+    kernel(x, weights, out, row, mode)
 
 
 def _multiply_by_blas(x, right, out, start):

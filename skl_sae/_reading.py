@@ -135,13 +135,11 @@ class Reader:
         if p.decoder_depth == 1:
             return self.network.loss(u, target, weight)
         values = [t[lo:hi] for t in self.tail_values[cut]]
-        du = self.network.decode_hidden(u, values)
-        value = self.network.loss(du, target, weight)
+        gradients = [*(du[lo:hi] for du in self.tail_gradients[cut]), u]
+        value = self.network.loss(self.network.decode_hidden(u, values, gradients), target, weight)
         for i in range(p.decoder_depth - 1):
-            self.tail_gradients[cut][i][lo:hi] = du
-            du = multiply_t(du, p[f"dec{i}.weight"])
-            hidden.backward(values[i], du)
-        u[:] = du
+            multiply_t(gradients[i], p[f"dec{i}.weight"], gradients[i + 1])
+            hidden.backward(values[i], gradients[i + 1])
         return value
 
     # blocks of units

@@ -23,7 +23,7 @@ def test_values(name, dtype):
     assert_allclose(f, naive.ACTIVATIONS[name](a.astype(float)), rtol=1e-7, atol=np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("shape", [(200,), (5, 8), (3, 4, 2)])
+@pytest.mark.parametrize("shape", [(200,), (5, 8), (0, 3)])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_slopes(name, shape):
     """The gradient of the input from the value and its gradient, by central differences."""
@@ -44,10 +44,10 @@ def test_slopes_of_saturated_values(name, dtype):
     """Finite, whatever comes in; views are written through."""
     f = np.linspace(-800, 800, 12, dtype=dtype)
     ACTIVATIONS[name].forward(f)
-    grad = np.ones(24, dtype)
-    ACTIVATIONS[name].backward(f, grad[::2])
+    grad = np.ones((6, 8), dtype)
+    ACTIVATIONS[name].backward(f.reshape(6, 2), grad[:, 3:5])
     assert np.isfinite(grad).all()
-    assert_array_equal(grad[1::2], 1)
+    assert_array_equal(np.delete(grad, [3, 4], axis=1), 1)
 
 
 def test_relu_has_no_slope_at_zero():

@@ -4,17 +4,17 @@ from numbers import Real
 
 import numpy as np
 
-from .._numba import jit
+from .._numba import jit_views, row_of
 from ._base import BaseSparsity
 from ._quantile import upper_quantile
 
 
-@jit
+@jit_views("x", "out", "v")
 def _charge(values, grad, cost):
     """Add ``cost * sign(value)`` to the gradients; returns the sum of ``cost * |value|``. One cost a column."""
     zero, total = values.dtype.type(0), 0.0
     for i in range(values.shape[0]):
-        v, g, part = values[i], grad[i], zero
+        v, g, part = row_of(values, i), row_of(grad, i), zero
         for j in range(v.size):
             part += cost[j] * abs(v[j])
             g[j] += cost[j] if v[j] > 0 else (-cost[j] if v[j] < 0 else zero)
@@ -84,7 +84,7 @@ class L1(BaseSparsity):
         if self.norm_aware:
             add_norm_gradient(cost * code.by_unit(np.abs(code.values)), p.decoder, g.decoder)
             cost *= row_norms(p.decoder)
-        return _charge(np.atleast_2d(code.values), np.atleast_2d(code.grad), code.per_unit(cost))
+        return _charge(code.values, code.grad, code.per_unit(cost))
 
     def after_step(self, codes, p, step):
         """Drive the weight to the target."""
