@@ -1,8 +1,8 @@
 """The one place that decides how kernels are compiled.
 
 Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
-for the types they meet, and kept in numba's cache. A kernel calls kernels of its own file only: numba's cache does
-not see a change in another file.
+for the types they meet, and kept in numba's cache. A kernel calls kernels of its own file only, and `row_of`: numba's
+cache does not see a change in another file.
 """
 
 from functools import cache, wraps

@@ -14,6 +14,8 @@ import numpy as np
 from numba import config
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
+from ._waiting import answer_and_watch, new_flag, watch
+
 
 def n_slots():
     """Number of threads that may work at once; ``NUMBA_NUM_THREADS``, which joblib lowers in its workers."""
@@ -51,7 +53,7 @@ class _Ticket:
     """What a worker is told to do once, and whether it has."""
 
     def __init__(self, work):
-        self.work, self.finished, self.lock = work, False, threading.Lock()
+        self.work, self.finished, self.lock, self.answer = work, False, threading.Lock(), new_flag()
         self.lock.acquire()
 
     def serve(self, slot):
@@ -63,28 +65,33 @@ class _Ticket:
         """An interrupt meanwhile is kept for later, because the worker still uses the caller's arrays."""
         while not self.finished:
             try:
+                watch(self.answer, 1)
                 self.lock.acquire()
             except KeyboardInterrupt as error:
                 errors.append(error)
 
 
 class _Worker:
-    """A thread that sleeps on a lock until there is a ticket."""
+    """A thread that sleeps on a lock until there is a ticket, after a moment of watching for it."""
 
     def __init__(self, slot):
-        self.slot, self.ticket, self._go = slot, None, threading.Lock()
+        self.slot, self.ticket, self._go, self._calls = slot, None, threading.Lock(), new_flag()
         self._go.acquire()
         threading.Thread(target=self._serve, name=f"skl_sae-{slot}", daemon=True).start()
 
     def give(self, ticket):
         self.ticket = ticket
+        self._calls[0] += 1
         self._go.release()
 
     def _serve(self):
         np.seterr(over="ignore", invalid="ignore")  # the settings of the caller's thread do not reach this one
-        while True:
+        answer = new_flag()
+        for call in itertools.count(1):
+            answer_and_watch(answer, self._calls, call)
             self._go.acquire()
             self.ticket.serve(self.slot)
+            answer = self.ticket.answer
 
 
 class _Pool:
