@@ -99,7 +99,7 @@ class Backpropagation:
 
     # the step
 
-    def __call__(self, load, n_rows, step, update):
+    def __call__(self, load, n_rows, step, update, sparse=None):
         """Run one step.
 
         Parameters
@@ -111,6 +111,8 @@ class Backpropagation:
         update : callable
             ``update(start, gradient)`` is told the gradient of ``theta[start:start + gradient.size]``, when it is
             complete and the parameters are no longer needed. Each parameter is told once.
+        sparse : SparseRows, optional
+            The inputs once more, for the products with them.
 
         Returns
         -------
@@ -127,7 +129,7 @@ class Backpropagation:
             reader.begin(step.key)
         self.values = np.zeros(2 * len(self.tiles) + 2 * len(self.blocks) + len(self.tasks))
         self.inline = self.work < SMALL_WORK
-        self.encoder.key = step.key
+        self.encoder.key, self.encoder.sparse = step.key, sparse
         self._forward()
         for reader in readers:
             reader.order(n_rows)
@@ -308,9 +310,9 @@ class Backpropagation:
         lo, hi = self.blocks[block]
         parameters, network = self.parameters, self.network
         p, g = self._block_units[block], self._gradients[slot][block]
-        h, add = self.encoder.inputs[-1][: self.n_rows], parameters.tied
+        add = parameters.tied
         for delta in self._block_deltas(lo, hi):
-            delta.correlate(delta.grad, h, g.encoder, add)
+            self.encoder.correlate(parameters.encoder_depth - 1, delta, self.n_rows, g.encoder, add)
             add = True
         value = self._penalise(p.encoder, g.encoder)
         if not parameters.tied:
@@ -353,23 +355,25 @@ class Backpropagation:
 
     def _update_weights(self, name, lo, hi, block):
         p = self.parameters
-        weights = p[name][lo:hi]
-        gradient, before = np.empty_like(weights), None
-        for inner, outer in self._factors(name):
-            before = multiply(inner[: self.n_rows, lo:hi].T, outer[: self.n_rows], gradient, before)
+        weights, gradient = p[name][lo:hi], self._weight_gradient(name, lo, hi)
         self.values[2 * len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
         self.update(p.start[name] + lo * weights.shape[1], gradient.reshape(-1))
 
-    def _factors(self, name):
-        """Pairs of arrays (rows, inner), (rows, outer) whose products are the gradient of a hidden weight matrix."""
-        i = int(name[3 : name.index(".")])
+    def _weight_gradient(self, name, lo, hi):
+        """Gradient of rows ``lo..hi`` of a hidden layer's weights; of tied ones, the sum of both sides."""
+        p, n, i, add = self.parameters, self.n_rows, int(name[3 : name.index(".")]), False
+        gradient = np.empty_like(p[name][lo:hi])
         if name.startswith("enc"):
-            yield self.encoder.gradients[i], self.encoder.inputs[i]
-            if not self.parameters.tied:
-                return
+            delta = self.encoder.gradients[i][:n, lo:hi]
+            self.encoder.correlate(i, DenseCode(delta, grad=delta), n, gradient)
+            if not p.tied:
+                return gradient
+            add = True
         for reader in self._input_readers():
             for values, gradients in zip(reader.tail_values, reader.tail_gradients, strict=True):
-                yield values[i], gradients[i]
+                multiply(values[i][:n, lo:hi].T, gradients[i][:n], gradient, gradient if add else None)
+                add = True
+        return gradient
 
     def _vector_gradient(self, name):
         layer, array = name.split(".")

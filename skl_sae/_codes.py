@@ -88,6 +88,11 @@ class DenseCode:
         """A code whose values are the gradient."""
         return DenseCode(self.grad)
 
+    def entries(self, values):
+        """An array in this layout as entries ordered by unit: ``ptr``, ``row`` and values, as in a `UnitCode`."""
+        n, m = values.shape
+        return np.arange(0, n * m + 1, n), np.tile(np.arange(n, dtype=np.int32), m), values.T.reshape(-1)
+
     def fired(self):
         """Of each unit, whether it has a positive value."""
         return _any_positive(self.values)
@@ -231,6 +236,10 @@ class UnitCode:
     def correlate(self, values, x, out, add):
         """Write, or add, the sum over the entries of each unit of value times row of `x`."""
         _correlate_units(self.ptr, self.row, values, x, out, add)
+
+    def entries(self, values):
+        """An array in this layout with ``ptr`` and ``row``."""
+        return self.ptr, self.row, values
 
     def fired(self):
         """Of each unit, whether it has a positive value."""

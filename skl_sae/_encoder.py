@@ -31,6 +31,8 @@ class Encoder:
     ----------
     inputs : list of ndarray of shape (batch_size, fan_in)
         What each layer reads; the first is the data, to be filled by the caller.
+    sparse : SparseRows or None
+        The data once more, for the first layer's products, where they are faster so.
     gradients : list of ndarray of shape (batch_size, width)
         Of the pre-activations of the hidden layers; before `pull`, the last one's is of its values.
     """
@@ -46,7 +48,7 @@ class Encoder:
         self.depth = len(widths) - 1
         self.values, self.gradients = allocate(widths[1:-1]), allocate(widths[1:-1])
         self.inputs = [*allocate(widths[:1]), *(allocate(widths[1:-1]) if dropout else self.values)]
-        self.key = 0
+        self.key, self.sparse = 0, None
         self.norm = self.parameters.batch_norm
         if self.norm:
             self.pre = self.delta = None
@@ -76,7 +78,17 @@ class Encoder:
         """``x @ W.T + bias`` of rows ``lo..hi`` at layer i, in its own place or, of the code layer, in `out`."""
         if i < self.depth - 1:
             out = self.values[i][lo:hi]
-        return multiply_t(self.inputs[i][lo:hi], self.parameters[f"enc{i}.weight"], out, bias)
+        weights = self.parameters[f"enc{i}.weight"]
+        if i == 0 and self.sparse is not None:
+            return self.sparse.multiply_t(lo, hi, weights, out, np.zeros_like(weights[:, 0]) if bias is None else bias)
+        return multiply_t(self.inputs[i][lo:hi], weights, out, bias)
+
+    def correlate(self, i, code, n_rows, out, add=False):
+        """Write, or add, the gradient of weights of layer i, from that of its products: a code of a block of units."""
+        if i == 0 and self.sparse is not None:
+            self.sparse.correlate(code, out, add)
+        else:
+            code.correlate(code.grad, self.inputs[i][:n_rows], out, add)
 
     def _activate(self, i, at, row, unit):
         self.activation.forward(self.values[i][at])

@@ -1,4 +1,4 @@
-"""Dense products of a tile of rows, compiled: a block of the result stays in registers while the inner dimension passes.
+"""Dense products of a tile of rows: a block of the result stays in registers while the inner dimension passes.
 
     multiply      start + x @ weights       vectors along the columns, times single numbers of `x`
     multiply_t    start + x @ weights.T     vectors along the inner dimension, summed at the end
@@ -32,13 +32,13 @@ def _bytes_of_a_register():
 REGISTER = _bytes_of_a_register()
 # Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
 ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
-ROWS_T, COLUMNS_T = (6, 4) if REGISTER == 64 else (3, 4)
+ROWS_T, COLUMNS_T = (8, 3) if REGISTER == 64 else (3, 4)
 # Reassociation would sum the numbers of a row in another order than those of many rows.
 exact = partial(jit, fastmath=False)
 # What a result starts from: zero, the row `start` in every row, or what is there.
 FROM_ZERO, FROM_START, FROM_OUT = range(3)
 # Of the weights at a time, so that they stay in the cache: of the inner dimension, and of the columns of a result.
-DEPTH, COLUMNS_IN_CACHE = 1024, 64
+DEPTH, COLUMNS_IN_CACHE = 1024, 21 * COLUMNS_T
 
 
 class _Array:
@@ -82,7 +82,8 @@ class _Array:
 
     def spread(self, number):
         """A vector of one number."""
-        first = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), number, ir.IntType(32)(0))
+        nothing = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
+        first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
         return self.shuffle(first, first, [0] * self.lanes)
 
 
@@ -136,7 +137,7 @@ def _sum_lanes(of, vectors):
 
 
 def _block_t(rows, columns):
-    """Kernel of the block of ``out = start + x @ weights.T`` whose corner is (i, j); the inner dimension fills a vector."""
+    """Kernel of the block of ``out = start + x @ weights.T`` with the corner (i, j); vectors run along the inner."""
 
     @intrinsic
     def block(typing, x, weights, out, start, mode, i, j):
@@ -159,22 +160,22 @@ def _block_t(rows, columns):
                 add_products(k)
             with builder.if_then(builder.icmp_signed("!=", rest, _index(0))):  # the last vector, without what was seen
                 numbers = ir.Constant(ir.VectorType(ir.IntType(64), x.lanes), list(range(x.lanes)))
-                seen = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.sub(lanes, rest), _index(0))
-                unseen = builder.icmp_signed(">=", numbers, x.shuffle(seen, seen, [0] * x.lanes))
+                unseen = builder.icmp_signed(">=", numbers, x.spread(builder.sub(lanes, rest)))
                 zero = ir.Constant(x.vector, None)
                 add_products(builder.sub(depth, lanes), lambda vector: builder.select(unseen, vector, zero))
 
             totals = _sum_lanes(out, [builder.load(total) for total in sums])
-            width = min(columns, out.lanes)
-            piece = ir.VectorType(out.number, width)
+            piece = ir.VectorType(out.number, columns)
             base = cgutils.alloca_once_value(builder, ir.Constant(piece, None))
             with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_START))):
                 builder.store(out.load(start.at(j), piece), base)
-            for n in range(0, rows * columns, width):
-                first = n % out.lanes
-                result = out.shuffle(*[totals[n // out.lanes]] * 2, range(first, first + width))
-                result = builder.fadd(result, builder.load(base))
-                out.store(result, out.at(builder.add(i, _index(n // columns)), j))
+            for r in range(rows):
+                first, address = r * columns, out.at(builder.add(i, _index(r)), j)
+                with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_OUT))):
+                    builder.store(out.load(address, piece), base)
+                lane, pair = first % out.lanes, [*totals[first // out.lanes :], totals[-1]][:2]
+                result = out.shuffle(*pair, range(lane, lane + columns))
+                out.store(builder.fadd(result, builder.load(base)), address)
             return context.get_dummy_value()
 
         return types.void(x, weights, out, start, mode, i, j), generate
@@ -184,7 +185,8 @@ def _block_t(rows, columns):
 
 _block_wide, _row_wide = _block(ROWS, VECTORS), _block(1, VECTORS)
 _block_narrow, _row_narrow = _block(ROWS, 1), _block(1, 1)
-_block_inner, _row_inner, _number_inner = _block_t(ROWS_T, COLUMNS_T), _block_t(1, COLUMNS_T), _block_t(1, 1)
+_block_inner, _column_inner = _block_t(ROWS_T, COLUMNS_T), _block_t(ROWS_T, 1)
+_row_inner, _number_inner = _block_t(1, COLUMNS_T), _block_t(1, 1)
 
 
 @exact
@@ -215,7 +217,7 @@ def _copy(source, out):
 
 @jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply(x, weights, out, start, mode):
-    _check(x.shape[0], x.shape[1], weights.shape[1], weights.shape[0], weights, out)
+    _check(x, weights.shape, weights, out, start, mode)
     lanes = REGISTER // out.itemsize
     depth, n = weights.shape
     whole = n - n % lanes
@@ -238,36 +240,44 @@ def _multiply(x, weights, out, start, mode):
 
 @exact
 def _multiply_t_vectors(x, weights, out, start, mode):
-    """`multiply_t` where the inner dimension fills a vector."""
+    """`multiply_t` where the inner dimension fills a vector, and stays in the cache."""
     m, n = out.shape
-    if m >= ROWS_T and n >= COLUMNS_T:
-        for first in range(0, n, COLUMNS_IN_CACHE):
-            for i in range(0, m, ROWS_T):
-                for j in range(first, min(n, first + COLUMNS_IN_CACHE), COLUMNS_T):
-                    _block_inner(x, weights, out, start, mode, min(i, m - ROWS_T), min(j, n - COLUMNS_T))
-    elif n >= COLUMNS_T:
-        for j in range(0, n, COLUMNS_T):
-            for i in range(m):
-                _row_inner(x, weights, out, start, mode, i, min(j, n - COLUMNS_T))
-    else:
-        for j in range(n):
-            for i in range(m):
-                _number_inner(x, weights, out, start, mode, i, j)
+    rows, columns = m - m % ROWS_T, n - n % COLUMNS_T
+    for first in range(0, n, COLUMNS_IN_CACHE):
+        last = min(columns, first + COLUMNS_IN_CACHE)
+        for i in range(0, rows, ROWS_T):
+            for j in range(first, last, COLUMNS_T):
+                _block_inner(x, weights, out, start, mode, i, j)
+        for i in range(rows, m):
+            for j in range(first, last, COLUMNS_T):
+                _row_inner(x, weights, out, start, mode, i, j)
+    for j in range(columns, n):
+        for i in range(0, rows, ROWS_T):
+            _column_inner(x, weights, out, start, mode, i, j)
+        for i in range(rows, m):
+            _number_inner(x, weights, out, start, mode, i, j)
+
+
+@exact
+def _multiply_t_depths(x, weights, out, start, mode):
+    for k in range(0, x.shape[1], DEPTH):
+        a, how = x[:, k : k + DEPTH], mode if k == 0 else FROM_OUT
+        _multiply_t_vectors(a, weights[:, k : k + DEPTH], out, start, how)
 
 
 @jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply_t(x, weights, out, start, mode):
-    _check(x.shape[0], x.shape[1], weights.shape[0], weights.shape[1], weights, out)
+    _check(x, weights.shape[::-1], weights, out, start, mode)
     lanes = REGISTER // out.itemsize
     depth = x.shape[1]
     if depth >= lanes and _has_rows(x):
-        _multiply_t_vectors(x, weights, out, start, mode)
+        _multiply_t_depths(x, weights, out, start, mode)
     else:
         wide = max(depth, lanes)
         x_wide, weights_wide = np.zeros((len(x), wide), out.dtype), np.zeros((len(weights), wide), out.dtype)
         _copy(x, x_wide)
         _copy(weights, weights_wide)
-        _multiply_t_vectors(x_wide, weights_wide, out, start, mode)
+        _multiply_t_depths(x_wide, weights_wide, out, start, mode)
 
 
 @jit
@@ -276,12 +286,15 @@ def _has_rows(x):
 
 
 @jit
-def _check(m, depth, n, weights_depth, weights, out):
-    """The kernels trust their arguments."""
-    if out.shape != (m, n) or weights_depth != depth:
+def _check(x, shape, weights, out, start, mode):
+    """The kernels trust their arguments; `shape` is that of the right factor."""
+    if x.shape[1] != shape[0] or out.shape != (x.shape[0], shape[1]):
         raise ValueError("The shapes of the factors and of the product do not fit.")
-    if not (_has_rows(weights) and _has_rows(out)):
-        raise ValueError("The rows of the weights and of the product must be contiguous.")
+    if mode == FROM_START and start.size != shape[1]:
+        raise ValueError("The start must have one number for each column of the product.")
+    in_line = start.size <= 1 or start.strides[0] == start.itemsize
+    if not (_has_rows(weights) and _has_rows(out) and in_line):
+        raise ValueError("The rows of the weights, of the product and of its start must be contiguous.")
 
 
 def multiply(x, weights, out=None, start=None):
@@ -305,15 +318,13 @@ def multiply(x, weights, out=None, start=None):
         out = np.empty((len(x), weights.shape[1]), weights.dtype)
     if REGISTER:
         _run(_multiply, x, weights, out, start)
-    elif start is out:
-        out += np.matmul(x, weights)
     else:
         _multiply_by_blas(x, weights, out, start)
     return out
 
 
 def multiply_t(x, weights, out=None, start=None):
-    """``start + x @ weights.T``, with contiguous rows of all; see `multiply`. It does not add to `out`."""
+    """``start + x @ weights.T``; see `multiply`. The rows of `x` should be contiguous, too."""
     if out is None:
         out = np.empty((len(x), len(weights)), weights.dtype)
     if REGISTER:
@@ -331,9 +342,8 @@ def _run(kernel, x, weights, out, start):
 
 def _multiply_by_blas(x, right, out, start):
     """A single row takes the way of many, so that it is rounded as it is among others."""
-    if len(x) == 1:
-        out[:] = np.matmul(np.repeat(x, 2, axis=0), right)[:1]
+    result = np.matmul(np.repeat(x, 2, axis=0), right)[:1] if len(x) == 1 else np.matmul(x, right)
+    if start is None:
+        out[:] = result
     else:
-        np.matmul(x, right, out=out)
-    if start is not None:
-        out += start
+        np.add(start, result, out=out)

@@ -140,7 +140,8 @@ class Training:
             optimizer.update(theta, start, gradient)
 
         optimizer.begin(rate)
-        loss = self.workspace(load, len(batch), step, update)
+        sparse = None if self.params["corruption"] else network.sparse_rows(rows, batch)
+        loss = self.workspace(load, len(batch), step, update, sparse)
         self.dead_units.count(self.workspace.fired, len(batch))
         return loss
 

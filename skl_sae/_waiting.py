@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 from ._numba import jit
 
 WATCHES = platform.machine().lower() in ("x86_64", "amd64") and not config.DISABLE_JIT
-# Pauses, of some 25 ns, before a watch is given up; and, if asked for, after a flag was raised: until then whoever raised
-# it has entered a kernel and left the GIL.
+# Pauses, of some 25 ns, before a watch is given up; and, where asked for, after a flag was raised: in that time whoever
+# raised it enters a kernel and leaves the GIL.
 PATIENCE, GRACE = 5000, 200
 
 

@@ -26,7 +26,18 @@ PACKAGE = Path(skl_sae.__file__).parent
 LAYERS = [
     {"_numba", "_waiting", "_parallel"},
     {"_products"},
-    {"_activations", "_losses", "_optimizers", "_codes", "_parameters", "_data", "_noise", "_batch_norm", "_weights"},
+    {
+        "_activations",
+        "_losses",
+        "_optimizers",
+        "_codes",
+        "_parameters",
+        "_data",
+        "_noise",
+        "_batch_norm",
+        "_weights",
+        "_sparse_rows",
+    },
     {"sparsity"},
     {"_network", "_encoder", "_reading", "_backpropagation", "_inference", "_dead_units", "_start"},
     {"_training", "_pretraining", "_callbacks", "_checks", "_rule_parameters"},
@@ -152,7 +163,10 @@ def test_one_place_owns(module, path):
 @each_file
 def test_kernels_call_kernels_of_their_own_file(path):
     """Numba's cache does not see a change in another file. A row of a view is as much as a part of the language."""
-    elsewhere = {name.rsplit(".", 1)[1] for name in imports(path) if name.startswith("skl_sae.")} - {"row_of", "jit_views"}
+    elsewhere = {name.rsplit(".", 1)[1] for name in imports(path) if name.startswith("skl_sae.")} - {
+        "row_of",
+        "jit_views",
+    }
     for function in functions(path):
         decorators = [node.func if isinstance(node, ast.Call) else node for node in function.decorator_list]
         if any(isinstance(node, ast.Name) and node.id in ("jit", "jit_views", "exact") for node in decorators):
