@@ -494,9 +494,11 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             The fitted estimator.
         """
         first = not hasattr(self, "_network")
-        rows = Rows(self._validate(X, reset=first, dtype=_DTYPES if first else self._network.dtype))
+        dtype = _DTYPES if first else self._network.dtype
+        rows = Rows(self._validate(X, reset=first, dtype=dtype, look_for_infinity=False))
+        rows.assert_no_infinity(type(self).__name__)  # from the means, which are needed anyway
         random_state = check_random_state(self.random_state)
-        if first or (hasattr(self, "_training") and self._training.params != self.get_params(deep=False)):
+        if first or self._was_changed():
             training = self._build(rows, random_state, continues=not first, anew=False)
         else:
             training = self._training_to_go_on(random_state)
@@ -510,17 +512,21 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         warn_of_unobserved(self._network.observed, getattr(self, "feature_names_in_", None))
         return self
 
-    def _validate(self, X, reset, dtype):
-        X = self._check_data(X, reset, dtype)
+    def _was_changed(self):
+        """Whether a parameter has been set since the last step."""
+        params = self._training.params if hasattr(self, "_training") else {}
+        return any(getattr(self, name) is not value and getattr(self, name) != value for name, value in params.items())
+
+    def _validate(self, X, reset, dtype, look_for_infinity=True):
+        X = self._check_data(X, reset, dtype, look_for_infinity)
         if self.loss == "binary_cross_entropy":
             check_probabilities(X)
         return X
 
-    def _check_data(self, X, reset, dtype):
+    def _check_data(self, X, reset, dtype, look_for_infinity=True):
         """Dense data may have NaN; what is stored in a sparse matrix must be finite."""
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite="allow-nan", reset=reset
-        )
+        finite = "allow-nan" if look_for_infinity else False
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite=finite, reset=reset)
         if sparse.issparse(X):
             assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
         return X

@@ -243,7 +243,7 @@ class UnitCode:
 
     def fired(self):
         """Of each unit, whether it has a positive value."""
-        return self.by_unit((self.values > 0).astype(self.values.dtype)) > 0
+        return _any_positive_segments(self.ptr, self.values)
 
     def to_rows(self, values, out):
         """Write entries into the places of the `RowCode` that this was made from."""
@@ -406,6 +406,15 @@ def _sum_segments(ptr, x, out):
         for q in range(ptr[u], ptr[u + 1]):
             total += x[q]
         out[u] = total
+
+
+@jit
+def _any_positive_segments(ptr, x):
+    out = np.zeros(ptr.size - 1, np.bool_)
+    for u in range(out.size):
+        for q in range(ptr[u], ptr[u + 1]):
+            out[u] |= x[q] > 0
+    return out
 
 
 @jit

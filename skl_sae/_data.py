@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 
 from ._numba import jit
 from ._parallel import partition, run
@@ -63,7 +64,12 @@ class Rows:
     @cached_property
     def missing(self):
         """Whether any value is missing."""
-        return not self.sparse and bool(np.isnan(self.X.min()))
+        return not self.sparse and bool((self.means()[1] < len(self)).any())
+
+    def assert_no_infinity(self, estimator_name):
+        """Raise scikit-learn's error if a value is infinite."""
+        if not np.isfinite(self.means()[0]).all():
+            assert_all_finite(self.X, allow_nan=True, input_name="X", estimator_name=estimator_name)
 
     def __len__(self):
         return self.X.shape[0]
@@ -85,6 +91,10 @@ class Rows:
         The mean is that of the differences from the first row (where that is missing, from the smallest value), so that
         it is exact for a constant feature.
         """
+        return self._means
+
+    @cached_property
+    def _means(self):
         first = self.tile(0, 1)[0].astype(np.float64)
         if np.isnan(first).any():
             first = np.nan_to_num(np.where(np.isnan(first), np.fmin.reduce(self.X, axis=0), first))

@@ -23,7 +23,8 @@ from ._numba import jit, jit_views
 
 def _bytes_of_a_register():
     """Bytes of the vectors that kernels are written for; 0 where BLAS is to make the products."""
-    if config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES:
+    set_by_user = config.CPU_NAME is not None or config.CPU_FEATURES is not None or not config.ENABLE_AVX
+    if config.DISABLE_JIT or set_by_user:
         return 0
     has = binding.get_host_cpu_features().get
     return 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 0
@@ -294,7 +295,7 @@ def _check(x, shape, weights, out, start, mode):
         raise ValueError("The start must have one number for each column of the product.")
     in_line = start.size <= 1 or start.strides[0] == start.itemsize
     if not (_has_rows(weights) and _has_rows(out) and in_line):
-        raise ValueError("The rows of the weights, of the product and of its start must be contiguous.")
+        raise ValueError("The rows of the weights, the product and the start must be contiguous.")
 
 
 def multiply(x, weights, out=None, start=None):

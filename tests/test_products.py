@@ -324,13 +324,13 @@ APART = {
 @each_dtype
 @pytest.mark.parametrize("layout", APART.values(), ids=APART)
 def test_rows_that_are_not_contiguous(layout, dtype, product):
+    """Nothing is written then."""
     case = Case(product, (9, 20, 40), dtype)
-    with pytest.raises(ValueError, match="rows of the weights and of the product must be contiguous"):
-        product(case.x, layout(case.weights))
-    out = layout(np.full((9, 40), 5, dtype))
-    with pytest.raises(ValueError, match="rows of the weights and of the product must be contiguous"):
-        product(case.x, case.weights, out)
-    assert np.all(out == 5)
+    good, out = np.full((9, 40), 5, dtype), layout(np.full((9, 40), 5, dtype))
+    for arguments in (layout(case.weights), good), (case.weights, out), (case.weights, out, out):
+        with pytest.raises(ValueError, match="must be contiguous"):
+            product(case.x, *arguments)
+    assert np.all(good == 5) and np.all(out == 5)
 
 
 @each_product
@@ -338,9 +338,9 @@ def test_rows_that_are_not_contiguous(layout, dtype, product):
 @pytest.mark.parametrize("layout", APART.values(), ids=APART)
 def test_rows_of_one_number_are_contiguous(layout, dtype, product):
     """Whatever stride NumPy notes for an axis of length one."""
-    case = Case(product, (9, 20 if product is multiply else 1, 1), dtype, whole=True)
+    case = Case(product, (9, 20 if product is multiply else 1, 1), dtype, start="row", whole=True)
     out = layout(np.full((9, 1), np.nan, dtype))
-    product(case.x, layout(case.weights), out)
+    product(case.x, layout(case.weights), out, layout(case.start[None])[0])
     assert_array_equal(out, case.expected())
 
 
