@@ -70,7 +70,7 @@ class Backpropagation:
         self._allocate_gradients()
         #: of each unit, whether it had a positive value in the last batch
         self.fired = np.zeros(p.n_units, bool)
-        self.tasks = self._layer_tasks()
+        self.updates = self._list_updates()
 
     def _readers(self, rule, batch_size, kind, *options):
         """Learn the layout of the rule's codes from one row of zeros."""
@@ -127,19 +127,18 @@ class Backpropagation:
         readers = [reader for _, each in self.rules for reader in each]
         for reader in readers:
             reader.begin(step.key)
-        self.values = np.zeros(2 * len(self.tiles) + 2 * len(self.blocks) + len(self.tasks))
+        self.values = np.zeros(2 * len(self.tiles) + len(self.blocks) + len(self.updates))
         self.inline = self.work < SMALL_WORK
         self.encoder.key, self.encoder.sparse = step.key, sparse
         self._forward()
         for reader in readers:
             reader.order(n_rows)
-        n_blocks = len(self.blocks)
         if self.deep:
-            self._run(self._pull_block, n_blocks)
+            self._run(self._pull_block, len(self.blocks))
             for reader in readers:
                 reader.restore_rows()
             self._backward_hidden()
-        self._run(self._update_block, n_blocks + len(self.tasks))
+        self._run(self._update, len(self.updates))
         rule, each = self.main
         if overrides(rule, "after_step"):
             rule.after_step([reader.whole for reader in each], self.parameters.units, step)
@@ -296,15 +295,24 @@ class Backpropagation:
             code.scatter(code.grad, delta)
         g.norm_gain[:], _ = self.encoder.pull_norm(self.encoder.depth - 1, lo, hi, self.n_rows)
 
-    def _update_block(self, block, slot):
-        """Gradients of the weights, and the update; blocks beyond the units are the tasks of the other layers."""
-        if block >= len(self.blocks):
-            task = self.tasks[block - len(self.blocks)]
-            if task:
-                self._update_weights(*task, block)
-            else:
-                self._update_vectors()
-            return
+    # gradients of the parameters, and their updates
+
+    def _list_updates(self):
+        """What updates which parameters, as methods and arguments. The first is short: the caller has a head start."""
+        p = self.parameters
+        updates = [(self._update_vectors,), *((self._update_block, block) for block in range(len(self.blocks)))]
+        for name, view in p.views.items():
+            if view.ndim == 1 or name in p.unit_names.values() or (p.tied and name.startswith("dec")):
+                continue
+            blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
+            updates += [(self._update_weights, name, lo, hi) for lo, hi in blocks]
+        return updates
+
+    def _update(self, number, slot):
+        method, *block = self.updates[number]
+        self.values[2 * len(self.tiles) + len(self.blocks) + number] = method(slot, *block)
+
+    def _update_block(self, slot, block):
         if not self.deep:
             self._pull_block(block, slot)
         lo, hi = self.blocks[block]
@@ -317,7 +325,6 @@ class Backpropagation:
         value = self._penalise(p.encoder, g.encoder)
         if not parameters.tied:
             value += self._penalise(p.decoder, g.decoder)
-        self.values[2 * len(self.tiles) + len(self.blocks) + block] = value
         if network.unit_norm:
             remove_radial(p.decoder, g.decoder)
         for short, name in parameters.unit_names.items():
@@ -327,6 +334,7 @@ class Backpropagation:
                 self.update(start, gradient.reshape(-1))
         if network.unit_norm:
             normalise_rows(p.decoder)
+        return value
 
     def _block_deltas(self, lo, hi):
         """Gradients of the code layer's products, as codes, of the units ``lo..hi``."""
@@ -335,29 +343,21 @@ class Backpropagation:
             return [DenseCode(delta, grad=delta)]
         return [each[0].whole.block(lo, hi) for _, each in self.rules]
 
-    # all other layers
-
-    def _layer_tasks(self):
-        """Blocks ``(name, lo, hi)`` of the weights of all layers but the units', and ``None`` for their vectors."""
-        p = self.parameters
-        tasks = []
-        for name, view in p.views.items():
-            if view.ndim == 1 or name in p.unit_names.values() or (p.tied and name.startswith("dec")):
-                continue
-            tasks += [(name, lo, hi) for lo, hi in partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))]
-        return [*tasks, None]
-
-    def _update_vectors(self):
+    def _update_vectors(self, slot):
+        """All that is not a matrix, outside of the code's layer."""
         p = self.parameters
         for name, view in p.views.items():
             if view.ndim == 1 and name not in p.unit_names.values():
                 self.update(p.start[name], self._vector_gradient(name))
+        return 0.0
 
-    def _update_weights(self, name, lo, hi, block):
+    def _update_weights(self, slot, name, lo, hi):
+        """A block of a hidden layer's weights."""
         p = self.parameters
         weights, gradient = p[name][lo:hi], self._weight_gradient(name, lo, hi)
-        self.values[2 * len(self.tiles) + len(self.blocks) + block] = self._penalise(weights, gradient)
+        value = self._penalise(weights, gradient)
         self.update(p.start[name] + lo * weights.shape[1], gradient.reshape(-1))
+        return value
 
     def _weight_gradient(self, name, lo, hi):
         """Gradient of rows ``lo..hi`` of a hidden layer's weights; of tied ones, the sum of both sides."""
