@@ -649,7 +649,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             Reconstructions, dense.
         """
         check_is_fitted(self)
-        codes = check_array(X, accept_sparse="csr", dtype=self._network.dtype, input_name="X")
+        codes = check_array(X, accept_sparse="csr", dtype=self._network.dtype, order="C", input_name="X")
         n_units = self._network.parameters.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")

@@ -13,9 +13,23 @@ reduces it.
 
 import numpy as np
 
+from ._code_kernels import (
+    any_positive_segments,
+    compress_nonzero,
+    compress_support,
+    correlate_units,
+    decode_rows,
+    order_by_unit,
+    pull_rows,
+    sum_segments,
+)
 from ._noise import drop, drop_entries
-from ._numba import jit, jit_views, row_of
+from ._numba import jit_views, row_of
 from ._products import multiply, multiply_t
+
+# A dense code is compressed where fewer of its entries are active: dense products cost more than the work on these
+# entries, and compression.
+DENSITY_BREAK_EVEN = 0.15
 
 
 class Reading:
@@ -68,6 +82,14 @@ class DenseCode:
     def _view(self, at):
         pre, support, grad = (None if x is None else x[at] for x in (self.pre, self.support, self.grad))
         return DenseCode(self.values[at], pre, support, self.selects, self.reading, grad)
+
+    def compact(self):
+        """The same code in the layout that is decoded faster."""
+        if self.n_active() >= DENSITY_BREAK_EVEN * self.values.size:
+            return self
+        code = RowCode.empty(*self.values.shape, self.values.dtype)
+        code.compress(0, len(self.values), self)
+        return code
 
     def put(self, at, code):
         """Copy a code into the place `at`, rows or a block of units, unless it was written there."""
@@ -157,19 +179,19 @@ class RowCode:
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""
         if code.support is None:
-            _compress_nonzero(code.values, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            compress_nonzero(code.values, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
         else:
-            _compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the entries with units ``start..stop`` to `out`, or to `origin`."""
         if origin is not None:
             out[:] = origin
-        _decode_rows(self.index, self.values, self.count, decoder, start, stop, out)
+        decode_rows(self.index, self.values, self.count, decoder, start, stop, out)
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the entries with units ``start..stop``: dot products of row gradients with decoder rows."""
-        _pull_rows(self.index, self.count, decoder, gradient, start, stop, self.grad)
+        pull_rows(self.index, self.count, decoder, gradient, start, stop, self.grad)
 
     def drop(self, x, key, row, unit, level):
         """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
@@ -189,7 +211,7 @@ class RowCode:
         n = self.n_active()
         ptr, row, position = np.empty(n_units + 1, np.int64), np.empty(n, np.int32), np.empty(n, np.int64)
         values, grad = np.empty(n, self.values.dtype), np.empty(n, self.values.dtype)
-        _order_by_unit(self.index, self.values, self.grad, self.count, ptr, row, position, values, grad)
+        order_by_unit(self.index, self.values, self.grad, self.count, ptr, row, position, values, grad)
         code = UnitCode(ptr, row, position, values, grad, self.reading)
         if pre is not None:
             code.pre = pre[row, code.unit]
@@ -215,7 +237,7 @@ class UnitCode:
     def by_unit(self, x):
         """Sum over the entries of each unit."""
         out = np.empty(self.ptr.size - 1, x.dtype)
-        _sum_segments(self.ptr, x, out)
+        sum_segments(self.ptr, x, out)
         return out
 
     def block(self, lo, hi):
@@ -235,7 +257,7 @@ class UnitCode:
 
     def correlate(self, values, x, out, add):
         """Write, or add, the sum over the entries of each unit of value times row of `x`."""
-        _correlate_units(self.ptr, self.row, values, x, out, add)
+        correlate_units(self.ptr, self.row, values, x, out, add)
 
     def entries(self, values):
         """An array in this layout with ``ptr`` and ``row``."""
@@ -243,7 +265,7 @@ class UnitCode:
 
     def fired(self):
         """Of each unit, whether it has a positive value."""
-        return _any_positive_segments(self.ptr, self.values)
+        return any_positive_segments(self.ptr, self.values)
 
     def to_rows(self, values, out):
         """Write entries into the places of the `RowCode` that this was made from."""
@@ -279,161 +301,3 @@ def _count_nonzero(x):
         for j in range(row.size):
             total += row[j] != 0
     return total
-
-
-@jit
-def _compress_nonzero(dense, index, values, count):
-    for i in range(dense.shape[0]):
-        row, at, to = dense[i], index[i], values[i]
-        n = 0
-        for j in range(row.size):
-            if row[j] != 0:
-                at[n] = j
-                to[n] = row[j]
-                n += 1
-        count[i] = n
-
-
-@jit
-def _compress_support(dense, support, index, values, count):
-    for i in range(dense.shape[0]):
-        row, keep, at, to = dense[i], support[i], index[i], values[i]
-        n = 0
-        for j in range(row.size):
-            if keep[j]:
-                at[n] = j
-                to[n] = row[j]
-                n += 1
-        count[i] = n
-
-
-@jit
-def _decode_rows(index, values, count, decoder, start, stop, out):
-    """out[i] += sum of values times decoder rows, four rows a visit of out[i]."""
-    d = out.shape[1]
-    for i in range(out.shape[0]):
-        r, units, v = out[i], index[i], values[i]
-        j, n = 0, count[i]
-        if start > 0 or stop < decoder.shape[0]:
-            for j in range(n):
-                if start <= units[j] < stop:
-                    w0, v0 = decoder[units[j]], v[j]
-                    for c in range(d):
-                        r[c] += v0 * w0[c]
-            continue
-        while j + 4 <= n:
-            v0, v1, v2, v3 = v[j], v[j + 1], v[j + 2], v[j + 3]
-            w0, w1 = decoder[units[j]], decoder[units[j + 1]]
-            w2, w3 = decoder[units[j + 2]], decoder[units[j + 3]]
-            for c in range(d):
-                r[c] += v0 * w0[c] + v1 * w1[c] + v2 * w2[c] + v3 * w3[c]
-            j += 4
-        while j < n:
-            v0, w0 = v[j], decoder[units[j]]
-            for c in range(d):
-                r[c] += v0 * w0[c]
-            j += 1
-
-
-@jit
-def _pull_rows(index, count, decoder, gradient, start, stop, out):
-    """out[i, j] = gradient[i] . decoder[index[i, j]], four dot products a visit of gradient[i]."""
-    d = gradient.shape[1]
-    zero = gradient.dtype.type(0)
-    for i in range(gradient.shape[0]):
-        r, units = gradient[i], index[i]
-        j, n = 0, count[i]
-        if start > 0 or stop < decoder.shape[0]:
-            for j in range(n):
-                if start <= units[j] < stop:
-                    w0, s0 = decoder[units[j]], zero
-                    for c in range(d):
-                        s0 += r[c] * w0[c]
-                    out[i, j] = s0
-            continue
-        while j + 4 <= n:
-            w0, w1 = decoder[units[j]], decoder[units[j + 1]]
-            w2, w3 = decoder[units[j + 2]], decoder[units[j + 3]]
-            s0, s1, s2, s3 = zero, zero, zero, zero
-            for c in range(d):
-                y = r[c]
-                s0 += y * w0[c]
-                s1 += y * w1[c]
-                s2 += y * w2[c]
-                s3 += y * w3[c]
-            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s0, s1, s2, s3
-            j += 4
-        while j < n:
-            w0, s0 = decoder[units[j]], zero
-            for c in range(d):
-                s0 += r[c] * w0[c]
-            out[i, j] = s0
-            j += 1
-
-
-@jit
-def _order_by_unit(index, values, grad, count, ptr, row, position, out_values, out_grad):
-    """Counting sort of the entries by unit; stable, so rows ascend within a unit.
-
-    Unsigned numbers save the check for negative ones.
-    """
-    width = index.shape[1]
-    ptr[:] = 0
-    for i in range(count.size):
-        units = index[i]
-        for j in range(count[i]):
-            ptr[np.uint32(units[j]) + 1] += 1
-    start = 0
-    for u in range(1, ptr.size):  # ptr[u + 1] walks from the start of unit u to its end
-        n, ptr[u] = ptr[u], start
-        start += n
-    for i in range(count.size):
-        units, v, g = index[i], values[i], grad[i]
-        for j in range(count[i]):
-            u = np.uint32(units[j]) + 1
-            q = np.uint64(ptr[u])
-            ptr[u] = q + 1
-            row[q] = i
-            position[q] = i * width + j
-            out_values[q] = v[j]
-            out_grad[q] = g[j]
-
-
-@jit
-def _sum_segments(ptr, x, out):
-    for u in range(out.size):
-        total = x.dtype.type(0)
-        for q in range(ptr[u], ptr[u + 1]):
-            total += x[q]
-        out[u] = total
-
-
-@jit
-def _any_positive_segments(ptr, x):
-    out = np.zeros(ptr.size - 1, np.bool_)
-    for u in range(out.size):
-        for q in range(ptr[u], ptr[u + 1]):
-            out[u] |= x[q] > 0
-    return out
-
-
-@jit
-def _correlate_units(ptr, row, values, x, out, add):
-    """out[u] (+)= sum over the entries of unit u of value times x[row], four rows a visit of out[u]."""
-    d = out.shape[1]
-    for u in range(out.shape[0]):
-        g, q, stop = out[u], ptr[u], ptr[u + 1]
-        if not add:
-            for c in range(d):
-                g[c] = 0
-        while q + 4 <= stop:
-            v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
-            x0, x1, x2, x3 = x[row[q]], x[row[q + 1]], x[row[q + 2]], x[row[q + 3]]
-            for c in range(d):
-                g[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
-            q += 4
-        while q < stop:
-            v0, x0 = values[q], x[row[q]]
-            for c in range(d):
-                g[c] += v0 * x0[c]
-            q += 1

@@ -80,7 +80,8 @@ class Encoder:
             out = self.values[i][lo:hi]
         weights = self.parameters[f"enc{i}.weight"]
         if i == 0 and self.sparse is not None:
-            return self.sparse.multiply_t(lo, hi, weights, out, np.zeros_like(weights[:, 0]) if bias is None else bias)
+            bias = np.zeros_like(weights[:, 0]) if bias is None else bias
+            return self.sparse.multiply_t(weights, bias, lo, hi, out)
         return multiply_t(self.inputs[i][lo:hi], weights, out, bias)
 
     def correlate(self, i, code, n_rows, out, add=False):

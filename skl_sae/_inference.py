@@ -21,9 +21,12 @@ def _tiles(n_rows, network):
 
 
 def _inputs(network, rows, lo, hi):
-    """Rows ``lo..hi`` in the network's units."""
-    x = np.empty((hi - lo, network.parameters.encoder_sizes[0]), network.dtype)
-    network.load(rows, np.arange(lo, hi), x)
+    """Rows ``lo..hi`` in the network's units, as the encoder reads them."""
+    chosen = np.arange(lo, hi)
+    x = network.sparse_rows(rows, chosen)
+    if x is None:
+        x = np.empty((hi - lo, network.parameters.encoder_sizes[0]), network.dtype)
+        network.load(rows, chosen, x)
     return x
 
 

@@ -8,9 +8,11 @@ share it and tiles can go to threads.
 from copy import deepcopy
 
 import numpy as np
+from scipy import sparse
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
+from ._codes import DenseCode
 from ._losses import LOSSES
 from ._parameters import Parameters
 from ._products import multiply, multiply_t
@@ -168,11 +170,14 @@ class Network:
         return layers
 
     def pre_activations(self, x, layers):
-        """Pre-activations at the last of some `layers` of the encoder, of a tile of data in the network's units."""
+        """Pre-activations at the last of some `layers` of the encoder, of a tile of data in the network's units.
+
+        The tile is an array (rows, features) or a `SparseRows`.
+        """
         for i, (weight, bias) in enumerate(layers):
             if i:
                 ACTIVATIONS[self.hidden_activation].forward(x)
-            x = multiply_t(x, weight, start=bias)
+            x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_t(x, weight, start=bias)
         return x
 
     def encode(self, x, rule, layers):
@@ -180,8 +185,13 @@ class Network:
         return rule.encode(self.pre_activations(x, layers), self.parameters.units, Step(self.activation))[0]
 
     def decode(self, code):
-        """Reconstruction, in the units of the data, of a tile of codes: an array (rows, units)."""
-        return self.outputs(code @ self.parameters.units.decoder)
+        """Reconstruction, in the units of the data, of a tile of codes: an array or CSR matrix (rows, units)."""
+        decoder = self.parameters.units.decoder
+        if sparse.issparse(code):
+            return self.outputs(code @ decoder)
+        u = np.zeros((len(code), decoder.shape[1]), self.dtype)
+        DenseCode(code).compact().decode(decoder, 0, len(decoder), u)
+        return self.outputs(u)
 
     def outputs(self, u):
         """From the decoded code, without bias, to the units of the data."""

@@ -5,13 +5,9 @@ from copy import copy
 import numpy as np
 
 from ._activations import ACTIVATIONS
-from ._codes import DenseCode, RowCode
+from ._codes import DENSITY_BREAK_EVEN, DenseCode, RowCode
 from ._noise import layer_key
 from ._products import multiply_t
-
-# A dense code is compressed where fewer of its entries are active: five dense products cost more than one product
-# and the work on the entries.
-DENSITY_BREAK_EVEN = 0.15
 
 
 class Reader:

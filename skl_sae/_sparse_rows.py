@@ -4,6 +4,8 @@ A network sees ``factor * (x - offset)``, which is dense. But a product with it 
 the same row for all: ``W (x - offset) = W x - W offset``.
 """
 
+import numpy as np
+
 from ._numba import jit
 
 # Share of entries below which visiting them, one by one, is faster than a dense product.
@@ -26,9 +28,12 @@ class SparseRows:
         self.arrays, self.chosen = (X.data, X.indices, X.indptr), chosen
         self.offset, self.factor = offset, offset.dtype.type(factor)
 
-    def multiply_t(self, lo, hi, weights, out, bias):
-        """``x @ weights.T + bias`` of rows ``lo..hi``."""
-        _multiply_t(*self.arrays, self.chosen[lo:hi], self.offset, self.factor, weights, out, bias)
+    def multiply_t(self, weights, bias, lo=0, hi=None, out=None):
+        """``x @ weights.T + bias``, of all rows or of rows ``lo..hi``."""
+        chosen = self.chosen[lo:hi]
+        if out is None:
+            out = np.empty((chosen.size, len(weights)), weights.dtype)
+        _multiply_t(*self.arrays, chosen, self.offset, self.factor, weights, out, bias)
         return out
 
     def correlate(self, code, out, add):

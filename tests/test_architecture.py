@@ -31,6 +31,7 @@ LAYERS = [
         "_losses",
         "_optimizers",
         "_codes",
+        "_code_kernels",
         "_parameters",
         "_data",
         "_noise",

@@ -23,5 +23,5 @@ def run(*arguments):
 @pytest.mark.parametrize("name", FILES)
 def test_kernels_without_compilation(name):
     """Like ``NUMBA_DISABLE_JIT=1 pytest tests/test_codes.py``."""
-    run("-c", "import inspect, skl_sae._codes as c; assert inspect.isfunction(c._sum_segments)")
+    run("-c", "import inspect, skl_sae._code_kernels as c; assert inspect.isfunction(c.sum_segments)")
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}")
