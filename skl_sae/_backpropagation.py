@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._codes import DenseCode, sum_columns
+from ._codes import DenseCode
 from ._encoder import Encoder
+from ._layer_updates import LayerUpdates
 from ._parallel import n_slots, partition, run
 from ._parameters import Units
-from ._products import multiply
 from ._reading import Reader, ResidualReader
 from ._weights import add_weight_penalty, normalise_rows, remove_radial
 from .sparsity._base import BaseSparsity, Step
@@ -70,7 +70,8 @@ class Backpropagation:
         self._allocate_gradients()
         #: of each unit, whether it had a positive value in the last batch
         self.fired = np.zeros(p.n_units, bool)
-        self.updates = self._list_updates()
+        self.layers = LayerUpdates(p, self.encoder, l2, l1, BLOCK_SIZE)
+        self.n_updates = 1 + len(self.blocks) + len(self.layers.blocks)
 
     def _readers(self, rule, batch_size, kind, *options):
         """Learn the layout of the rule's codes from one row of zeros."""
@@ -127,9 +128,10 @@ class Backpropagation:
         readers = [reader for _, each in self.rules for reader in each]
         for reader in readers:
             reader.begin(step.key)
-        self.values = np.zeros(2 * len(self.tiles) + len(self.blocks) + len(self.updates))
+        self.values = np.zeros(2 * len(self.tiles) + len(self.blocks) + self.n_updates)
         self.inline = self.work < SMALL_WORK
         self.encoder.key, self.encoder.sparse = step.key, sparse
+        self.layers.begin(readers, n_rows, update)
         self._forward()
         for reader in readers:
             reader.order(n_rows)
@@ -138,7 +140,7 @@ class Backpropagation:
             for reader in readers:
                 reader.restore_rows()
             self._backward_hidden()
-        self._run(self._update, len(self.updates))
+        self._run(self._update, self.n_updates)
         rule, each = self.main
         if overrides(rule, "after_step"):
             rule.after_step([reader.whole for reader in each], self.parameters.units, step)
@@ -295,24 +297,19 @@ class Backpropagation:
             code.scatter(code.grad, delta)
         g.norm_gain[:], _ = self.encoder.pull_norm(self.encoder.depth - 1, lo, hi, self.n_rows)
 
-    # gradients of the parameters, and their updates
-
-    def _list_updates(self):
-        """What updates which parameters, as methods and arguments. The first is short: the caller has a head start."""
-        p = self.parameters
-        updates = [(self._update_vectors,), *((self._update_block, block) for block in range(len(self.blocks)))]
-        for name, view in p.views.items():
-            if view.ndim == 1 or name in p.unit_names.values() or (p.tied and name.startswith("dec")):
-                continue
-            blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
-            updates += [(self._update_weights, name, lo, hi) for lo, hi in blocks]
-        return updates
-
     def _update(self, number, slot):
-        method, *block = self.updates[number]
-        self.values[2 * len(self.tiles) + len(self.blocks) + number] = method(slot, *block)
+        """Gradients and updates: of vectors first, which gives the caller a head start, then of blocks of weights."""
+        n_blocks = len(self.blocks)
+        if number == 0:
+            self.layers.update_vectors()
+            return
+        if number <= n_blocks:
+            value = self._update_block(number - 1, slot)
+        else:
+            value = self.layers.update_weights(*self.layers.blocks[number - n_blocks - 1])
+        self.values[2 * len(self.tiles) + n_blocks + number] = value
 
-    def _update_block(self, slot, block):
+    def _update_block(self, block, slot):
         if not self.deep:
             self._pull_block(block, slot)
         lo, hi = self.blocks[block]
@@ -322,9 +319,9 @@ class Backpropagation:
         for delta in self._block_deltas(lo, hi):
             self.encoder.correlate(parameters.encoder_depth - 1, delta, self.n_rows, g.encoder, add)
             add = True
-        value = self._penalise(p.encoder, g.encoder)
+        value = add_weight_penalty(p.encoder, g.encoder, self.l2, self.l1)
         if not parameters.tied:
-            value += self._penalise(p.decoder, g.decoder)
+            value += add_weight_penalty(p.decoder, g.decoder, self.l2, self.l1)
         if network.unit_norm:
             remove_radial(p.decoder, g.decoder)
         for short, name in parameters.unit_names.items():
@@ -342,59 +339,6 @@ class Backpropagation:
             delta = self.encoder.delta[: self.n_rows, lo:hi]
             return [DenseCode(delta, grad=delta)]
         return [each[0].whole.block(lo, hi) for _, each in self.rules]
-
-    def _update_vectors(self, slot):
-        """All that is not a matrix, outside of the code's layer."""
-        p = self.parameters
-        for name, view in p.views.items():
-            if view.ndim == 1 and name not in p.unit_names.values():
-                self.update(p.start[name], self._vector_gradient(name))
-        return 0.0
-
-    def _update_weights(self, slot, name, lo, hi):
-        """A block of a hidden layer's weights."""
-        p = self.parameters
-        weights, gradient = p[name][lo:hi], self._weight_gradient(name, lo, hi)
-        value = self._penalise(weights, gradient)
-        self.update(p.start[name] + lo * weights.shape[1], gradient.reshape(-1))
-        return value
-
-    def _weight_gradient(self, name, lo, hi):
-        """Gradient of rows ``lo..hi`` of a hidden layer's weights; of tied ones, the sum of both sides."""
-        p, n, i, add = self.parameters, self.n_rows, int(name[3 : name.index(".")]), False
-        gradient = np.empty_like(p[name][lo:hi])
-        if name.startswith("enc"):
-            delta = self.encoder.gradients[i][:n, lo:hi]
-            self.encoder.correlate(i, DenseCode(delta, grad=delta), n, gradient)
-            if not p.tied:
-                return gradient
-            add = True
-        for reader in self._input_readers():
-            for values, gradients in zip(reader.tail_values, reader.tail_gradients, strict=True):
-                multiply(values[i][:n, lo:hi].T, gradients[i][:n], gradient, gradient if add else None)
-                add = True
-        return gradient
-
-    def _vector_gradient(self, name):
-        layer, array = name.split(".")
-        i, n = int(layer[3:]), self.n_rows
-        if name.startswith("enc"):
-            return self.encoder.vector_gradient(i, array, n)
-        if i == self.parameters.decoder_depth - 1:
-            return sum(sum_columns(reader.gradients[0][:n]) for reader in self._input_readers())
-        return sum(sum_columns(each[i][:n]) for reader in self._input_readers() for each in reader.tail_gradients)
-
-    def _input_readers(self):
-        """The codes that reconstruct the input and teach the decoder."""
-        for _, each in self.rules:
-            for reader in each:
-                if reader.reading.target == "input" and not reader.reading.frozen:
-                    yield reader
-
-    def _penalise(self, weights, gradient):
-        if not (self.l2 or self.l1):
-            return 0.0
-        return add_weight_penalty(weights, gradient, self.l2, self.l1)
 
 
 def _rows_of_a_tile(batch_size, work):

@@ -5,9 +5,13 @@ import numpy as np
 from ._numba import jit
 
 
-@jit
 def add_weight_penalty(weights, gradient, l2, l1):
     """gradient += l2 w + l1 sign(w); returns l2 / 2 sum w^2 + l1 sum |w|."""
+    return _add_penalty(weights, gradient, l2, l1) if l2 or l1 else 0.0
+
+
+@jit
+def _add_penalty(weights, gradient, l2, l1):
     real = weights.dtype.type
     a, b, zero = real(l2), real(l1), real(0)
     squares, sizes = 0.0, 0.0

@@ -40,7 +40,7 @@ LAYERS = [
         "_sparse_rows",
     },
     {"sparsity"},
-    {"_network", "_encoder", "_reading", "_backpropagation", "_inference", "_dead_units", "_start"},
+    {"_network", "_encoder", "_reading", "_layer_updates", "_backpropagation", "_inference", "_dead_units", "_start"},
     {"_training", "_pretraining", "_callbacks", "_checks", "_rule_parameters"},
     {"_autoencoder"},
 ]

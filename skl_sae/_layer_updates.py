@@ -1,0 +1,94 @@
+"""Gradients and updates of all parameters but those of the code's layer, which the rules have a say in.
+
+They are taken from what the encoder and the readers of the codes have left behind.
+"""
+
+import numpy as np
+
+from ._codes import DenseCode, sum_columns
+from ._parallel import partition
+from ._products import multiply
+from ._weights import add_weight_penalty
+
+
+class LayerUpdates:
+    """The hidden layers and the output's bias, in a batch.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    encoder : Encoder
+    l2, l1 : float
+        Weight penalties.
+    block_size : int
+        Entries of a weight matrix that are updated at once.
+
+    Attributes
+    ----------
+    blocks : list of tuple
+        Arguments of `update_weights` for all weights.
+    """
+
+    def __init__(self, parameters, encoder, l2, l1, block_size):
+        self.parameters, self.encoder, self.penalties = parameters, encoder, (l2, l1)
+        self.vectors, self.blocks = [], []
+        for name, view in parameters.views.items():
+            side, layer, array = name[:3], name[3 : name.index(".")], name[name.index(".") + 1 :]
+            if name in parameters.unit_names.values():
+                continue
+            if view.ndim == 1:
+                self.vectors.append((name, side, int(layer), array))
+            elif not (parameters.tied and side == "dec"):
+                blocks = partition(len(view), max(16, block_size // view.shape[1]))
+                self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
+
+    def begin(self, readers, n_rows, update):
+        """Open a step.
+
+        Parameters
+        ----------
+        readers : list of Reader
+            Of all codes.
+        n_rows : int
+        update : callable
+            See `Backpropagation`.
+        """
+        # the codes that reconstruct the input and teach the decoder
+        self.readers = [r for r in readers if r.reading.target == "input" and not r.reading.frozen]
+        self.n_rows, self.update = n_rows, update
+
+    def update_vectors(self):
+        """Update all that is not a matrix."""
+        for name, side, i, array in self.vectors:
+            self.update(self.parameters.start[name], self._vector_gradient(side, i, array))
+
+    def _vector_gradient(self, side, i, array):
+        n = self.n_rows
+        if side == "enc":
+            return self.encoder.vector_gradient(i, array, n)
+        if i == self.parameters.decoder_depth - 1:
+            return sum(sum_columns(reader.gradients[0][:n]) for reader in self.readers)
+        return sum(sum_columns(each[i][:n]) for reader in self.readers for each in reader.tail_gradients)
+
+    def update_weights(self, name, side, i, lo, hi):
+        """Update rows ``lo..hi`` of the weights `name` of layer i; returns their penalty."""
+        weights, gradient = self.parameters[name][lo:hi], self._weight_gradient(name, side, i, lo, hi)
+        value = add_weight_penalty(weights, gradient, *self.penalties)
+        self.update(self.parameters.start[name] + lo * weights.shape[1], gradient.reshape(-1))
+        return value
+
+    def _weight_gradient(self, name, side, i, lo, hi):
+        """Gradient of some rows; of tied weights, the sum of both sides."""
+        n, add = self.n_rows, False
+        gradient = np.empty_like(self.parameters[name][lo:hi])
+        if side == "enc":
+            delta = self.encoder.gradients[i][:n, lo:hi]
+            self.encoder.correlate(i, DenseCode(delta, grad=delta), n, gradient)
+            if not self.parameters.tied:
+                return gradient
+            add = True
+        for reader in self.readers:
+            for values, gradients in zip(reader.tail_values, reader.tail_gradients, strict=True):
+                multiply(values[i][:n, lo:hi].T, gradients[i][:n], gradient, gradient if add else None)
+                add = True
+        return gradient
