@@ -347,7 +347,7 @@ def _rows_of_a_tile(batch_size, work):
         return batch_size
     if batch_size > 512:
         return 256
-    return 64 if work >= batch_size << 17 else 128
+    return max(32, min(64 if work >= batch_size << 17 else 128, batch_size // 2))
 
 
 def overrides(rule, hook):

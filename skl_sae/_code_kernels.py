@@ -1,7 +1,12 @@
 """Kernels of the compressed layouts of a code: a row's entries padded to one width, and entries ordered by unit."""
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
+from ._instructions import REGISTER, constant, operands
 from ._numba import jit
 
 
@@ -31,32 +36,87 @@ def compress_support(dense, support, index, values, count):
         count[i] = n
 
 
+def _combine(vectors):
+    """Kernel that adds weighted rows of `x` to some vectors of `out`, from number j on, which stay in registers."""
+
+    @intrinsic
+    def combine(typing, index, values, x, out, first, last, j):
+        def generate(context, builder, signature, args):
+            index, values, x, out = operands(context, builder, signature, args[:4])
+            first, last, j = args[4:]
+            columns = [builder.add(j, constant(v * x.lanes)) for v in range(vectors)]
+            sums = [cgutils.alloca_once_value(builder, out.load(out.at(column), out.vector)) for column in columns]
+            with cgutils.for_range_slice(builder, first, last, constant(1)) as (entry, _):
+                row = builder.sext(index.load(index.at(entry), index.number), ir.IntType(64))
+                factor = x.spread(values.load(values.at(entry), values.number))
+                for total, column in zip(sums, columns, strict=True):
+                    term = x.load(x.at(row, column), x.vector)
+                    builder.store(x.fma(factor, term, builder.load(total)), total)
+            for total, column in zip(sums, columns, strict=True):
+                out.store(builder.load(total), out.at(column))
+            return context.get_dummy_value()
+
+        return types.void(index, values, x, out, types.intp, types.intp, types.intp), generate
+
+    return combine
+
+
+_combine_8, _combine_4, _combine_2, _combine_1 = (_combine(vectors) for vectors in (8, 4, 2, 1))
+
+
+def _add_rows_by_registers(index, values, first, last, x, out):
+    """out += sum over the entries ``first..last`` of value times row of `x`; one visit of `out`."""
+    lanes, j = REGISTER // out.itemsize, 0
+    while j + 8 * lanes <= out.size:
+        _combine_8(index, values, x, out, first, last, j)
+        j += 8 * lanes
+    if j + 4 * lanes <= out.size:
+        _combine_4(index, values, x, out, first, last, j)
+        j += 4 * lanes
+    if j + 2 * lanes <= out.size:
+        _combine_2(index, values, x, out, first, last, j)
+        j += 2 * lanes
+    if j + lanes <= out.size:
+        _combine_1(index, values, x, out, first, last, j)
+        j += lanes
+    for q in range(first, last if j < out.size else first):
+        v, row = values[q], x[index[q]]
+        for c in range(j, out.size):
+            out[c] += v * row[c]
+
+
+def _add_rows_by_loops(index, values, first, last, x, out):
+    """The same, four rows a visit of `out`."""
+    q = first
+    while q + 4 <= last:
+        v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
+        x0, x1, x2, x3 = x[index[q]], x[index[q + 1]], x[index[q + 2]], x[index[q + 3]]
+        for c in range(out.size):
+            out[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
+        q += 4
+    while q < last:
+        v0, x0 = values[q], x[index[q]]
+        for c in range(out.size):
+            out[c] += v0 * x0[c]
+        q += 1
+
+
+_add_rows = jit(_add_rows_by_registers if REGISTER else _add_rows_by_loops)
+
+
 @jit
 def decode_rows(index, values, count, decoder, start, stop, out):
-    """out[i] += sum of values times decoder rows, four rows a visit of out[i]."""
-    d = out.shape[1]
+    """out[i] += sum of values times decoder rows."""
     for i in range(out.shape[0]):
         r, units, v = out[i], index[i], values[i]
-        j, n = 0, count[i]
-        if start > 0 or stop < decoder.shape[0]:
-            for j in range(n):
-                if start <= units[j] < stop:
-                    w0, v0 = decoder[units[j]], v[j]
-                    for c in range(d):
-                        r[c] += v0 * w0[c]
+        if start == 0 and stop == decoder.shape[0]:
+            _add_rows(units, v, 0, np.int64(count[i]), decoder, r)
             continue
-        while j + 4 <= n:
-            v0, v1, v2, v3 = v[j], v[j + 1], v[j + 2], v[j + 3]
-            w0, w1 = decoder[units[j]], decoder[units[j + 1]]
-            w2, w3 = decoder[units[j + 2]], decoder[units[j + 3]]
-            for c in range(d):
-                r[c] += v0 * w0[c] + v1 * w1[c] + v2 * w2[c] + v3 * w3[c]
-            j += 4
-        while j < n:
-            v0, w0 = v[j], decoder[units[j]]
-            for c in range(d):
-                r[c] += v0 * w0[c]
-            j += 1
+        for j in range(count[i]):
+            if start <= units[j] < stop:
+                w0, v0 = decoder[units[j]], v[j]
+                for c in range(r.size):
+                    r[c] += v0 * w0[c]
 
 
 @jit
@@ -143,21 +203,8 @@ def any_positive_segments(ptr, x):
 
 @jit
 def correlate_units(ptr, row, values, x, out, add):
-    """out[u] (+)= sum over the entries of unit u of value times x[row], four rows a visit of out[u]."""
-    d = out.shape[1]
+    """out[u] (+)= sum over the entries of unit u of value times x[row]."""
     for u in range(out.shape[0]):
-        g, q, stop = out[u], ptr[u], ptr[u + 1]
         if not add:
-            for c in range(d):
-                g[c] = 0
-        while q + 4 <= stop:
-            v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
-            x0, x1, x2, x3 = x[row[q]], x[row[q + 1]], x[row[q + 2]], x[row[q + 3]]
-            for c in range(d):
-                g[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
-            q += 4
-        while q < stop:
-            v0, x0 = values[q], x[row[q]]
-            for c in range(d):
-                g[c] += v0 * x0[c]
-            q += 1
+            out[u][:] = 0
+        _add_rows(row, values, ptr[u], ptr[u + 1], x, out[u])

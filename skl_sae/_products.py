@@ -7,30 +7,20 @@ BLAS copies its operands into packed panels first, which tiles of a few dozen ro
 leaves the GIL around each call. Every number of a result is summed in the same order wherever it stands, so the
 product of a row has the same bits alone and among others.
 
-The registers are those of AVX-512 or AVX2. On other processors NumPy's BLAS makes the products.
+Where the processor has neither AVX-512 nor AVX2, NumPy's BLAS makes the products.
 """
 
 from functools import partial
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import config, types
+from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ._instructions import REGISTER, constant, operands
 from ._numba import jit, jit_views
 
-
-def _bytes_of_a_register():
-    """Bytes of the vectors that kernels are written for; 0 where BLAS is to make the products."""
-    set_by_user = config.CPU_NAME is not None or config.CPU_FEATURES is not None or not config.ENABLE_AVX
-    if config.DISABLE_JIT or set_by_user:
-        return 0
-    has = binding.get_host_cpu_features().get
-    return 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 0
-
-
-REGISTER = _bytes_of_a_register()
 # Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
 ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
 ROWS_T, COLUMNS_T = (8, 3) if REGISTER == 64 else (3, 4)
@@ -42,77 +32,27 @@ FROM_ZERO, FROM_START, FROM_OUT = range(3)
 DEPTH, COLUMNS_IN_CACHE = 1024, 21 * COLUMNS_T
 
 
-class _Array:
-    """An array argument of a kernel, seen from the generator of its instructions."""
-
-    def __init__(self, context, builder, kind, value):
-        array = context.make_array(kind)(context, builder, value)
-        self.builder, self.number = builder, context.get_data_type(kind.dtype)
-        self.size = kind.dtype.bitwidth // 8
-        self.lanes = REGISTER // self.size
-        self.vector = ir.VectorType(self.number, self.lanes)
-        self.data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
-        self.shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-        self.strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
-
-    def at(self, *index):
-        """Address of an element."""
-        address = self.data
-        for i, stride in zip(index, self.strides, strict=True):
-            address = self.builder.gep(address, [self.builder.mul(i, stride)])
-        return address
-
-    def load(self, address, kind):
-        """A number, or a vector of consecutive ones."""
-        return self.builder.load(self.builder.bitcast(address, kind.as_pointer()), align=self.size)
-
-    def store(self, value, address):
-        """Write a number or a vector."""
-        self.builder.store(value, self.builder.bitcast(address, value.type.as_pointer()), align=self.size)
-
-    def fma(self, a, b, c):
-        """``a * b + c`` of vectors, rounded once."""
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c])
-
-    def shuffle(self, a, b, lanes):
-        """A vector of some `lanes` of two, those of `b` counted on from those of `a`."""
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-        return self.builder.shuffle_vector(a, b, mask)
-
-    def spread(self, number):
-        """A vector of one number."""
-        nothing = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
-        first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
-        return self.shuffle(first, first, [0] * self.lanes)
-
-
-def _index(i):
-    return ir.IntType(64)(i)
-
-
 def _block(rows, vectors):
     """Kernel of the block of ``out = start + x @ weights`` whose corner is (i, j)."""
 
     @intrinsic
     def block(typing, x, weights, out, start, mode, i, j):
         def generate(context, builder, signature, args):
-            x, w, out, start = (_Array(context, builder, *each) for each in zip(signature.args[:4], args, strict=False))
+            x, w, out, start = operands(context, builder, signature, args[:4])
             mode, i, j = args[4:]
-            columns = [builder.add(j, _index(v * w.lanes)) for v in range(vectors)]
-            cells = [(builder.add(i, _index(r)), column) for r in range(rows) for column in columns]
+            columns = [builder.add(j, constant(v * w.lanes)) for v in range(vectors)]
+            cells = [(builder.add(i, constant(r)), column) for r in range(rows) for column in columns]
             sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in cells]
-            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_START))):
+            with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_START))):
                 for total, (_, column) in zip(sums, cells, strict=True):
                     builder.store(out.load(start.at(column), out.vector), total)
-            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_OUT))):
+            with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_OUT))):
                 for total, cell in zip(sums, cells, strict=True):
                     builder.store(out.load(out.at(*cell), out.vector), total)
             with cgutils.for_range(builder, x.shape[1]) as loop:
                 panel = [w.load(w.at(loop.index, column), w.vector) for column in columns]
                 for r in range(rows):
-                    number = x.spread(x.load(x.at(builder.add(i, _index(r)), loop.index), x.number))
+                    number = x.spread(x.load(x.at(builder.add(i, constant(r)), loop.index), x.number))
                     for v, factor in enumerate(panel):
                         total = sums[r * vectors + v]
                         builder.store(out.fma(number, factor, builder.load(total)), total)
@@ -143,23 +83,23 @@ def _block_t(rows, columns):
     @intrinsic
     def block(typing, x, weights, out, start, mode, i, j):
         def generate(context, builder, signature, args):
-            x, w, out, start = (_Array(context, builder, *each) for each in zip(signature.args[:4], args, strict=False))
+            x, w, out, start = operands(context, builder, signature, args[:4])
             mode, i, j = args[4:]
             sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in range(rows * columns)]
 
             def add_products(k, keep=lambda vector: vector):
-                factors = [keep(w.load(w.at(builder.add(j, _index(c)), k), w.vector)) for c in range(columns)]
+                factors = [keep(w.load(w.at(builder.add(j, constant(c)), k), w.vector)) for c in range(columns)]
                 for r in range(rows):
-                    vector = keep(x.load(x.at(builder.add(i, _index(r)), k), x.vector))
+                    vector = keep(x.load(x.at(builder.add(i, constant(r)), k), x.vector))
                     for c, factor in enumerate(factors):
                         total = sums[r * columns + c]
                         builder.store(out.fma(vector, factor, builder.load(total)), total)
 
-            depth, lanes = x.shape[1], _index(x.lanes)
+            depth, lanes = x.shape[1], constant(x.lanes)
             rest = builder.srem(depth, lanes)
-            with cgutils.for_range_slice(builder, _index(0), builder.sub(depth, rest), lanes) as (k, _):
+            with cgutils.for_range_slice(builder, constant(0), builder.sub(depth, rest), lanes) as (k, _):
                 add_products(k)
-            with builder.if_then(builder.icmp_signed("!=", rest, _index(0))):  # the last vector, without what was seen
+            with builder.if_then(builder.icmp_signed("!=", rest, constant(0))):  # the last, less what was seen
                 numbers = ir.Constant(ir.VectorType(ir.IntType(64), x.lanes), list(range(x.lanes)))
                 unseen = builder.icmp_signed(">=", numbers, x.spread(builder.sub(lanes, rest)))
                 zero = ir.Constant(x.vector, None)
@@ -168,11 +108,11 @@ def _block_t(rows, columns):
             totals = _sum_lanes(out, [builder.load(total) for total in sums])
             piece = ir.VectorType(out.number, columns)
             base = cgutils.alloca_once_value(builder, ir.Constant(piece, None))
-            with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_START))):
+            with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_START))):
                 builder.store(out.load(start.at(j), piece), base)
             for r in range(rows):
-                first, address = r * columns, out.at(builder.add(i, _index(r)), j)
-                with builder.if_then(builder.icmp_signed("==", mode, _index(FROM_OUT))):
+                first, address = r * columns, out.at(builder.add(i, constant(r)), j)
+                with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_OUT))):
                     builder.store(out.load(address, piece), base)
                 lane, pair = first % out.lanes, [*totals[first // out.lanes :], totals[-1]][:2]
                 result = out.shuffle(*pair, range(lane, lane + columns))

@@ -24,7 +24,7 @@ PACKAGE = Path(skl_sae.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer and from those below. A new module needs a place here.
 LAYERS = [
-    {"_numba", "_waiting", "_parallel"},
+    {"_numba", "_instructions", "_waiting", "_parallel"},
     {"_products"},
     {
         "_activations",
@@ -138,10 +138,11 @@ def test_package_init_only_imports():
 
 
 # Modules that only one file may use, and what others may take from them all the same.
+WITH_INSTRUCTIONS = ["_instructions", "_products", "_code_kernels", "_waiting"]
 INSTRUCTIONS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OWNERS = {
-    "numba": ("_numba", {("_parallel", "numba.config"), *itertools.product(["_products", "_waiting"], INSTRUCTIONS)}),
-    "llvmlite": ("_products", {("_waiting", "llvmlite.ir")}),
+    "numba": ("_numba", {("_parallel", "numba.config"), *itertools.product(WITH_INSTRUCTIONS, INSTRUCTIONS)}),
+    "llvmlite": ("_instructions", set(itertools.product(WITH_INSTRUCTIONS, ["llvmlite.ir"]))),
     "threading": ("_parallel", set()),
     "concurrent": ("_parallel", set()),
     "multiprocessing": ("_parallel", set()),

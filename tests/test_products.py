@@ -13,7 +13,7 @@ from numba import config
 from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_array_equal
 
-from skl_sae import _products
+from skl_sae import _instructions, _products
 from skl_sae._products import (
     COLUMNS_IN_CACHE,
     COLUMNS_T,
@@ -365,8 +365,8 @@ def test_registers(features, options, expected, monkeypatch):
     """None where another processor is to be compiled for."""
     for name, value in {"DISABLE_JIT": 0, "CPU_NAME": None, "CPU_FEATURES": None, **options}.items():
         monkeypatch.setattr(config, name, value)
-    monkeypatch.setattr(_products.binding, "get_host_cpu_features", lambda: features)
-    assert _products._bytes_of_a_register() == expected
+    monkeypatch.setattr(_instructions.binding, "get_host_cpu_features", lambda: features)
+    assert _instructions._bytes_of_a_register() == expected
 
 
 TESTS_ELSEWHERE = """
@@ -386,7 +386,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", "not elsewhere", "te
 
 
 def has_registers_of_32_bytes():
-    has = _products.binding.get_host_cpu_features().get
+    has = _instructions.binding.get_host_cpu_features().get
     return has("avx2") and has("fma")
 
 
