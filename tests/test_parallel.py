@@ -28,6 +28,14 @@ def four_threads(monkeypatch):
     monkeypatch.setattr(_parallel, "_pool", _parallel._Pool())
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts raise, also in a process that was started in the background, where they are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Calls:
     """A task that notes who ran which block."""
 
@@ -111,7 +119,7 @@ def test_after_an_exception_no_block_is_begun(four_threads):
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals for a thread")
 @pytest.mark.parametrize("when", ["at work", "waiting"])
-def test_an_interrupt_waits_for_the_workers(when, four_threads):
+def test_an_interrupt_waits_for_the_workers(when, four_threads, interruptible):
     """They still use the caller's arrays."""
     caller, others, ended = threading.get_ident(), threading.Event(), []
 
