@@ -7,7 +7,7 @@ algorithm 1). Inference uses running statistics. A batch of one row has no varia
 
 import numpy as np
 
-from ._numba import jit
+from ._numba import jit, row_of
 
 #: Added to the variance.
 EPSILON = 1e-5
@@ -36,13 +36,13 @@ def _moments(a, mean, variance):
     mean[:] = 0
     variance[:] = 0
     for i in range(a.shape[0]):
-        row = a[i]
+        row = row_of(a, i)
         for j in range(row.size):
             mean[j] += row[j]
     for j in range(mean.size):
         mean[j] /= n
     for i in range(a.shape[0]):
-        row = a[i]
+        row = row_of(a, i)
         for j in range(row.size):
             variance[j] += (row[j] - mean[j]) * (row[j] - mean[j])
     for j in range(mean.size):
@@ -52,7 +52,7 @@ def _moments(a, mean, variance):
 @jit
 def _standardise(a, standardised, gain, bias, centre, inverse):
     for i in range(a.shape[0]):
-        row, out = a[i], standardised[i]
+        row, out = row_of(a, i), row_of(standardised, i)
         for j in range(row.size):
             x = (row[j] - centre[j]) * inverse[j]
             out[j] = x
@@ -92,7 +92,7 @@ def _sums(delta, standardised, d_gain, d_bias):
     d_gain[:] = 0
     d_bias[:] = 0
     for i in range(delta.shape[0]):
-        d, x = delta[i], standardised[i]
+        d, x = row_of(delta, i), row_of(standardised, i)
         for j in range(d.size):
             d_bias[j] += d[j]
             d_gain[j] += d[j] * x[j]
@@ -101,7 +101,7 @@ def _sums(delta, standardised, d_gain, d_bias):
 @jit
 def _pull(delta, standardised, factor, from_gain, from_bias):
     for i in range(delta.shape[0]):
-        d, x = delta[i], standardised[i]
+        d, x = row_of(delta, i), row_of(standardised, i)
         for j in range(d.size):
             d[j] = factor[j] * (d[j] - from_bias[j] - x[j] * from_gain[j])
 

@@ -79,10 +79,11 @@ def _add_rows_by_registers(index, values, first, last, x, out):
     if j + lanes <= out.size:
         _combine_1(index, values, x, out, first, last, j)
         j += lanes
-    for q in range(first, last if j < out.size else first):
-        v, row = values[q], x[index[q]]
-        for c in range(j, out.size):
-            out[c] += v * row[c]
+    if j < out.size:
+        for q in range(first, last):
+            v, row = values[q], x[index[q]]
+            for c in range(j, out.size):
+                out[c] += v * row[c]
 
 
 def _add_rows_by_loops(index, values, first, last, x, out):
@@ -184,12 +185,14 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
 
 
 @jit
-def sum_segments(ptr, x, out):
+def sum_segments(ptr, x):
+    out = np.empty(ptr.size - 1, x.dtype)
     for u in range(out.size):
         total = x.dtype.type(0)
         for q in range(ptr[u], ptr[u + 1]):
             total += x[q]
         out[u] = total
+    return out
 
 
 @jit

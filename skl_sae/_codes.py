@@ -236,9 +236,7 @@ class UnitCode:
 
     def by_unit(self, x):
         """Sum over the entries of each unit."""
-        out = np.empty(self.ptr.size - 1, x.dtype)
-        sum_segments(self.ptr, x, out)
-        return out
+        return sum_segments(self.ptr, x)
 
     def block(self, lo, hi):
         """Units ``lo..hi``, as views."""
