@@ -86,10 +86,20 @@ def standardise(X, n_first):
     return ((X - mean) / scale).astype(np.float32)
 
 
+def in_units_of_training(sae):
+    """Copies of weights and intercepts whose codes are those that the network learns with; the sides mirror each other."""
+    weights, intercepts = ([array.copy() for array in arrays] for arrays in (sae.coefs_, sae.intercepts_))
+    code = len(weights) // 2
+    weights[code - 1] *= sae.code_scale_
+    intercepts[code - 1] *= sae.code_scale_
+    weights[code] /= sae.code_scale_
+    return weights, intercepts
+
+
 def start(case, first):
     """Units, weights and intercepts of a new estimator: fitted to the first chunk with a rate that moves nothing."""
     sae = case.estimator(learning_rate_init=1e-30, batch_size=first.shape[0]).partial_fit(first)
-    weights, intercepts = sae.coefs_, sae.intercepts_
+    weights, intercepts = in_units_of_training(sae)
     intercepts[0] += sae.mean_ @ weights[0]
     intercepts[-1] = (intercepts[-1] - sae.mean_) / sae.scale_
     weights[0] *= sae.scale_

@@ -1,6 +1,6 @@
 """Sparse autoencoders for scikit-learn."""
 
 from ._autoencoder import SparseAutoencoder
+from ._version import __version__ as __version__
 
 __all__ = ["SparseAutoencoder"]
-__version__ = "0.1.0"

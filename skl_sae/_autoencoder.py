@@ -1,11 +1,13 @@
 """The estimator: checks, wires, and leaves the computing to the layers below."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,8 +16,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _inference
 from ._activations import ACTIVATIONS
 from ._callbacks import CallbackSupportMixin, Epochs
-from ._checks import WithoutEarlyStopping, check_probabilities, check_widths, warn_of_unobserved
-from ._data import Rows
+from ._checks import WithoutEarlyStopping, check_widths, copy_parameters, differ
+from ._data import Rows, merge_means
+from ._data_checks import (
+    check_probabilities,
+    check_size,
+    warn_of_dead_units,
+    warn_of_dominance,
+    warn_of_first_chunk,
+    warn_of_range,
+    warn_of_unobserved,
+)
+from ._dead_units import DEAD_ROWS
+from ._fitted import FittedStateMixin, read_only
 from ._losses import LOSSES
 from ._network import Network
 from ._optimizers import OPTIMIZERS, SCHEDULES
@@ -23,12 +36,17 @@ from ._pretraining import pretrain
 from ._rule_parameters import RuleParametersMixin
 from ._start import draw_sample, initialise
 from ._training import Training, n_epochs, train
+from ._warning import warn
 from .sparsity import RULES, BaseSparsity
 
-_DTYPES = [np.float64, np.float32]
 
-
-class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RuleParametersMixin):
+class SparseAutoencoder(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    FittedStateMixin,
+    RuleParametersMixin,
+):
     r"""Sparse autoencoder.
 
     Learns an encoder and a decoder such that a sparse code reconstructs the data. For one layer on each side
@@ -50,6 +68,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
     :math:`s = \sqrt{\text{total variance}}` of the training data (of the first chunk in ``partial_fit``). So
     penalties, `tol`, learning rates and the sparsity reached do not depend on the units of X, and neither do the
     codes. ``scale=False`` sets s = 1: the objective in the units of X, for comparisons with other software.
+
+    **Units of the codes.** Where data is measured so and the code has no bounds ("relu", "identity"), codes are given
+    in a unit of their own, such that active entries have a root mean square of 1 over the training data (over about
+    the last thousand rows in ``partial_fit``): numbers that a penalised model behind them takes as they are. `coefs_`,
+    `intercepts_` and `components_` belong to these codes. Penalties, thresholds and targets of the rules are about the
+    network's own activations, the codes times `code_scale_`.
 
     **Missing values.** NaN in a dense X is a missing value: it counts neither in the loss nor in a gradient, and
     the encoder sees the mean of the feature's observed values in its place. ``impute`` fills it with the
@@ -220,6 +244,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
 
     scale_ : float
         The unit s in which data is measured.
+
+    code_scale_ : float
+        The unit in which codes are given: the network's own activations are the codes times it. See above.
 
     pretrain_loss_curves_ : list of list of float or None
         Loss of each epoch of each layer, with `pretrain`. With "layerwise_only" the last of them is `loss_curve_`, too.
@@ -427,50 +454,51 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
                 "early_stopping=True watches the training of the whole network, and pretrain='layerwise_only' has "
                 "none: got both, expected early_stopping=False or pretrain='layerwise'."
             )
-        seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
-        try:
+        with self._training_lock(), np.errstate(all="ignore"):
             self._fit(X, X_val)
-        except BaseException:  # the last fit stays as it was
-            vars(self).pop("feature_names_in_", None)
-            vars(self).update(seen)
-            raise
-        warn_of_unobserved(self._network.observed, getattr(self, "feature_names_in_", None))
         return self
 
     def _fit(self, X, X_val):
-        """Assign nothing but the features seen before the fit has succeeded."""
-        X = self._validate(X, reset=True, dtype=_DTYPES)
+        """Assign nothing before the fit has succeeded."""
+        seen = self._stand_in()
+        rows = self._read(seen, X, reset=True)
         random_state = check_random_state(self.random_state)
+        validation = None
         if X_val is not None:
-            X_val = self._validate(X_val, reset=False, dtype=X.dtype)
+            validation = self._read(seen, X_val, reset=False, dtype=rows.dtype)
         elif self.early_stopping:
-            X, X_val = train_test_split(X, test_size=self.validation_fraction, random_state=random_state)
-        rows, validation = Rows(X), None if X_val is None else Rows(X_val)
-        continues = self.warm_start and hasattr(self, "_training")
-        training = self._build(rows, random_state, continues, anew=True)
+            held_out = {"test_size": self.validation_fraction, "random_state": random_state}
+            rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
+        continues = self.warm_start and "_network" in vars(self)
+        training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
         phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
-        epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(training.network))
+        epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         curves = None
         if phases[1:]:
-            layers, histories = pretrain(training.network, rows, training.params, random_state, epochs)
+            layers, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
             curves, history = [each.loss_curve for each in histories], histories[-1]
         if phases[0]:
             history = train(training, rows, validation, epochs, self.batch_size)
         else:
             training.end_with(layers[-1], rows)
+        training.finish_fit(rows)
         epochs.close()
-        self.pretrain_loss_curves_ = curves
-        self.loss_curve_ = history.loss_curve
-        self.validation_scores_ = history.validation_scores if self.early_stopping else None
-        self.n_iter_ = len(self.loss_curve_)
-        self._finish(training, len(rows))
-        if not self.warm_start:
-            del self._training  # the moments are of use only where a fit goes on
+        fitted = self._result(training, training.network, len(rows), history.loss_curve)
+        warn_of_unobserved(training.network.observed, getattr(seen, "feature_names_in_", None))
+        warn_of_dead_units(training.network, fitted["dead_fraction_"], len(rows))
+        training.put_by()
+        fitted |= {
+            "_training": training if self.warm_start else None,  # the moments are of use only where a fit goes on
+            "pretrain_loss_curves_": curves,
+            "validation_scores_": history.validation_scores if self.early_stopping else None,
+            "n_iter_": len(history.loss_curve),
+        }
+        self._commit(seen, fitted)
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
-        layers = [layer] * (len(self.hidden_layer_sizes) + 1) if pretrains else []
+        layers = [layer] * len(self._sizes(1)[0][1:]) if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]
 
     @WithoutEarlyStopping
@@ -493,55 +521,95 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         self : object
             The fitted estimator.
         """
-        first = not hasattr(self, "_network")
-        dtype = _DTYPES if first else self._network.dtype
-        rows = Rows(self._validate(X, reset=first, dtype=dtype, look_for_infinity=False))
-        rows.assert_no_infinity(type(self).__name__)  # from the means, which are needed anyway
-        random_state = check_random_state(self.random_state)
-        if first or self._was_changed():
-            training = self._build(rows, random_state, continues=not first, anew=False)
-        else:
-            training = self._training_to_go_on(random_state)
-            training.network.observe(*rows.means(), anew=False)
-        loss = training.one_pass(rows, self.batch_size)
-        if first:
-            self.loss_curve_, self.validation_scores_, self.n_iter_, self.pretrain_loss_curves_ = [], None, 0, None
-        self.loss_curve_.append(loss)
-        self.n_iter_ += 1
-        self._finish(training, len(rows))
-        warn_of_unobserved(self._network.observed, getattr(self, "feature_names_in_", None))
+        with self._training_lock(), np.errstate(all="ignore"):
+            self._partial_fit(X)
         return self
 
-    def _was_changed(self):
-        """Whether a parameter has been set since the last step."""
-        params = self._training.params if hasattr(self, "_training") else {}
-        return any(getattr(self, name) is not value and getattr(self, name) != value for name, value in params.items())
+    def _partial_fit(self, X):
+        """Whatever happens before the last line leaves the model as it was."""
+        first = "_network" not in vars(self)
+        seen = self._stand_in()
+        # infinities show in the means, which are needed anyway
+        rows = self._read(seen, X, first, None if first else self._network.dtype, known_means=True)
+        training = self._training_for_chunk(seen, rows, first)
+        try:
+            loss = training.one_pass(rows, self.batch_size)
+            network = training.finish_chunk(rows)
+            warn_of_unobserved(network.observed, getattr(seen, "feature_names_in_", None))
+        except BaseException:
+            training.undo_chunk()
+            raise
+        curve, n_iter = ([], 0) if first else (self.loss_curve_, self.n_iter_)
+        fitted = self._result(training, network, max(len(rows), DEAD_ROWS), [*curve, loss])
+        fitted |= {"_training": training, "n_iter_": n_iter + 1}
+        if first:
+            fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
+        self._commit(seen, fitted)
 
-    def _validate(self, X, reset, dtype, look_for_infinity=True):
-        X = self._check_data(X, reset, dtype, look_for_infinity)
-        if self.loss == "binary_cross_entropy":
-            check_probabilities(X)
-        return X
-
-    def _check_data(self, X, reset, dtype, look_for_infinity=True):
-        """Dense data may have NaN; what is stored in a sparse matrix must be finite."""
-        finite = "allow-nan" if look_for_infinity else False
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", ensure_all_finite=finite, reset=reset)
-        if sparse.issparse(X):
-            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
-        return X
-
-    def _training_to_go_on(self, random_state):
-        if hasattr(self, "_training"):
-            return self._training
-        training = Training(self._network, self.get_params(deep=False), random_state)
-        training.n_steps = self.n_steps_
+    def _training_for_chunk(self, seen, rows, first):
+        """The training of the last chunk, or one that goes on from the last fit or with changed parameters."""
+        if first:
+            training = self._build(seen, rows, check_random_state(self.random_state))
+            warn_of_first_chunk(training.network, rows)
+            return training
+        if not self._network.measured:
+            training = self._build_on_variance(seen, rows)
+            if training is not None:
+                return training
+        if differ(self._parameters(), self._params):
+            return self._build(seen, rows, None, "partial_fit")
+        training = self._training
+        if training is None:
+            training = self._train_on(self._network.copy(), self._params)
+        else:
+            training.begin_chunk(self._network)
+        training.network.observe(*rows.means(), anew=False)
         return training
 
-    def _build(self, rows, random_state, continues, anew):
-        """Return a network under training: a new one, or one that goes on from the last fit."""
+    def _train_on(self, network, params):
+        """A training that goes on from the last fit with `network`, which has its parameters already."""
+        random_state = check_random_state(self.random_state)
+        if self._training is None:
+            training = Training(network, params, random_state)
+            training.n_steps = self.n_steps_
+            return training
+        if not differ({"random_state": self.random_state}, self._params):
+            random_state = self._training.random_state
+            if not isinstance(self.random_state, np.random.RandomState):  # nobody else's: a failure leaves it as it is
+                random_state = deepcopy(random_state)
+        return self._training.go_on(network, params, random_state)
+
+    def _build_on_variance(self, seen, rows):
+        """A new training, if all chunks so far were constant and this one differs; else None."""
+        moments = rows.moments()
+        if not moments[1].any():
+            moments = merge_means(self._network.fill, self._network.observed, *rows.means())
+        if not moments[1].any():
+            return None
+        training = self._build(seen, rows, check_random_state(self.random_state), moments=moments)
+        training.n_steps = training.n_earlier_steps = self.n_steps_
+        return training
+
+    def _parameters(self):
+        """The parameters of this class, which a subclass may set in a constructor of its own."""
+        return {name: getattr(self, name) for name in SparseAutoencoder._get_param_names()}
+
+    def _read(self, seen, X, reset=False, dtype=None, known_means=False):
+        """Rows of X, checked, to be given in `dtype` or in that of X, if it is float32 or float64.
+
+        Dense data may have NaN, what is stored in a sparse matrix must be finite.
+        """
+        X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
+        if sparse.issparse(X):
+            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
+        rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
+        rows.assert_no_infinity(type(self).__name__, known_means)
+        return rows
+
+    def _build(self, seen, rows, random_state, going_on=None, moments=None):
+        """Return a network under training: a new one, or one that goes on from the last fit, `going_on` says how."""
         rule, activation = self._resolve_rule()
-        encoder_sizes, decoder_sizes = self._sizes()
+        encoder_sizes, decoder_sizes = self._sizes(seen.n_features_in_)
         network = Network(
             encoder_sizes,
             decoder_sizes,
@@ -551,18 +619,24 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             self.loss,
             rule,
             self.tied_weights,
-            rows.X.dtype,
+            rows.dtype,
             self.batch_norm,
         )
-        params = self.get_params(deep=False)
-        mean, variance, count = rows.moments()
-        if continues:
-            network.go_on_from(self._network)
-            network.observe(mean, count, anew)
-            return self._training.go_on(network, params)
+        if self.loss == "binary_cross_entropy":
+            check_probabilities(rows)
+        params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
+        if going_on:
+            network.go_on_from(self._network, going_on)
+            network.observe(*rows.means(), anew=going_on != "partial_fit")
+            return self._train_on(network, params)
+        mean, variance, count = moments or rows.moments()
+        check_size(rows, mean, variance, names)
+        warn_of_range(rows, self.output_activation)
+        warn_of_dominance(rows, names)
         network.measure(mean, variance, self.scale)
-        network.observe(mean, count, anew)
-        initialise(network, draw_sample(rows, network, random_state), random_state)
+        network.observe(mean, count, anew=True)
+        network.look_at_density(rows)
+        initialise(network, rows, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 
     def _resolve_rule(self):
@@ -580,7 +654,7 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             )
         return rule, self.activation or rule.default_activation
 
-    def _sizes(self):
+    def _sizes(self, n_features):
         """Widths of encoder and decoder, both from the data to the code."""
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         decoder = hidden
@@ -596,22 +670,29 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
                 f"pretrain={self.pretrain!r} needs a decoder that mirrors the encoder: expected "
                 f"decoder_layer_sizes=None or {hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
             )
-        n_features = self.n_features_in_
         return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
 
-    def _snapshot(self, network):
+    def _snapshot(self, seen, network, rows):
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
-        return {"_network": network.copy(), "n_features_in_": self.n_features_in_}
+        network = network.copy()
+        network.set_code_scale(*_inference.active_mean_square(network, rows), anew=True)
+        return {"_network": network, "n_features_in_": seen.n_features_in_}
 
-    def _finish(self, training, n_rows):
-        self._training, self._network = training, training.network
-        self.loss_, self.n_steps_ = self.loss_curve_[-1], training.n_steps
-        self.sparsity_, self.activation_ = self._network.rule, self._network.activation
-        self.dead_fraction_ = float((training.dead_units.idle >= n_rows).mean())
-        self.mean_, self.scale_ = self._network.offset, self._network.scale
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_network")
+    def _result(self, training, network, recent_rows, loss_curve):
+        """Fitted attributes of a training and the network that it has made."""
+        return {
+            "_network": network,
+            "loss_": loss_curve[-1],
+            "loss_curve_": loss_curve,
+            "n_steps_": training.n_steps,
+            "sparsity_": network.rule,
+            "activation_": network.activation,
+            "dead_fraction_": float((training.dead_units.idle >= recent_rows).mean()),
+            "mean_": read_only(network.offset.copy()),
+            "scale_": network.scale,
+            "code_scale_": network.code_scale,
+            "_params": training.params,
+        }
 
     # what a fitted autoencoder does
 
@@ -628,11 +709,12 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         codes : {ndarray, CSR matrix} of shape (n_samples, n_components)
             Codes; CSR if `sparse_output`.
         """
-        rows = self._rows(X)
-        rule = self._network.rule.deployed()
-        if not self.sparse_output:
-            return _inference.encode(self._network, rule, rows)
-        codes = _inference.encode_sparse(self._network, rule, rows)
+        network, rows = self._network_and_rows(X)
+        with np.errstate(all="ignore"):
+            rule = network.rule.deployed()
+            if not self.sparse_output:
+                return _inference.encode(network, rule, rows)
+            codes = _inference.encode_sparse(network, rule, rows)
         return codes if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix(codes)
 
     def inverse_transform(self, X):
@@ -649,11 +731,13 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
             Reconstructions, dense.
         """
         check_is_fitted(self)
-        codes = check_array(X, accept_sparse="csr", dtype=self._network.dtype, order="C", input_name="X")
-        n_units = self._network.parameters.n_units
+        network = self._network
+        codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
+        n_units = network.parameters.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
-        return _inference.decode(self._network, codes)
+        with np.errstate(all="ignore"):
+            return _inference.decode(network, codes)
 
     def impute(self, X):
         """Replace missing values by their reconstruction.
@@ -668,9 +752,9 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         X_imputed : {ndarray, CSR matrix} of shape (n_samples, n_features)
             X, with every observed value as it was. Features that had no observed value in the training stay NaN.
         """
-        check_is_fitted(self)
-        rows = Rows(self._check_data(X, reset=False, dtype=_DTYPES))
-        return _inference.impute(self._network, rows)
+        network, rows = self._network_and_rows(X, own_type=True)
+        with np.errstate(all="ignore"):
+            return _inference.impute(network, rows)
 
     def score(self, X, y=None):
         """Explained variance of the reconstruction: R2 weighted by the variance of the features.
@@ -691,8 +775,13 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         score : float
             At most 1.0.
         """
-        rows = self._rows(X)
-        return _inference.explained_variance(self._network, rows)
+        network, rows = self._network_and_rows(X)
+        with np.errstate(all="ignore"):
+            score = _inference.explained_variance(network, rows)
+        if np.isnan(score):
+            what = "a single row" if rows.means()[1].any() else "rows without any observed value"
+            warn(f"The explained variance of {what} is not defined: the score is NaN.", UndefinedMetricWarning)
+        return score
 
     def score_samples(self, X):
         """Return minus the squared error of the reconstruction of each row: low where data is unlike the training's.
@@ -709,42 +798,15 @@ class SparseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, T
         scores : ndarray of shape (n_samples,)
             Never positive.
         """
-        rows = self._rows(X)
-        return -_inference.squared_errors(self._network, rows)
+        network, rows = self._network_and_rows(X)
+        with np.errstate(all="ignore"):
+            return _inference.score_samples(network, rows)
 
-    def _rows(self, X):
+    def _network_and_rows(self, X, own_type=False):
+        """The network of the last fit, the same for the whole call, and the rows of X, in its type or in that of X."""
         check_is_fitted(self)
-        return Rows(self._check_data(X, reset=False, dtype=self._network.dtype))
-
-    # fitted attributes that are made on demand
-
-    @property
-    def coefs_(self):
-        return self._fitted("coefs_").coefs()
-
-    @property
-    def intercepts_(self):
-        return self._fitted("intercepts_").intercepts()
-
-    @property
-    def intercept_(self):
-        return self._fitted("intercept_").intercepts()[-1]
-
-    @property
-    def components_(self):
-        network = self._fitted("components_")
-        if network.parameters.decoder_depth > 1:
-            raise AttributeError("components_ exists only for a decoder of a single layer; see coefs_.")
-        return network.coefs()[-1]
-
-    @property
-    def _n_features_out(self):
-        return self._network.parameters.n_units
-
-    def _fitted(self, name):
-        if "_network" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r} before fit.")
-        return self._network
+        network = self._network
+        return network, self._read(self, X, dtype=None if own_type else network.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,12 +1,11 @@
 """Checks at the door: what scikit-learn's parameter constraints cannot say."""
 
-import warnings
 from functools import update_wrapper
 from numbers import Integral
 from types import MethodType
 
 import numpy as np
-from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, clone
 
 
 class EarlyStoppingError(AttributeError, ValueError):
@@ -39,24 +38,22 @@ def check_widths(name, sizes):
     return tuple(int(n) for n in sizes)
 
 
-def check_probabilities(X):
-    """Raise where X, as a target of the cross-entropy, leaves [0, 1]."""
-    low, high = (X.min(), X.max()) if issparse(X) else (np.fmin.reduce(X, axis=None), np.fmax.reduce(X, axis=None))
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"loss='binary_cross_entropy' expects data in [0, 1], got values from {low:.3g} to {high:.3g}. "
-            "Scale X, for instance with MinMaxScaler(clip=True), or use loss='squared_error'."
-        )
+def copy_parameters(params):
+    """Parameters as they are now: objects that can be changed in place are copied."""
+    kept = {name: clone(value) if isinstance(value, BaseEstimator) else value for name, value in params.items()}
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kept.items()}
 
 
-def warn_of_unobserved(observed, names):
-    """Warn of features without any observed value so far."""
-    columns = np.flatnonzero(observed == 0)
-    if columns.size:
-        shown = [str(i if names is None else names[i]) for i in columns[:5]] + ["..."] * (columns.size > 5)
-        warnings.warn(
-            f"{columns.size} of {observed.size} features have no observed value: {', '.join(shown)}. They are filled "
-            "with 0, nothing is learned of them, and impute leaves them NaN.",
-            UserWarning,
-            stacklevel=4,  # the caller of fit
-        )
+def differ(params, others):
+    """Whether a parameter has another value, whatever its identity."""
+    return any(not _equal(value, others[name]) for name, value in params.items())
+
+
+def _equal(a, b):
+    if a is b:
+        return True
+    if isinstance(a, BaseEstimator):
+        return type(a) is type(b) and not differ(a.get_params(deep=False), b.get_params(deep=False))
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.array_equal(a, b)
+    return type(a) is type(b) and bool(a == b)

@@ -24,6 +24,12 @@ class DeadUnits:
     def __init__(self, n_units):
         self.idle = np.zeros(n_units, np.int64)
 
+    def copy(self):
+        """Counts of its own."""
+        other = DeadUnits(self.idle.size)
+        other.idle[:] = self.idle
+        return other
+
     def count(self, fired, n_rows):
         """Note a step."""
         self.idle += n_rows

@@ -1,4 +1,7 @@
-"""Encoding and decoding of whole data sets, tile by tile: the memory needed is the output and a constant."""
+"""Encoding and decoding of whole data sets, tile by tile: the memory needed is the output and a constant.
+
+Inside, codes are in the network's own unit; `encode` gives and `decode` takes them in units of `Network.code_scale`.
+"""
 
 import numpy as np
 from scipy import sparse
@@ -8,57 +11,62 @@ from ._codes import RowCode
 from ._numba import jit
 from ._parallel import run, single_threaded_blas
 
-# Numbers in the widest array of a tile.
-TILE_SIZE = 1 << 18
+# Numbers in the widest array of a tile, and the fewest rows of one: products with fewer read the weights too often.
+TILE_SIZE, FEWEST_ROWS = 1 << 18, 4
 # Tiles that are encoded before their codes are appended to a compressed output.
 WAVE = 16
+# Rows, evenly spaced, that the unit of the codes is taken from, at most.
+CODE_SCALE_ROWS = 4096
 
 
 def _tiles(n_rows, network):
     p = network.parameters
-    step = max(16, TILE_SIZE // max(*p.encoder_sizes, *p.decoder_sizes))
+    step = max(FEWEST_ROWS, TILE_SIZE // max(*p.encoder_sizes, *p.decoder_sizes))
     return [(lo, min(n_rows, lo + step)) for lo in range(0, n_rows, step)]
 
 
-def _inputs(network, rows, lo, hi):
-    """Rows ``lo..hi`` in the network's units, as the encoder reads them."""
-    chosen = np.arange(lo, hi)
-    x = network.sparse_rows(rows, chosen)
-    if x is None:
-        x = np.empty((hi - lo, network.parameters.encoder_sizes[0]), network.dtype)
-        network.load(rows, chosen, x)
-    return x
+def _for_tiles(network, n_rows, visit):
+    """Call ``visit(lo, hi)`` for each tile of rows."""
+    tiles = _tiles(n_rows, network)
+    with single_threaded_blas():
+        run(lambda i, slot: visit(*tiles[i]), len(tiles))
+
+
+def _codes(network, rule, rows):
+    """Function that encodes rows ``lo..hi``, in the network's own unit of codes."""
+    layers = network.encoder()
+    return lambda lo, hi: network.encode(network.inputs(rows, np.arange(lo, hi)), rule, layers)
 
 
 def encode(network, rule, rows):
     """Codes of all rows, as an array (n_rows, n_units)."""
     out = np.empty((len(rows), network.parameters.n_units), network.dtype)
-    tiles, layers = _tiles(len(rows), network), network.encoder()
+    codes = _codes(network, rule, rows)
 
-    def encode_tile(i, slot):
-        lo, hi = tiles[i]
-        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
+    def visit(lo, hi):
+        code = codes(lo, hi)
         if isinstance(code, RowCode):
             _scatter_rows(code.index, code.values, code.count, out[lo:hi])
         else:
             out[lo:hi] = code.values
+        if network.code_scale != 1:
+            out[lo:hi] /= network.dtype.type(network.code_scale)
 
-    with single_threaded_blas():
-        run(encode_tile, len(tiles))
+    _for_tiles(network, len(rows), visit)
     return out
 
 
 def encode_sparse(network, rule, rows):
     """Codes of all rows, as a CSR array with sorted indices."""
     n, m = len(rows), network.parameters.n_units
-    tiles, layers = _tiles(n, network), network.encoder()
+    tiles, codes = _tiles(n, network), _codes(network, rule, rows)
     indptr = np.zeros(n + 1, np.int64)
     indices, data, size = np.empty(0, np.int32), np.empty(0, network.dtype), 0
     pieces = {}
 
-    def encode_tile(i, slot):
+    def encode_tile(i):
         lo, hi = tiles[i]
-        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
+        code = codes(lo, hi)
         if not isinstance(code, RowCode):
             dense, code = code, RowCode.empty(hi - lo, m, network.dtype)
             code.compress(0, hi - lo, dense)
@@ -68,7 +76,7 @@ def encode_sparse(network, rule, rows):
     with single_threaded_blas():
         for first in range(0, len(tiles), WAVE):
             wave = range(first, min(len(tiles), first + WAVE))
-            run(lambda i, slot, wave=wave: encode_tile(wave[i], slot), len(wave))
+            run(lambda i, slot, wave=wave: encode_tile(wave[i]), len(wave))
             needed = size + sum(pieces[i][0].size for i in wave)
             if needed > indices.size:
                 room = max(needed, int(needed / tiles[wave[-1]][1] * n))  # as if the rest were like what has been seen
@@ -81,6 +89,7 @@ def encode_sparse(network, rule, rows):
     np.cumsum(indptr, out=indptr)
     indices.resize(size, refcheck=False)
     data.resize(size, refcheck=False)
+    data /= network.dtype.type(network.code_scale)
     if size <= np.iinfo(np.int32).max:
         indptr = indptr.astype(np.int32)
     codes = sparse.csr_array((data, indices, indptr), shape=(n, m))
@@ -88,20 +97,38 @@ def encode_sparse(network, rule, rows):
     return codes
 
 
+def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
+    """Mean square of the active entries of the codes, in the network's own unit, and the number of rows looked at.
+
+    Codes without an active entry have a mean square of 0.
+    """
+    n = len(rows)
+    sample = rows if n <= most else rows.subset(np.linspace(0, n - 1, most).astype(np.int64))
+    codes, sums = _codes(network, _trained_rule(network), sample), {}
+
+    def visit(lo, hi):
+        code = codes(lo, hi)
+        values = code.values
+        if isinstance(code, RowCode):
+            values = np.where(np.arange(values.shape[1]) < code.count[:, None], values, 0)
+        sums[lo] = np.square(values, dtype=np.float64).sum(), np.count_nonzero(values)
+
+    _for_tiles(network, len(sample), visit)
+    squares, count = np.sum([sums[lo] for lo in sorted(sums)], axis=0)
+    return float(squares / max(count, 1)), len(sample)
+
+
 def hidden_values(network, rows, depth):
     """Values of the hidden layer `depth` of the encoder, counted from 1, as an array (n_rows, width)."""
     layers = network.encoder()[:depth]
     out = np.empty((len(rows), network.parameters.encoder_sizes[depth]), network.dtype)
-    tiles = _tiles(len(rows), network)
 
-    def encode_tile(i, slot):
-        lo, hi = tiles[i]
-        h = network.pre_activations(_inputs(network, rows, lo, hi), layers)
+    def visit(lo, hi):
+        h = network.pre_activations(network.inputs(rows, np.arange(lo, hi)), layers)
         ACTIVATIONS[network.hidden_activation].forward(h)
         out[lo:hi] = h
 
-    with single_threaded_blas():
-        run(encode_tile, len(tiles))
+    _for_tiles(network, len(rows), visit)
     return out
 
 
@@ -109,37 +136,31 @@ def pre_activations(network, rows):
     """Pre-activations of the units, an iterator over tiles (rows, units)."""
     layers = network.encoder()
     for lo, hi in _tiles(len(rows), network):
-        yield network.pre_activations(_inputs(network, rows, lo, hi), layers)
+        yield network.pre_activations(network.inputs(rows, np.arange(lo, hi)), layers)
 
 
 def decode(network, codes):
     """Reconstructions of codes, dense or CSR, as an array (n_rows, n_features)."""
-    p = network.parameters
-    out = np.empty((codes.shape[0], p.encoder_sizes[0]), network.dtype)
-    tiles = _tiles(len(out), network)
+    out = np.empty((codes.shape[0], network.parameters.encoder_sizes[0]), network.dtype)
 
-    def decode_tile(i, slot):
-        lo, hi = tiles[i]
+    def visit(lo, hi):
         out[lo:hi] = network.decode(codes[lo:hi])
 
-    with single_threaded_blas():
-        run(decode_tile, len(tiles))
+    _for_tiles(network, len(out), visit)
     return out
 
 
 def reconstruct(network, rule, rows, visit):
     """Call ``visit(lo, hi, x, x_hat)`` for each tile with the data and its reconstruction."""
-    tiles, layers = _tiles(len(rows), network), network.encoder()
+    p, codes = network.parameters, _codes(network, rule, rows)
 
-    def reconstruct_tile(i, slot):
-        lo, hi = tiles[i]
-        code = network.encode(_inputs(network, rows, lo, hi), rule, layers)
-        u = np.zeros((hi - lo, network.parameters.decoder_sizes[-2]), network.dtype)
-        code.decode(network.parameters.units.decoder, 0, network.parameters.n_units, u)
+    def reconstruct_tile(lo, hi):
+        code = codes(lo, hi)
+        u = np.zeros((hi - lo, p.decoder_sizes[-2]), network.dtype)
+        code.decode(p.units.decoder, 0, p.n_units, u)
         visit(lo, hi, rows.tile(lo, hi), network.outputs(u))
 
-    with single_threaded_blas():
-        run(reconstruct_tile, len(tiles))
+    _for_tiles(network, len(rows), reconstruct_tile)
 
 
 def squared_errors(network, rows):
@@ -147,13 +168,21 @@ def squared_errors(network, rows):
     errors = np.empty(len(rows))
 
     def visit(lo, hi, x, x_hat):
-        squares = np.square(x - x_hat, dtype=np.float64)
-        if rows.missing:
-            squares[np.isnan(squares)] = 0
-        errors[lo:hi] = squares.sum(axis=1)
+        differences = np.subtract(x, x_hat, dtype=np.float64)
+        differences[np.isnan(x)] = 0
+        errors[lo:hi] = np.einsum("ij,ij->i", differences, differences)
 
     reconstruct(network, _trained_rule(network), rows, visit)
     return errors
+
+
+def score_samples(network, rows):
+    """Minus the squared error of each row; of a row without any observed value minus infinity, the lowest."""
+    scores = -squared_errors(network, rows)
+    if rows.missing:
+        for lo, hi in rows.pieces():
+            scores[lo:hi][np.isnan(rows.tile(lo, hi)).all(axis=1)] = -np.inf
+    return scores
 
 
 def _trained_rule(network):
@@ -163,7 +192,9 @@ def _trained_rule(network):
 
 def impute(network, rows):
     """The data with its missing values reconstructed, but those of features that were never observed."""
-    out, known = rows.X.copy(), network.observed > 0
+    if rows.sparse:
+        return rows.X.copy()
+    out, known = np.array(rows.X, rows.dtype, order="C"), network.observed > 0
     if not rows.missing:
         return out
 
@@ -174,11 +205,17 @@ def impute(network, rows):
     return out
 
 
-def explained_variance(network, rows):
-    """One minus the squared error over the total variance about the mean, both over all observed entries."""
+def explained_variance(network, rows, mean=None):
+    """One minus the squared error over the total variance, both over all observed entries.
+
+    The variance is about the mean of the rows, or about a given one. It is not defined, NaN, where nothing is observed
+    or, about their own mean, for a single row.
+    """
+    own_mean, variance, count = rows.moments()
+    if not count.any() or (mean is None and len(rows) < 2):
+        return np.nan
     residual = squared_errors(network, rows).sum()
-    _, variance, count = rows.moments()
-    total = (variance * count).sum()
+    total = ((variance + (0 if mean is None else (own_mean - mean) ** 2)) * count).sum()
     if total > 0:
         return float(1 - residual / total)
     return 1.0 if residual == 0 else 0.0

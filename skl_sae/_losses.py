@@ -1,5 +1,7 @@
 """Losses: value and gradient in one pass over a tile of rows; NaN in the target marks an entry that does not count.
 
+A prediction that is NaN is an error, not a missing value: the loss is NaN then.
+
 A loss receives the pre-activations `u` of the output layer and overwrites them with their gradient. It returns
 ``weight * sum over entries`` of its elementwise loss. One registry row each.
 """
@@ -20,8 +22,7 @@ def _squared_error(y, target, weight):
         row, want = y[i], target[i]
         part = zero
         for j in range(row.size):
-            error = row[j] - want[j]
-            error = error if error == error else zero
+            error = row[j] - want[j] if want[j] == want[j] else zero
             part += error * error
             row[j] = slope * error
         total += part

@@ -5,7 +5,7 @@ A network sees data in its own units: ``(x - offset) / scale`` (see `Units of th
 share it and tiles can go to threads.
 """
 
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +17,11 @@ from ._losses import LOSSES
 from ._parameters import Parameters
 from ._products import multiply, multiply_t
 from ._sparse_rows import WORTH_IT, SparseRows
+from ._weights import all_finite
 from .sparsity._base import Step
+
+# Rows that the running mean behind the unit of the codes goes back, about.
+CODE_ROWS = 1000
 
 
 class Network:
@@ -57,6 +61,9 @@ class Network:
         self.parameters = Parameters(encoder_sizes, decoder_sizes, tied, own, dtype, batch_norm)
         self.offset, self.scale, self.scaled = np.zeros(encoder_sizes[0], dtype), 1.0, False
         self.fill, self.observed = self.offset, np.zeros(encoder_sizes[0])
+        #: whether the units of the data come from data with some variance, and whether its rows are few numbers among
+        #: zeros; codes are given in units of `code_scale`, known from about `code_rows` rows
+        self.measured, self.reads_sparse, self.code_scale, self.code_rows = False, False, 1.0, 0
 
     dtype = property(lambda self: self.parameters.theta.dtype)
 
@@ -69,9 +76,14 @@ class Network:
         """Set the units of the data: the mean, and with `scale` the square root of the total variance."""
         self.offset = mean.astype(self.dtype)
         self.scale, self.scaled = 1.0, scale and self.centred and self.loss_name == "squared_error"
+        self.measured = bool(variance.sum() > 0)
         if self.scaled:
             total = float(variance.sum()) or float(mean @ mean)  # a single row has no variance
             self.scale = float(np.sqrt(total)) or 1.0
+
+    def look_at_density(self, rows):
+        """Choose the products with sparse data once: a row then has the same code whatever rows are beside it."""
+        self.reads_sparse = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
 
     def observe(self, mean, count, anew):
         """Set what a missing value is filled with: the mean of the feature's values so far, or `anew` of these alone.
@@ -87,22 +99,39 @@ class Network:
         """Take over the units of the data from another network."""
         self.offset, self.scale, self.scaled = other.offset.astype(self.dtype), other.scale, other.scaled
         self.fill, self.observed = other.fill.astype(self.dtype), other.observed
+        self.measured, self.reads_sparse = other.measured, other.reads_sparse
+        self.code_scale, self.code_rows = other.code_scale, other.code_rows
 
-    def go_on_from(self, other):
+    def go_on_from(self, other, how):
         """Take over the parameters of a network of the same shapes, and its units of the data."""
         mine, its = self.parameters.shapes(), other.parameters.shapes()
         if mine != its:
             name = next(n for n in [*mine, *its] if mine.get(n) != its.get(n))
             raise ValueError(
-                f"warm_start=True needs the shapes of the last fit: {name} was {its.get(name)}, now {mine.get(name)}. "
-                "Use the same layers and rule, or warm_start=False."
+                f"{how} needs the shapes of the last fit: {name} was {its.get(name)}, now {mine.get(name)}. "
+                "Leave n_components, the layer sizes, tied_weights, batch_norm and the rule as they were, or start "
+                "anew: fit with warm_start=False."
             )
         self.parameters.theta[:] = other.parameters.theta
         self.take_units(other)
 
     def copy(self):
-        """A network of its own parameters."""
-        return deepcopy(self)
+        """A network of its own parameters and rule, which shares what training replaces and never writes."""
+        other = copy(self)
+        other.parameters, other.rule = self.parameters.copy(), deepcopy(self.rule)
+        return other
+
+    def set_code_scale(self, mean_square, n_rows, anew=False):
+        """Give codes in the unit in which the mean square of an active entry is one, if they can be.
+
+        A code with bounds, as of a sigmoid, means what it is, and so does one of data in its own units. The mean is one
+        over about the last `CODE_ROWS` rows, or `anew` of these alone.
+        """
+        if self.scaled and self.activation in ("relu", "identity") and 0 < mean_square < np.inf:
+            before = 0 if anew else self.code_rows
+            share = n_rows / (before + n_rows)
+            self.code_scale = float(np.sqrt((1 - share) * self.code_scale**2 + share * mean_square))
+            self.code_rows = min(before + n_rows, CODE_ROWS)
 
     def coefs(self):
         """Weights (fan_in, fan_out) from the data to the code and back, in the units of the data."""
@@ -110,6 +139,8 @@ class Network:
         weights = [weight.T.copy() for weight, _ in self.encoder()]
         weights += [p[f"dec{i}.weight"].copy() for i in reversed(range(p.decoder_depth))]
         weights[0] /= self.scale
+        weights[p.encoder_depth - 1] /= self.code_scale
+        weights[p.encoder_depth] *= self.code_scale
         if self.centred:
             weights[-1] *= self.scale
         return weights
@@ -120,6 +151,7 @@ class Network:
         biases = [bias.copy() for _, bias in layers]
         biases += [p[f"dec{i}.bias"].copy() for i in reversed(range(p.decoder_depth))]
         biases[0] -= layers[0][0] @ (self.offset / self.scale)
+        biases[p.encoder_depth - 1] /= self.code_scale
         if self.centred:
             biases[-1] *= self.scale
             biases[-1] += self.offset
@@ -136,9 +168,17 @@ class Network:
 
     def sparse_rows(self, rows, chosen):
         """The `chosen` rows for the products of the first layer; None where those with `load`'s are faster."""
-        if rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]:
-            return SparseRows(rows.X, chosen, self.offset, 1 / self.scale)
+        if rows.sparse and self.reads_sparse:
+            return SparseRows(rows.X, rows.numbers(chosen), self.offset, 1 / self.scale)
         return None
+
+    def inputs(self, rows, chosen):
+        """The `chosen` rows as the encoder reads them: an array (rows, features), or a `SparseRows`."""
+        x = self.sparse_rows(rows, chosen)
+        if x is None:
+            x = np.empty((len(chosen), self.parameters.encoder_sizes[0]), self.dtype)
+            self.load(rows, chosen, x)
+        return x
 
     def decode_hidden(self, u, values=None, outputs=None):
         """From the first decoder layer's output `u` to the output layer's pre-activations.
@@ -178,6 +218,12 @@ class Network:
             if i:
                 ACTIVATIONS[self.hidden_activation].forward(x)
             x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_t(x, weight, start=bias)
+        if not all_finite(x):
+            raise ValueError(
+                f"Values of X are too large: in units of the scale of the training data, {self.scale:.3g}, the sums of "
+                f"the encoder are not finite in {self.dtype}. Look for outliers, write NaN instead of a number that "
+                "marks what is missing, or fit on data that has such values."
+            )
         return x
 
     def encode(self, x, rule, layers):
@@ -185,12 +231,14 @@ class Network:
         return rule.encode(self.pre_activations(x, layers), self.parameters.units, Step(self.activation))[0]
 
     def decode(self, code):
-        """Reconstruction, in the units of the data, of a tile of codes: an array or CSR matrix (rows, units)."""
+        """Reconstruction, in the units of the data, of a tile of codes as `transform` gives them: an array or CSR."""
         decoder = self.parameters.units.decoder
         if sparse.issparse(code):
-            return self.outputs(code @ decoder)
-        u = np.zeros((len(code), decoder.shape[1]), self.dtype)
-        DenseCode(code).compact().decode(decoder, 0, len(decoder), u)
+            u = code @ decoder
+        else:
+            u = np.zeros((len(code), decoder.shape[1]), self.dtype)
+            DenseCode(code).compact().decode(decoder, 0, len(decoder), u)
+        u *= self.dtype.type(self.code_scale)
         return self.outputs(u)
 
     def outputs(self, u):
@@ -201,4 +249,9 @@ class Network:
         if self.centred:
             u *= self.scale
             u += self.offset
+        if not all_finite(u):
+            raise ValueError(
+                f"The reconstruction is not finite in {self.dtype}: codes are too large for the decoder. Expected "
+                "codes of the size that transform gives."
+            )
         return u

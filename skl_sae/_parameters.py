@@ -90,6 +90,12 @@ class Parameters:
     def __getitem__(self, name):
         return self.views[name]
 
+    def copy(self):
+        """Parameters of the same shapes with numbers of their own, writable even if these lie in a memory map."""
+        other = Parameters.__new__(Parameters)
+        other.__setstate__({**self.__getstate__(), "theta": np.array(self.theta)})
+        return other
+
     def __getstate__(self):
         """Only what the views are made from."""
         names = "encoder_sizes", "decoder_sizes", "tied", "own", "batch_norm", "theta"

@@ -40,7 +40,8 @@ def pretrain(network, rows, params, random_state, epochs):
     for layer in range(depth):
         below = Rows(_inference.hidden_values(network, rows, layer)) if layer else rows
         stage = _stage(network, layer, below)
-        initialise(stage, draw_sample(below, stage, random_state), random_state)
+        stage.look_at_density(below)
+        initialise(stage, below, draw_sample(below, stage, random_state), random_state)
         level = _corruption_level(params, network, rows, stage, below)
         trainings.append(Training(stage, {**params, "corruption_level": level}, random_state))
         label = f"Layer {layer + 1} of {depth}, "

@@ -1,10 +1,12 @@
-"""The start of a network: random, but fitted to a sample of the data."""
+"""The start of a network: random, but fitted to a sample of the data, which is read tile by tile."""
 
 import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
 from ._parallel import single_threaded_blas
+from ._products import multiply_t
+from ._sparse_rows import SparseRows
 
 # Rows that the start is fitted to, at least (one a unit, if there are more units).
 SAMPLE_ROWS = 1024
@@ -19,18 +21,17 @@ ENCODER_NORM_OF_UNIT_DECODER = 0.1
 DEEP_ENCODER_NORM, DEEP_ENCODER_NORM_OF_UNIT_DECODER = 2.0, 0.5
 # Standard deviation of the pre-activations of hidden layers.
 HIDDEN_SPREAD = 0.05
+# Numbers that are made dense, or drawn, at a time.
+TILE_SIZE = 1 << 18
 
 
 def draw_sample(rows, network, random_state):
-    """Rows of the data in the network's units: every row at most once, unless there are more units than rows."""
+    """Numbers of rows: every row at most once, unless there are more units than rows."""
     n_wanted = max(network.parameters.n_units, min(SAMPLE_ROWS, len(rows)))
-    picked = np.resize(random_state.permutation(len(rows)), n_wanted)
-    sample = np.empty((n_wanted, network.parameters.encoder_sizes[0]), network.dtype)
-    network.load(rows, picked, sample)
-    return sample
+    return np.resize(random_state.permutation(len(rows)), n_wanted)
 
 
-def initialise(network, sample, random_state):
+def initialise(network, rows, picked, random_state):
     """Write the parameters of the start.
 
     Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
@@ -42,33 +43,67 @@ def initialise(network, sample, random_state):
     Parameters
     ----------
     network : Network
-    sample : ndarray of shape (n_rows, n_features)
-        At least as many rows as units.
+    rows : Rows
+    picked : ndarray of int of shape (n_rows,)
+        The rows of the sample, at least as many as units.
     random_state : RandomState
     """
     p, units = network.parameters, network.parameters.units
-    for name, view in p.views.items():
-        if name.endswith("weight") and not (p.tied and name.startswith("dec")):
-            bound = np.sqrt(6 / sum(view.shape))
-            view[:] = random_state.uniform(-bound, bound, view.shape)
-    h = _fit_hidden_layers(network, sample)
-    mean = h.mean(axis=0) if p.encoder_depth > 1 else np.zeros(h.shape[1], h.dtype)
-    h = h - mean
-    size = np.sqrt(np.square(h).sum(axis=1).mean()) if p.encoder_depth > 1 else 1.0
-    directions = _unit_rows(_unit_rows(h[: p.n_units]) + _unit_rows(random_state.standard_normal(units.encoder.shape)))
+    _draw_uniform(p, random_state)
+    h = _fit_hidden_layers(network, rows, picked) if p.encoder_depth > 1 else None
+    mean, size = np.zeros(p.encoder_sizes[-2], network.dtype), 1.0
+    if h is not None:
+        mean, h, size = _centre(h)
     encoder_norm, decoder_norm = _norms(network)
-    if units.decoder.shape == directions.shape:
-        units.decoder[:] = decoder_norm * directions
-    elif network.unit_norm:
+    mirrors = units.decoder.shape == units.encoder.shape
+    for lo, hi in _tiles(*units.encoder.shape):
+        x = _load(network, rows, picked[lo:hi]) if h is None else h[lo:hi]
+        directions = _unit_rows(_unit_rows(x) + _unit_rows(random_state.standard_normal(x.shape)))
+        if mirrors:
+            units.decoder[lo:hi] = decoder_norm * directions
+        if not p.tied:
+            units.encoder[lo:hi] = directions * (encoder_norm / size)
+    if network.unit_norm and not mirrors:
         units.decoder[:] = _unit_rows(units.decoder)
-    if not p.tied:
-        units.encoder[:] = directions * (encoder_norm / (size or 1))
     with single_threaded_blas():
         units.encoder_bias[:] = network.rule.initial_bias - units.encoder @ mean
     if p.batch_norm:
-        _start_batch_norm(network, sample)
+        _start_batch_norm(network, rows, picked)
     for name, value in p.own.items():
         getattr(units, name)[:] = value
+
+
+def _tiles(n_rows, width):
+    step = max(1, TILE_SIZE // width)
+    return [(lo, min(n_rows, lo + step)) for lo in range(0, n_rows, step)]
+
+
+def _draw_uniform(p, random_state):
+    """Glorot-uniform weights, drawn a tile at a time."""
+    for name, view in p.views.items():
+        if name.endswith("weight") and not (p.tied and name.startswith("dec")):
+            bound = np.sqrt(6 / sum(view.shape))
+            for lo, hi in _tiles(*view.shape):
+                view[lo:hi] = random_state.uniform(-bound, bound, view[lo:hi].shape)
+
+
+def _load(network, rows, picked):
+    x = np.empty((len(picked), rows.shape[1]), network.dtype)
+    network.load(rows, picked, x)
+    return x
+
+
+def _first_products(network, rows, picked):
+    """``x @ W.T`` of the sample and the first layer's weights."""
+    weights = network.parameters["enc0.weight"]
+    out = np.empty((len(picked), len(weights)), network.dtype)
+    for lo, hi in _tiles(len(picked), rows.shape[1]):
+        x = network.inputs(rows, picked[lo:hi])
+        if isinstance(x, SparseRows):
+            x.multiply_t(weights, np.zeros_like(out[0]), out=out[lo:hi])
+        else:
+            multiply_t(x, weights, out[lo:hi])
+    return out
 
 
 def _norms(network):
@@ -80,30 +115,53 @@ def _norms(network):
     return DEEP_ENCODER_NORM if deep else ENCODER_NORM, DECODER_NORM if small else FULL_DECODER_NORM
 
 
-def _fit_hidden_layers(network, h):
+def _fit_hidden_layers(network, rows, picked):
     """Scale each hidden layer of the encoder to the sample; returns the input of the code layer."""
     p = network.parameters
+    a = _first_products(network, rows, picked)
     with single_threaded_blas():
         for i in range(p.encoder_depth - 1):
-            a = h @ p[f"enc{i}.weight"].T
-            spread = (a.std() or 1) / HIDDEN_SPREAD
+            if i > 0:
+                a = h @ p[f"enc{i}.weight"].T  # noqa: F821
+            spread = _spread(a, network) / HIDDEN_SPREAD
             p[f"enc{i}.weight"][:] /= spread
             h = a / spread
             ACTIVATIONS[network.hidden_activation].forward(h)
     return h
 
 
-def _start_batch_norm(network, sample):
+def _centre(h):
+    """The mean, the differences from it, and their size; no differences and 1 where there are none but for rounding."""
+    mean = h.mean(axis=0)
+    size, centred = _root_mean_square(h), h - mean
+    spread = _root_mean_square(centred)
+    if spread > 10 * np.finfo(h.dtype).eps * size:
+        return mean, centred, spread
+    return mean, np.zeros_like(h), 1.0
+
+
+def _root_mean_square(rows):
+    return float(np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1).mean()))
+
+
+def _spread(a, network):
+    """Standard deviation; 1 where there is none but for rounding of the values and of the mean taken from them."""
+    spread, size = float(a.std()), float(np.abs(a).max() + np.linalg.norm(network.offset) / network.scale)
+    return spread if spread > 4 * np.finfo(a.dtype).eps * size else 1.0
+
+
+def _start_batch_norm(network, rows, picked):
     """Batch normalisation that changes nothing on the sample."""
-    p, h = network.parameters, sample
+    p, a = network.parameters, _first_products(network, rows, picked)
     with single_threaded_blas():
         for i in range(p.encoder_depth):
             bias = p[f"enc{i}.bias"]
-            a = h @ p[f"enc{i}.weight"].T
             _batch_norm.measure(a, *(p[f"enc{i}.{name}"] for name in p.norm_arrays))
             h = a + bias
             bias += p[f"enc{i}.norm_mean"]
             ACTIVATIONS[network.hidden_activation].forward(h)
+            if i + 1 < p.encoder_depth:
+                a = h @ p[f"enc{i + 1}.weight"].T
 
 
 def _unit_rows(x):

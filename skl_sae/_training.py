@@ -1,6 +1,6 @@
 """The training loop: epochs of shuffled batches, the schedule of the learning rate, and when to stop."""
 
-import warnings
+from itertools import pairwise
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,6 +11,8 @@ from ._dead_units import DeadUnits, auxiliary_rule, resample
 from ._noise import add_gaussian, layer_key, mask_inputs
 from ._optimizers import OPTIMIZERS, SCHEDULES
 from ._parallel import single_threaded_blas
+from ._warning import warn
+from ._weights import all_finite
 from .sparsity._base import Step
 
 # Share of a fit after which units are no longer resampled: the last ones need time to learn.
@@ -18,6 +20,8 @@ RESAMPLING_ENDS = 0.6
 # What learning_rate_init="auto" is made of. Adam's steps have a length of their own: in wide layers each weight must
 # take smaller ones, and with many units fewer of them die.
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
+# Rows of a chunk of `partial_fit` that the unit of the codes is taken from, at most.
+CHUNK_ROWS = 1024
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
 
@@ -27,12 +31,25 @@ def n_epochs(max_iter, n_rows, batch_size):
     return int(np.clip(-(-STEPS // -(-n_rows // batch_size)), *EPOCHS)) if max_iter == "auto" else max_iter
 
 
+def batch_edges(n_rows, batch_size):
+    """Where batches begin and end: as few as `batch_size` allows, and of nearly equal size.
+
+    A last batch of a row or two would move the weights as far as a full one, in the direction of these rows.
+
+    >>> batch_edges(10, 4)
+    [0, 3, 6, 10]
+    """
+    n_batches = -(-n_rows // batch_size)
+    return [n_rows * i // n_batches for i in range(n_batches + 1)]
+
+
 class Training:
     """A network under training, with the optimizer's state and the counters.
 
     Parameters
     ----------
-    network : Network
+    network : Network or None
+        None in a training that is put by, of which only the moments and counters are kept.
     params : dict
         Parameters of the estimator.
     random_state : RandomState
@@ -42,8 +59,10 @@ class Training:
         self.network, self.params, self.random_state = network, params, random_state
         theta = network.parameters.theta
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
-        self.n_steps = 0
+        #: steps so far, and those of them that an earlier network has taken
+        self.n_steps = self.n_earlier_steps = 0
         self.workspace, self.densities = None, []
+        self.undo = self.finished = None
         self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
@@ -66,21 +85,61 @@ class Training:
         return min(rate, DEEP_ADAM_RATE) if max(p.encoder_depth, p.decoder_depth) > 1 else rate
 
     def __getstate__(self):
-        """Without the workspace, which is made anew where it is needed; what it knows of the code's density stays."""
-        return {**self.__dict__, "workspace": None, "densities": self._densities()}
+        """Without what is made anew where it is needed; what the workspace knows of the code's density stays."""
+        made_anew = dict.fromkeys(("network", "workspace", "undo", "finished"))
+        return {**self.__dict__, **made_anew, "densities": self._densities()}
 
     def _densities(self):
         return self.densities if self.workspace is None else [reader.density for reader in self.workspace.main[1]]
 
-    def go_on(self, network, params):
-        """A training of another network of the same shapes; if the solver is the same, with the moments of this one."""
-        training = Training(network, params, self.random_state)
-        training.n_steps, training.dead_units = self.n_steps, self.dead_units
-        if type(training.optimizer) is type(self.optimizer):
-            for name, value in vars(self.optimizer).items():
-                if isinstance(value, np.ndarray):
-                    getattr(training.optimizer, name)[:] = value
-            training.optimizer.n_steps = self.optimizer.n_steps
+    # a chunk of partial_fit, which leaves no trace if it fails
+
+    def begin_chunk(self, published):
+        """Note the state that `undo_chunk` returns to: that of the `published` network.
+
+        A chunk that an interrupt or a fork has left between here and `finish_chunk` is undone first.
+        """
+        if self.undo is not None and self.finished is not published:
+            self.undo_chunk()
+        if self.network is None:
+            self.network = published.copy()
+        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
+        moments = {name: np.array(array) for name, array in self.optimizer.moments().items()}
+        self.undo, self.finished = (published, moments, counters, self._densities()), None
+
+    def undo_chunk(self):
+        """Return to the state before the chunk, if that is not the beginning of the training."""
+        if self.undo is not None:
+            published, moments, counters, self.densities = self.undo
+            self.network, self.workspace = published.copy(), None
+            self.n_steps, n_steps, dead_units, generator = counters
+            self.optimizer.take(n_steps, moments)
+            self.dead_units = dead_units.copy()
+            self.random_state.set_state(generator)
+            self.undo = None
+
+    def finish_chunk(self, rows):
+        """A copy of the network, to be published."""
+        mean_square, n_rows = _inference.active_mean_square(self.network, rows, CHUNK_ROWS)
+        self.network.set_code_scale(mean_square, n_rows)
+        self.finished = self.network.copy()
+        return self.finished
+
+    def put_by(self):
+        """Keep what a later training goes on from; the network is somebody else's from now on."""
+        self.densities = self._densities()
+        self.network = self.workspace = None
+
+    def go_on(self, network, params, random_state):
+        """A training of another network of the same shapes; if the solver is the same, with the moments of this one.
+
+        This one stays as it is, so that nothing is lost if the other one fails.
+        """
+        training = Training(network, params, random_state)
+        training.n_steps, training.n_earlier_steps = self.n_steps, self.n_earlier_steps
+        training.dead_units, training.densities = self.dead_units.copy(), self._densities()
+        if params["solver"] == self.params["solver"]:
+            training.optimizer.take(self.optimizer.n_steps, self.optimizer.moments())
         return training
 
     def prepare(self, batch_size, missing):
@@ -105,22 +164,27 @@ class Training:
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
         rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
-        for number, lo in enumerate(range(0, n, batch_size), first):
-            batch = order[lo : lo + batch_size]
+        for number, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), first):
             progress = number / total
-            losses += self._step(rows, batch, rate * factor(progress), progress) * len(batch)
-        if not np.isfinite(losses):
-            raise ValueError(
-                f"The loss became {losses / n} after {self.n_steps} steps: the parameters diverged. Lower "
-                f"learning_rate_init (now {rate}), or scale the data."
-            )
+            losses += self._step(rows, order[lo:hi], rate * factor(progress), progress) * (hi - lo)
         if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
+        self.assert_finite(losses)
         return losses / n
+
+    def assert_finite(self, loss=0.0):
+        """Raise if a loss, a moment or a parameter is not a finite number."""
+        if np.isfinite(loss) and self.optimizer.finite and all_finite(self.network.parameters.theta):
+            return
+        what = f"the loss became {loss}" if not np.isfinite(loss) else "the parameters became infinite or NaN"
+        raise ValueError(
+            f"Training failed: {what} after {self.n_steps} steps, the parameters diverged. Lower learning_rate_init "
+            f"(now {self.rate}), or look for outliers in the data, which is {self.network.dtype}."
+        )
 
     def one_pass(self, rows, batch_size):
         """An epoch at the constant rate."""
-        with single_threaded_blas(), quiet_overflow():
+        with single_threaded_blas():
             self.prepare(min(batch_size, len(rows)), rows.missing)
             return self.epoch(rows, batch_size, total=np.inf)
 
@@ -129,7 +193,8 @@ class Training:
         self.n_steps += 1
         dead = self.dead_units.mask(len(rows)) if self.revival else None
         key = layer_key(self.key, self.n_steps)
-        step = Step(network.activation, 1 / len(batch), self.n_steps, dead, progress, key)
+        number = self.n_steps - self.n_earlier_steps
+        step = Step(network.activation, 1 / len(batch), number, dead, progress, key)
 
         def load(lo, hi, x, target):
             network.load(rows, batch[lo:hi], x, target if self.workspace.own_target else None)
@@ -142,6 +207,8 @@ class Training:
         optimizer.begin(rate)
         sparse = None if self.params["corruption"] else network.sparse_rows(rows, batch)
         loss = self.workspace(load, len(batch), step, update, sparse)
+        if not (optimizer.finite and np.isfinite(loss)):
+            self.assert_finite(loss)
         self.dead_units.count(self.workspace.fired, len(batch))
         return loss
 
@@ -165,10 +232,10 @@ class Training:
             with single_threaded_blas():
                 rule.after_fit(lambda: _inference.pre_activations(network, rows), network.parameters.units)
 
-
-def quiet_overflow():
-    """Within it, numbers may overflow without a warning: a loss that is not finite raises at the end of the epoch."""
-    return np.errstate(over="ignore", invalid="ignore")
+    def finish_fit(self, rows):
+        """Look at the network once more, and choose the unit of its codes."""
+        self.assert_finite()
+        self.network.set_code_scale(*_inference.active_mean_square(self.network, rows), anew=True)
 
 
 class History:
@@ -219,16 +286,17 @@ def train(training, rows, validation, epochs, batch_size, label=""):
     params, theta = training.params, training.network.parameters.theta
     max_iter, schedule = n_epochs(params["max_iter"], len(rows), batch_size), params["learning_rate"]
     history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
-    watches = validation is not None or schedule == "constant"
-    per_epoch = -(-len(rows) // batch_size)
-    with single_threaded_blas(), quiet_overflow():
+    watches = schedule == "constant" if validation is None else validation.means()[1].any()
+    per_epoch = len(batch_edges(len(rows), batch_size)) - 1
+    score = None if validation is None else validation_score(training.network, rows, validation)
+    with single_threaded_blas():
         training.prepare(min(batch_size, len(rows)), rows.missing)
         for number in range(max_iter):
             epochs.start()
             loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)
             history.loss_curve.append(loss)
             if validation is not None:
-                history.validation_scores.append(_inference.explained_variance(training.network, validation))
+                history.validation_scores.append(score())
                 if history.improves(history.validation_scores[-1]):
                     best_theta = theta.copy()
             elif watches:
@@ -246,6 +314,29 @@ def train(training, rows, validation, epochs, batch_size, label=""):
     return history
 
 
+def validation_score(network, rows, validation):
+    """Function that scores the held-out rows: explained variance, about their own mean where they have variance.
+
+    The score of a single row, or of equal rows, would be 0 in every epoch. There the variance is about the mean of the
+    training data.
+    """
+    _, variance, count = validation.moments()
+    mean = None
+    if not count.any():
+        warn(
+            f"None of the {len(validation)} held-out rows has an observed value, so early_stopping has nothing to "
+            "compare: the fit runs to its end. Pass other rows as X_val."
+        )
+    elif not (variance * count).any():
+        mean = rows.means()[0]
+        warn(
+            f"The held-out rows have no variance (number of rows: {len(validation)}), so early_stopping compares their "
+            "squared error with their distance from the mean of the training data. Raise validation_fraction, or pass "
+            "more rows as X_val."
+        )
+    return lambda: _inference.explained_variance(network, validation, mean)
+
+
 def _report(history, label):
     line = f"{label}Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.8g}"
     if history.validation_scores:
@@ -254,9 +345,8 @@ def _report(history, label):
 
 
 def _warn_unconverged(max_iter):
-    warnings.warn(
+    warn(
         f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
         "Raise max_iter, or use learning_rate='cosine', which needs no stopping rule.",
         ConvergenceWarning,
-        stacklevel=6,  # the caller of fit
     )

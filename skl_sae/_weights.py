@@ -1,4 +1,4 @@
-"""Kernels over the rows of a weight matrix: penalties, and the constraint to norm one."""
+"""Kernels over weights: penalties, the constraint of rows to norm one, and whether all numbers are finite."""
 
 import numpy as np
 
@@ -41,13 +41,26 @@ def remove_radial(weights, gradient):
 
 @jit
 def normalise_rows(weights):
-    """Divide each row by its norm; a row of zeros stays."""
+    """Divide each row by its norm; a row of zeros stays, and one whose norm overflows becomes NaN."""
     for i in range(weights.shape[0]):
         w = weights[i]
         square = w.dtype.type(0)
         for c in range(w.size):
             square += w[c] * w[c]
-        if square > 0:
-            factor = 1 / np.sqrt(square)
+        if square != 0:
+            factor = 1 / np.sqrt(square) if square < np.inf else w.dtype.type(np.nan)
             for c in range(w.size):
                 w[c] *= factor
+
+
+@jit
+def _sum_of_zeros(x):
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i] * x.dtype.type(0)
+    return total
+
+
+def all_finite(x):
+    """Whether no number of a contiguous array is NaN or infinite; zero times such a number is NaN."""
+    return bool(_sum_of_zeros(x.reshape(-1)) == 0)

@@ -24,7 +24,7 @@ PACKAGE = Path(skl_sae.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer and from those below. A new module needs a place here.
 LAYERS = [
-    {"_numba", "_instructions", "_waiting", "_parallel"},
+    {"_numba", "_instructions", "_waiting", "_parallel", "_version", "_warning"},
     {"_products"},
     {
         "_activations",
@@ -41,7 +41,7 @@ LAYERS = [
     },
     {"sparsity"},
     {"_network", "_encoder", "_reading", "_layer_updates", "_backpropagation", "_inference", "_dead_units", "_start"},
-    {"_training", "_pretraining", "_callbacks", "_checks", "_rule_parameters"},
+    {"_training", "_pretraining", "_callbacks", "_checks", "_data_checks", "_fitted", "_rule_parameters"},
     {"_autoencoder"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -143,7 +143,7 @@ INSTRUCTIONS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.exte
 OWNERS = {
     "numba": ("_numba", {("_parallel", "numba.config"), *itertools.product(WITH_INSTRUCTIONS, INSTRUCTIONS)}),
     "llvmlite": ("_instructions", set(itertools.product(WITH_INSTRUCTIONS, ["llvmlite.ir"]))),
-    "threading": ("_parallel", set()),
+    "threading": ("_parallel", {("_fitted", "threading.RLock")}),
     "concurrent": ("_parallel", set()),
     "multiprocessing": ("_parallel", set()),
     "joblib": ("_parallel", set()),
@@ -237,5 +237,4 @@ def test_every_loss_is_registered():
 
 
 def test_every_optimizer_is_registered():
-    classes = {c for c in vars(_optimizers).values() if inspect.isclass(c) and c.__module__ == _optimizers.__name__}
-    assert classes == set(_optimizers.OPTIMIZERS.values())
+    assert set(_optimizers.Optimizer.__subclasses__()) == set(_optimizers.OPTIMIZERS.values())

@@ -24,7 +24,7 @@ BAD_FITS = [
     ({}, X * 1j, "Complex data not supported"),
     ({}, sparse.csr_array(NAN), "Input X contains NaN"),
     ({}, np.where(X > 0.9, np.inf, X), "Input X contains infinity"),
-    ({}, [["a", "b"]], "could not convert string to float: 'a'"),
+    ({}, [["a", "b"]], "Convert your data to numeric values explicitly"),
     (BCE, 2 * X, r"expects data in \[0, 1\], got values from 0.\d+ to 1.9"),
     (BCE, -X, r"expects data in \[0, 1\], got values from -0.9"),
     ({"pretrain": "layerwise", "decoder_layer_sizes": (7,)}, X, r"decoder_layer_sizes=None or \(\), got \(7,\)"),

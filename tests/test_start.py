@@ -25,8 +25,10 @@ def start(rule, encoder=(), decoder=(), tied=False, X=X, n_units=40, dtype=np.fl
     network = Network(*sizes, activation, "relu", "identity", "squared_error", rule, tied, np.dtype(dtype))
     rows, random_state = Rows(X.astype(dtype)), np.random.RandomState(0)
     network.measure(*rows.moments()[:2], True)
-    sample = draw_sample(rows, network, random_state)
-    initialise(network, sample, random_state)
+    picked = draw_sample(rows, network, random_state)
+    initialise(network, rows, picked, random_state)
+    sample = np.empty((len(picked), X.shape[1]), dtype)
+    network.load(rows, picked, sample)
     return network, sample
 
 
