@@ -87,7 +87,7 @@ def standardise(X, n_first):
 
 
 def in_units_of_training(sae):
-    """Copies of weights and intercepts whose codes are those that the network learns with; the sides mirror each other."""
+    """Copies of weights and intercepts for codes as the network learns with them; the sides mirror each other."""
     weights, intercepts = ([array.copy() for array in arrays] for arrays in (sae.coefs_, sae.intercepts_))
     code = len(weights) // 2
     weights[code - 1] *= sae.code_scale_

@@ -475,12 +475,12 @@ class SparseAutoencoder(
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         curves = None
         if phases[1:]:
-            layers, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
+            last, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
             curves, history = [each.loss_curve for each in histories], histories[-1]
         if phases[0]:
             history = train(training, rows, validation, epochs, self.batch_size)
         else:
-            training.end_with(layers[-1], rows)
+            training.end_with(last, rows)
         training.finish_fit(rows)
         epochs.close()
         fitted = self._result(training, training.network, len(rows), history.loss_curve)

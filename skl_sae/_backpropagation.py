@@ -42,23 +42,26 @@ class Backpropagation:
         Probability that a value of the encoder's hidden layers, or of the code, is dropped.
     own_target : bool
         Whether the target is not the input: `load` must then fill both.
+    window : int, optional
+        Rows that are made dense at a time, where the inputs are `sparse` and too wide for a whole batch.
     """
 
-    def __init__(self, network, batch_size, l2=0.0, l1=0.0, auxiliary=None, dropout=0.0, own_target=True):
+    def __init__(self, network, batch_size, l2=0.0, l1=0.0, auxiliary=None, dropout=0.0, own_target=True, window=None):
         self.network, self.l2, self.l1 = network, l2, l1
         self.parameters = p = network.parameters
         self.deep = p.encoder_depth > 1
         widths, dtype = p.encoder_sizes, network.dtype
-        self.encoder = Encoder(network, batch_size, dropout)
+        self.batch_size, self.window = batch_size, window
+        self.encoder = Encoder(network, batch_size, dropout, window)
         self.x = self.encoder.inputs[0]
         self.own_target = own_target
         self.target = np.empty_like(self.x) if own_target else self.x
         self.work = batch_size * sum(outer * inner for outer, inner in pairwise(widths))
         self.tile_rows = _rows_of_a_tile(batch_size, self.work)
-        self.main = (network.rule, self._readers(network.rule, batch_size, Reader, dropout))
+        self.main = (network.rule, self._readers(network.rule, Reader, dropout))
         self.auxiliary = None
         if auxiliary is not None:
-            self.auxiliary = (auxiliary, self._readers(auxiliary, batch_size, ResidualReader))
+            self.auxiliary = (auxiliary, self._readers(auxiliary, ResidualReader))
         self.first = self.main[1][0]
         self._own_tile = self.first.dense is None
         if self.encoder.norm:
@@ -73,13 +76,13 @@ class Backpropagation:
         self.layers = LayerUpdates(p, self.encoder, l2, l1, BLOCK_SIZE)
         self.n_updates = 1 + len(self.blocks) + len(self.layers.blocks)
 
-    def _readers(self, rule, batch_size, kind, *options):
+    def _readers(self, rule, kind, dropout=0.0):
         """Learn the layout of the rule's codes from one row of zeros."""
         p = self.parameters
         dead = np.ones(p.n_units, bool)
         step = Step(self.network.activation, dead=dead)
         examples = rule.encode(np.zeros((1, p.n_units), self.network.dtype), p.units, step)
-        return [kind(self.network, example, batch_size, *options) for example in examples]
+        return [kind(self.network, example, self.batch_size, dropout, self.window) for example in examples]
 
     def _allocate_gradients(self):
         """Gradients of the units: one block a thread; of all units where deltas must pass through them first."""
@@ -164,7 +167,9 @@ class Backpropagation:
             else:
                 self._encode_batch()
             self._run(self._read_tile, n)
-        if len(self.rules) > 1:
+        if self.window:
+            self._read_windows()
+        elif len(self.rules) > 1:
             self.auxiliary[1][0].aim(self.first, self.n_rows, self.step.weight)
             self._run(self._read_residual, n)
 
@@ -176,7 +181,7 @@ class Backpropagation:
             def multiply(tile, slot, i=i):
                 lo, hi = self.tiles[tile]
                 if i == 0:
-                    self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
+                    self._load_tile(lo, hi)
                 encoder.product(i, lo, hi, encoder.pre[lo:hi])
 
             def normalise(block, slot, i=i):
@@ -185,12 +190,16 @@ class Backpropagation:
             self._run(multiply, len(self.tiles))
             self._run(normalise, len(encoder.norm_blocks[i]))
 
+    def _load_tile(self, lo, hi):
+        if not self.window:  # else rows are loaded when they are read
+            self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
+
     def _pre_activate(self, tile, slot):
         lo, hi = self.tiles[tile]
         if self.encoder.norm:
             a = self.encoder.pre[lo:hi]
         else:
-            self._load(lo, hi, self.x[lo:hi], self.target[lo:hi])
+            self._load_tile(lo, hi)
             out = self._tiles[slot][: hi - lo] if self._own_tile else self.first.dense.values[lo:hi]
             a = self.encoder.forward(lo, hi, out)
         if len(self.rules) > 1:
@@ -223,11 +232,38 @@ class Backpropagation:
         lo, hi = self.tiles[tile]
         for reader, code in zip(self.main[1], codes, strict=True):
             reader.put(lo, hi, code)
-            self.values[tile] += reader.read(lo, hi, self.target[lo:hi], self.step.weight)
+            if not self.window:
+                self.values[tile] += reader.read(lo, hi, self.target[lo:hi], self.step.weight)
+
+    def _read_windows(self):
+        """All rows, a window of them dense at a time."""
+        n, weight, streamed = self.n_rows, self.step.weight, list(self.main[1])
+        if len(self.rules) > 1 and self.auxiliary[1][0].windowed:
+            streamed.append(self.auxiliary[1][0])
+        edges, residual = [*range(0, n, self.window), n], 0.0
+        for lo, hi in pairwise(edges):
+            target = self.target[: hi - lo]
+            self._load(lo, hi, self.x[: hi - lo], target)
+            for reader in streamed:
+                reader.open_window(lo, hi)
+                if reader in self.main[1]:
+                    self.values[0] += reader.read(lo, hi, target, weight)
+                else:
+                    reader.aim(self.first, hi - lo, weight)
+                    residual += reader.read(lo, hi, target, weight)
+                reader.close_window()
+            rows = partition(len(self.parameters["dec0.weight"]), max(16, BLOCK_SIZE // self.x.shape[1]))
+            self._run(lambda i, slot, rows=rows: [reader.accumulate(*rows[i]) for reader in streamed], len(rows))
+        if len(streamed) > len(self.main[1]):
+            self.values[0] += residual * streamed[-1].rescale(n, weight)
+        elif len(self.rules) > 1:
+            self.auxiliary[1][0].aim(self.first, n, weight)
+            self._run(self._read_residual, len(self.tiles))
 
     def _read_residual(self, tile, slot):
         lo, hi = self.tiles[tile]
         reader = self.auxiliary[1][0]
+        # behind hidden layers nobody looks at the target
         self.values[len(self.tiles) + tile] = reader.read(lo, hi, self.target[lo:hi], self.step.weight)
 
     def _backward_hidden(self):

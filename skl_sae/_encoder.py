@@ -26,6 +26,8 @@ class Encoder:
     batch_size : int
     dropout : float
         Probability that the value of a hidden unit is dropped.
+    window : int, optional
+        Rows of the data's own array, where it need not hold a batch because the products read `sparse`.
 
     Attributes
     ----------
@@ -37,8 +39,8 @@ class Encoder:
         Of the pre-activations of the hidden layers; before `pull`, the last one's is of its values.
     """
 
-    def __init__(self, network, batch_size, dropout=0.0):
-        self.parameters, self.dropout = network.parameters, dropout
+    def __init__(self, network, batch_size, dropout=0.0, window=None):
+        self.parameters, self.dropout, self.batch_size = network.parameters, dropout, batch_size
         self.activation = ACTIVATIONS[network.hidden_activation]
         widths, dtype = self.parameters.encoder_sizes, network.dtype
 
@@ -47,7 +49,8 @@ class Encoder:
 
         self.depth = len(widths) - 1
         self.values, self.gradients = allocate(widths[1:-1]), allocate(widths[1:-1])
-        self.inputs = [*allocate(widths[:1]), *(allocate(widths[1:-1]) if dropout else self.values)]
+        data = np.empty((window or batch_size, widths[0]), dtype)
+        self.inputs = [data, *(allocate(widths[1:-1]) if dropout else self.values)]
         self.key, self.sparse = 0, None
         self.norm = self.parameters.batch_norm
         if self.norm:
@@ -60,7 +63,7 @@ class Encoder:
 
     def allocate_code(self, pre):
         """Room for the pre-activations of a whole batch, `pre` if that is an array, and for their gradient."""
-        shape = len(self.inputs[0]), self.parameters.n_units
+        shape = self.batch_size, self.parameters.n_units
         self.pre = np.empty(shape, self.inputs[0].dtype) if pre is None else pre
         self.delta = np.empty(shape, self.inputs[0].dtype)
 

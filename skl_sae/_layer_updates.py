@@ -5,9 +5,8 @@ They are taken from what the encoder and the readers of the codes have left behi
 
 import numpy as np
 
-from ._codes import DenseCode, sum_columns
+from ._codes import DenseCode
 from ._parallel import partition
-from ._products import multiply
 from ._weights import add_weight_penalty
 
 
@@ -63,12 +62,9 @@ class LayerUpdates:
             self.update(self.parameters.start[name], self._vector_gradient(side, i, array))
 
     def _vector_gradient(self, side, i, array):
-        n = self.n_rows
         if side == "enc":
-            return self.encoder.vector_gradient(i, array, n)
-        if i == self.parameters.decoder_depth - 1:
-            return sum(sum_columns(reader.gradients[0][:n]) for reader in self.readers)
-        return sum(sum_columns(each[i][:n]) for reader in self.readers for each in reader.tail_gradients)
+            return self.encoder.vector_gradient(i, array, self.n_rows)
+        return sum(reader.bias_gradient(i) for reader in self.readers)
 
     def update_weights(self, name, side, i, lo, hi):
         """Update rows ``lo..hi`` of the weights `name` of layer i; returns their penalty."""
@@ -88,7 +84,6 @@ class LayerUpdates:
                 return gradient
             add = True
         for reader in self.readers:
-            for values, gradients in zip(reader.tail_values, reader.tail_gradients, strict=True):
-                multiply(values[i][:n, lo:hi].T, gradients[i][:n], gradient, gradient if add else None)
-                add = True
+            reader.weight_gradient(i, lo, hi, gradient, add)
+            add = True
         return gradient

@@ -31,11 +31,11 @@ def pretrain(network, rows, params, random_state, epochs):
 
     Returns
     -------
-    trainings : list of Training
-        One a layer, done.
+    training : Training
+        That of the last layer, done.
     histories : list of History
     """
-    trainings, histories, depth = [], [], network.parameters.encoder_depth
+    histories, depth = [], network.parameters.encoder_depth
     params = {**params, "max_iter": params["pretrain_max_iter"]}
     for layer in range(depth):
         below = Rows(_inference.hidden_values(network, rows, layer)) if layer else rows
@@ -43,11 +43,11 @@ def pretrain(network, rows, params, random_state, epochs):
         stage.look_at_density(below)
         initialise(stage, below, draw_sample(below, stage, random_state), random_state)
         level = _corruption_level(params, network, rows, stage, below)
-        trainings.append(Training(stage, {**params, "corruption_level": level}, random_state))
+        training = Training(stage, {**params, "corruption_level": level}, random_state)
         label = f"Layer {layer + 1} of {depth}, "
-        histories.append(train(trainings[-1], below, None, epochs, params["batch_size"], label))
+        histories.append(train(training, below, None, epochs, params["batch_size"], label))
         _adopt(network, stage, layer)
-    return trainings, histories
+    return training, histories
 
 
 def _stage(network, layer, rows):

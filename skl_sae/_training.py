@@ -20,6 +20,8 @@ RESAMPLING_ENDS = 0.6
 # What learning_rate_init="auto" is made of. Adam's steps have a length of their own: in wide layers each weight must
 # take smaller ones, and with many units fewer of them die.
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
+# Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
+LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
 # Rows of a chunk of `partial_fit` that the unit of the codes is taken from, at most.
 CHUNK_ROWS = 1024
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
@@ -142,16 +144,20 @@ class Training:
             training.optimizer.take(self.optimizer.n_steps, self.optimizer.moments())
         return training
 
-    def prepare(self, batch_size, missing):
-        """Allocate the workspace for batches of up to `batch_size` rows, in which values may be `missing`."""
-        params, space = self.params, self.workspace
-        own_target = missing or not self.network.centred or params["corruption"] is not None
-        if space is None or len(space.x) < batch_size or own_target > space.own_target:
+    def prepare(self, batch_size, rows):
+        """Allocate the workspace for batches of up to `batch_size` of the rows."""
+        params, space, window = self.params, self.workspace, None
+        batch_size, n_features = min(batch_size, len(rows)), rows.shape[1]
+        own_target = rows.missing or not self.network.centred or params["corruption"] is not None
+        if rows.sparse and self.network.reads_sparse and params["corruption"] is None:
+            window = max(1, WINDOW_SIZE // n_features) if batch_size * n_features > LARGE_BATCH else None
+        fits = space is not None and space.batch_size >= batch_size and space.window == window
+        if not fits or own_target > space.own_target:
             auxiliary = auxiliary_rule(self.network) if self.revival == "auxiliary" else None
             penalties = params["weight_decay"], params["weight_l1"]
             densities = self._densities()
             self.workspace = Backpropagation(
-                self.network, batch_size, *penalties, auxiliary, params["dropout"], own_target
+                self.network, batch_size, *penalties, auxiliary, params["dropout"], own_target, window
             )
             for reader, density in zip(self.workspace.main[1], densities, strict=False):
                 reader.density = density
@@ -185,7 +191,7 @@ class Training:
     def one_pass(self, rows, batch_size):
         """An epoch at the constant rate."""
         with single_threaded_blas():
-            self.prepare(min(batch_size, len(rows)), rows.missing)
+            self.prepare(batch_size, rows)
             return self.epoch(rows, batch_size, total=np.inf)
 
     def _step(self, rows, batch, rate, progress):
@@ -290,7 +296,7 @@ def train(training, rows, validation, epochs, batch_size, label=""):
     per_epoch = len(batch_edges(len(rows), batch_size)) - 1
     score = None if validation is None else validation_score(training.network, rows, validation)
     with single_threaded_blas():
-        training.prepare(min(batch_size, len(rows)), rows.missing)
+        training.prepare(batch_size, rows)
         for number in range(max_iter):
             epochs.start()
             loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)

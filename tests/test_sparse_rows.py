@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skl_sae import SparseAutoencoder
+from skl_sae import SparseAutoencoder, _dead_units, _training
+from skl_sae._backpropagation import Backpropagation
 from skl_sae._codes import DenseCode, RowCode
 from skl_sae._sparse_rows import WORTH_IT, SparseRows
+from skl_sae.sparsity import RULES, Matryoshka, TopK
 
 X = sparse.random(300, 400, 0.006, format="csr", dtype=np.float64, random_state=0)
 OFFSET, FACTOR = np.asarray(X.mean(axis=0)).ravel(), 0.3
@@ -88,3 +90,37 @@ def test_a_network_learns_the_same(options, monkeypatch):
     thicker = sparse.random(300, 400, 1.2 * WORTH_IT, format="csr", random_state=0)
     SparseAutoencoder(8, max_iter=1, tol=0, random_state=0).fit(thicker)
     assert not made
+
+
+WIDE = [
+    *({"sparsity": rule} for rule in [None, *RULES]),
+    {"sparsity": "topk", "dead_units": "auxiliary"},
+    {"sparsity": Matryoshka(TopK(2)), "dead_units": "auxiliary"},
+    {"sparsity": "l1", "hidden_layer_sizes": (12,), "dropout": 0.2},
+    {"sparsity": "batch_topk", "decoder_layer_sizes": (12, 9), "dead_units": "auxiliary"},
+    {"sparsity": "topk", "tied_weights": True, "scale": False, "dropout": 0.2},
+    {"sparsity": None, "hidden_layer_sizes": (12,), "tied_weights": True, "batch_norm": True, "weight_decay": 0.1},
+    {"sparsity": "topk", "output_activation": "sigmoid", "loss": "binary_cross_entropy"},
+    {"sparsity": None, "hidden_layer_sizes": (12,), "pretrain": "layerwise", "pretrain_max_iter": 2},
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* of the units did not fire")
+@pytest.mark.parametrize("params", WIDE, ids=repr)
+def test_windows_of_a_batch_give_what_the_whole_batch_gives(params, monkeypatch):
+    """Data too wide for a dense batch is read a few rows at a time."""
+    monkeypatch.setattr(_dead_units, "DEAD_ROWS", 20)
+    windows, start = [], Backpropagation._read_windows
+    monkeypatch.setattr(Backpropagation, "_read_windows", lambda self: windows.append(self.window) or start(self))
+
+    def fit():
+        sae = SparseAutoencoder(16, max_iter=3, batch_size=50, random_state=0, **params).fit(X)
+        return [sae.partial_fit(X[:70]).loss_curve_, *sae.coefs_, *sae.intercepts_]
+
+    whole = fit()
+    assert not windows
+    monkeypatch.setattr(_training, "LARGE_BATCH", 0)
+    monkeypatch.setattr(_training, "WINDOW_SIZE", 7 * X.shape[1])
+    for by_windows, expected in zip(fit(), whole, strict=True):
+        assert_allclose(by_windows, expected, rtol=1e-6, atol=1e-9)
+    assert set(windows) == {7}
