@@ -75,7 +75,13 @@ def with_checks(estimators):
 
 
 def fits(estimator, name):
-    """A DataFrame does not hold CSR codes: `test_sparse_output_in_a_dataframe_is_refused`."""
+    """Whether a check is meant for the estimator.
+
+    A DataFrame does not hold CSR codes: `test_sparse_output_in_a_dataframe_is_refused`. With scikit-learn 1.7, one
+    check takes NaN for every imputer's marker.
+    """
+    if name == "check_inplace_ensure_writeable":
+        return getattr(estimator, "missing_values", None) != -1
     return not (getattr(estimator, "sparse_output", False) and "output_transform_" in name)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context, get_config
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_iris
@@ -187,17 +188,17 @@ def test_data_frames(container):
     imputer = make(add_indicator=True).set_output(transform=container).fit(table)
     filled = imputer.transform(table)
     assert isinstance(filled, library.DataFrame)
-    assert list(filled.columns) == [*"abde", *(f"missingindicator_{name}" for name in "abcde")]
-    assert_array_equal(imputer.feature_names_in_, NAMES)
+    # Before 1.9, scikit-learn does not read the names of a polars frame.
+    reads = container == "pandas" or "sparse_interface" in get_config()
+    names = np.array(NAMES if reads else ["x0", "x1", "x2", "x3", "x4"])
+    assert list(filled.columns) == [*names[[0, 1, 3, 4]], *(f"missingindicator_{name}" for name in names)]
     assert_array_equal(filled.to_numpy(), make(add_indicator=True).fit_transform(EMPTY))
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 def test_the_global_configuration_reaches_the_result_alone(container):
-    import sklearn
-
     library = pytest.importorskip(container)
-    with sklearn.config_context(transform_output=container):
+    with config_context(transform_output=container):
         filled = make().fit_transform(X)
     assert isinstance(filled, library.DataFrame)
     assert_array_equal(filled.to_numpy(), make().fit_transform(X))

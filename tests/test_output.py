@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,6 +14,8 @@ from skl_sae._output import like_the_input
 X = np.random.default_rng(0).normal(size=(30, 4))
 X[np.random.default_rng(1).random(X.shape) < 0.2] = np.nan
 NAMES = list("abcd")
+# Before 1.9, scikit-learn does not read the names of a polars frame.
+READS_POLARS = "sparse_interface" in get_config()
 
 
 class Imputing(SparseAutoencoder):
@@ -61,7 +63,9 @@ def test_container_with_the_columns_of_the_input(container, globally, named):
     else:
         frame = sae.set_output(transform=container).impute(data)
     assert isinstance(frame, library.DataFrame)
-    assert list(frame.columns) == (NAMES if named else ["x0", "x1", "x2", "x3"])
+    assert list(frame.columns) == (
+        NAMES if named and (READS_POLARS or container == "pandas") else ["x0", "x1", "x2", "x3"]
+    )
     np.testing.assert_array_equal(frame.to_numpy(), plain)
     if named and container == "pandas":
         assert list(frame.index) == list(data.index)
