@@ -41,6 +41,11 @@ def check_widths(name, sizes):
     return tuple(int(n) for n in widths)
 
 
+def is_same(value, other):
+    """Whether two values of a parameter are the same; an array counts as a whole, like a tuple."""
+    return value is other or np.array_equal(value, other)
+
+
 def check_sparse_is_finite(X, estimator_name):
     """Raise where a value that is stored in a sparse matrix is not finite; dense data passes."""
     if not issparse(X):

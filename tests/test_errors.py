@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skl_sae import SparseAutoencoder
-from skl_sae._checks import check_sparse_is_finite, check_widths
+from skl_sae._checks import check_sparse_is_finite, check_widths, is_same
 from skl_sae.sparsity import L1, KLDivergence, TopK
 
 X = np.random.default_rng(0).uniform(size=(30, 5))
@@ -125,6 +125,27 @@ def test_widths_may_be_an_array():
     assert len(sae.pretrain_loss_curves_) == 3
     with pytest.raises(ValueError, match=r"expected decoder_layer_sizes=None or \(7,\), got \(6, 8\)"):
         make(hidden_layer_sizes=7, decoder_layer_sizes=np.array([6, 8]), pretrain="layerwise").fit(X)
+
+
+@pytest.mark.parametrize(
+    "value, other, same",
+    [
+        (np.array([8, 6]), (8, 6), True),
+        (np.array([8, 6]), (8,), False),
+        (np.array([8, 6]), np.array([8, 7]), False),
+        ((8, 6), (8, 6), True),
+        ("topk", "topk", True),
+        ("topk", None, False),
+        ("topk", TopK(), False),
+        ("auto", 0.1, False),
+        (TopK(), TopK(), False),
+        (0.1, 0.1, True),
+        (True, False, False),
+    ],
+)
+def test_values_of_parameters_are_compared_as_a_whole(value, other, same):
+    assert is_same(value, other) is is_same(other, value) is same
+    assert is_same(value, value)
 
 
 def test_nan_in_a_sparse_matrix_is_no_missing_value():
