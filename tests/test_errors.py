@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from skl_sae import SparseAutoencoder
 from skl_sae._checks import check_sparse_is_finite, check_widths, is_same
-from skl_sae.sparsity import L1, KLDivergence, TopK
+from skl_sae.sparsity import L1, KLDivergence, Matryoshka, TopK
 
 X = np.random.default_rng(0).uniform(size=(30, 5))
 NAN = np.where(X > 0.9, np.nan, X)
@@ -56,6 +56,28 @@ BAD_FITS = [
         for target in (0, 1, -0.1, float("nan"))
     ),
     ({"sparsity": KLDivergence(memory=1)}, X, r"got memory=1, expected a number in \[0, 1\)"),
+    *(
+        ({"sparsity": Matryoshka(prefixes=prefixes)}, X, "Matryoshka: got prefixes=.*, expected ascending fractions")
+        for prefixes in (
+            (),
+            0.5,
+            (0.5, 0.25, 1),
+            (float("nan"), 1),
+            (0.5, float("nan"), 1),
+            (-0.5, 1),
+            ("a", 1),
+            (1, 2),
+        )
+    ),
+    *(
+        (
+            {"sparsity": Matryoshka(prefixes=(0.5, 1), weights=weights)},
+            X,
+            "Matryoshka: got weights=.*, expected 2 positive",
+        )
+        for weights in ((), 1, (1, 0), (1, float("nan")), (float("nan"), 1), (1, float("inf")), ("a", 1))
+    ),
+    ({"sparsity": Matryoshka("matryoshka")}, X, "Matryoshka cannot wrap another Matryoshka"),
     # combinations
     ({"sparsity": "kl", "activation": "relu"}, X, "expected activation='sigmoid' or 'tanh', got 'relu'"),
     ({"sparsity": "kl", "activation": "identity"}, X, "expected activation='sigmoid' or 'tanh', got 'identity'"),

@@ -73,6 +73,13 @@ def test_a_name_within_matryoshka_trains_as_the_object(name):
     assert by_name.get_params()["sparsity"].rule == name  # what was passed stays
 
 
+def test_prefixes_may_be_arrays():
+    by_array = Matryoshka("topk", prefixes=np.array([0.5, 1.0]), weights=np.array([1, 2]))
+    by_tuple = Matryoshka("topk", prefixes=(0.5, 1), weights=(1, 2))
+    codes = [make(sparsity=clone(rule)).fit(X).transform(X) for rule in (by_array, by_tuple)]
+    assert_array_equal(*codes)
+
+
 def test_grid_over_names_and_their_parameters():
     grid = [
         {

@@ -1,5 +1,9 @@
 """Matryoshka: the first units alone must reconstruct the data too."""
 
+from numbers import Real
+
+import numpy as np
+
 from .._codes import Reading
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
@@ -74,11 +78,12 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         rule = self._new_rule("rule")
         if isinstance(rule, Matryoshka):
             raise ValueError("Matryoshka cannot wrap another Matryoshka; give all prefixes to one.")
-        prefixes, weights = list(self.prefixes), self.weights
-        weights = [1.0] * len(prefixes) if weights is None else list(weights)
-        if not prefixes or sorted(prefixes) != prefixes or prefixes[0] < 0 or prefixes[-1] != 1:
+        prefixes = np.ravel(self.prefixes).tolist()
+        weights = [1.0] * len(prefixes) if self.weights is None else np.ravel(self.weights).tolist()
+        valid = all(isinstance(each, Real) and 0 <= each <= 1 for each in prefixes)
+        if not prefixes or not valid or sorted(prefixes) != prefixes or prefixes[-1] != 1:
             raise ValueError(f"Matryoshka: got prefixes={self.prefixes}, expected ascending fractions that end at 1.")
-        if len(weights) != len(prefixes) or min(weights) <= 0:
+        if len(weights) != len(prefixes) or not all(isinstance(each, Real) and 0 < each < np.inf for each in weights):
             raise ValueError(
                 f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
             )
