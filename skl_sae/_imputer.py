@@ -138,19 +138,23 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         """
         X = self._validate(X, reset=True, copy=False)
         missing = self._missing(X)
-        self._observed = ~missing.all(axis=0)
-        self.indicator_ = None
+        observed = ~missing.all(axis=0)
+        indicator = scaler = estimator = None
         if self.add_indicator:
             marker = np.nan if self._marks_nan() else self.missing_values
-            self.indicator_ = MissingIndicator(missing_values=marker, error_on_new=False).fit(X)
-        self.scaler_ = self.estimator_ = None
-        if self._observed.any():
-            Z = np.where(missing, np.nan, X)[:, self._observed]
+            indicator = MissingIndicator(missing_values=marker, error_on_new=False).fit(X)
+        if observed.any():
+            Z = np.where(missing, np.nan, X)[:, observed]
             if self.standardize:
-                self.scaler_ = StandardScaler().set_output(transform="default")
-                Z = self.scaler_.fit_transform(Z)
-            self.estimator_ = self._new_estimator().fit(Z)
+                scaler = StandardScaler().set_output(transform="default")
+                Z = scaler.fit_transform(Z)
+            estimator = self._new_estimator().fit(Z)
+        # Only now: a fit that fails leaves the last one.
+        self._observed, self.indicator_, self.scaler_, self.estimator_ = observed, indicator, scaler, estimator
         return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimator_")
 
     def transform(self, X):
         """Fill the missing values.

@@ -252,6 +252,19 @@ def test_bad_parameters(params, message):
         make(**params).fit(X)
 
 
+def test_a_failed_fit_leaves_the_last_one():
+    imputer = make().fit(X)
+    before = imputer.transform(X)
+    with pytest.raises(ValueError, match="Did you mean 'topk'"):
+        imputer.set_params(estimator__sparsity="tpok").fit(EMPTY)
+    assert_array_equal(imputer.transform(X), before)
+    never = make(estimator=quick(sparsity="tpok"))
+    with pytest.raises(ValueError, match="Did you mean 'topk'"):
+        never.fit(X)
+    with pytest.raises(NotFittedError):
+        never.transform(X)
+
+
 def test_bad_data():
     with pytest.raises(NotFittedError):
         make().transform(X)
