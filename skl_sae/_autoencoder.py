@@ -6,17 +6,17 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite, check_array, check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _inference
 from ._activations import ACTIVATIONS
 from ._callbacks import CallbackSupportMixin, Epochs
-from ._checks import WithoutEarlyStopping, check_widths, copy_parameters, differ
+from ._checks import WithoutEarlyStopping, check_sparse_is_finite, check_widths, copy_parameters, differ
 from ._data import Rows, merge_means
 from ._data_checks import (
     check_probabilities,
@@ -32,12 +32,12 @@ from ._fitted import FittedStateMixin, read_only
 from ._losses import LOSSES
 from ._network import Network
 from ._optimizers import OPTIMIZERS, SCHEDULES
+from ._output import like_the_input
 from ._pretraining import pretrain
-from ._rule_parameters import RuleParametersMixin
 from ._start import draw_sample, initialise
 from ._training import Training, n_epochs, train
 from ._warning import warn
-from .sparsity import RULES, BaseSparsity
+from .sparsity._names import RuleParametersMixin
 
 
 class SparseAutoencoder(
@@ -91,11 +91,11 @@ class SparseAutoencoder(
         "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an ordinary
         autoencoder. Parameters of the rule can be set and searched in either case: ``set_params(sparsity__k=8)``.
 
-    hidden_layer_sizes : tuple of int, default=()
-        Widths of the encoder's layers between the data and the code.
+    hidden_layer_sizes : int or array-like of int, default=()
+        Widths of the encoder's layers between the data and the code. An int is one layer.
 
-    decoder_layer_sizes : tuple of int or None, default=None
-        Widths of the decoder's layers between the code and the data. None mirrors the encoder.
+    decoder_layer_sizes : int, array-like of int or None, default=None
+        Widths of the decoder's layers between the code and the data. An int is one layer, None mirrors the encoder.
 
     activation : {"relu", "sigmoid", "tanh", "identity"} or None, default=None
         Activation of the code. None means "sigmoid" for the rule "kl", "relu" otherwise.
@@ -214,7 +214,7 @@ class SparseAutoencoder(
 
     verbose : bool, default=False
         Whether to print a line for each epoch. With scikit-learn 1.9 or later, callbacks such as
-        ``sklearn.callback.ProgressBar`` are an alternative.
+        ``sklearn.callback.ProgressBar`` are an alternative; that one needs rich, ``pip install "skl-sae[progress]"``.
 
     Attributes
     ----------
@@ -302,13 +302,13 @@ class SparseAutoencoder(
     (1797, 64)
     """
 
-    _doc_link_module = "skl_sae"
+    _named_parameters = ("sparsity",)
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "sparsity": [StrOptions(set(RULES)), BaseSparsity, None],
-        "hidden_layer_sizes": ["array-like"],
-        "decoder_layer_sizes": ["array-like", None],
+        "sparsity": "no_validation",  # RuleParametersMixin checks it, against the names of the moment
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "activation": [StrOptions(set(ACTIVATIONS)), None],
         "hidden_activation": [StrOptions(set(ACTIVATIONS))],
         "output_activation": [StrOptions(set(ACTIVATIONS))],
@@ -498,7 +498,7 @@ class SparseAutoencoder(
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
-        layers = [layer] * len(self._sizes(1)[0][1:]) if pretrains else []
+        layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]
 
     @WithoutEarlyStopping
@@ -600,8 +600,7 @@ class SparseAutoencoder(
         Dense data may have NaN, what is stored in a sparse matrix must be finite.
         """
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
-        if sparse.issparse(X):
-            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
+        check_sparse_is_finite(X, type(self).__name__)
         rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
         rows.assert_no_infinity(type(self).__name__, known_means)
         return rows
@@ -640,8 +639,7 @@ class SparseAutoencoder(
         return Training(network, params, random_state)
 
     def _resolve_rule(self):
-        rule = BaseSparsity() if self.sparsity is None else self.sparsity
-        rule = RULES[rule]() if isinstance(rule, str) else clone(rule)
+        rule = self._new_rule("sparsity")
         if self.loss == "binary_cross_entropy" and self.output_activation != "sigmoid":
             raise ValueError(
                 "loss='binary_cross_entropy' needs output_activation='sigmoid', "
@@ -663,12 +661,12 @@ class SparseAutoencoder(
         if self.tied_weights and decoder != hidden:
             raise ValueError(
                 "tied_weights=True needs a decoder that mirrors the encoder: expected decoder_layer_sizes=None or "
-                f"{hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
+                f"{hidden[::-1]}, got {decoder[::-1]}."
             )
         if self.pretrain is not None and decoder != hidden:
             raise ValueError(
                 f"pretrain={self.pretrain!r} needs a decoder that mirrors the encoder: expected "
-                f"decoder_layer_sizes=None or {hidden[::-1]}, got {tuple(self.decoder_layer_sizes)}."
+                f"decoder_layer_sizes=None or {hidden[::-1]}, got {decoder[::-1]}."
             )
         return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
 
@@ -754,7 +752,7 @@ class SparseAutoencoder(
         """
         network, rows = self._network_and_rows(X, own_type=True)
         with np.errstate(all="ignore"):
-            return _inference.impute(network, rows)
+            return like_the_input(self, X, _inference.impute(network, rows))
 
     def score(self, X, y=None):
         """Explained variance of the reconstruction: R2 weighted by the variance of the features.

@@ -5,7 +5,9 @@ from numbers import Integral
 from types import MethodType
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import assert_all_finite
 
 
 class EarlyStoppingError(AttributeError, ValueError):
@@ -31,11 +33,28 @@ class WithoutEarlyStopping:
 
 
 def check_widths(name, sizes):
-    """Widths of layers as a tuple of ints."""
-    sizes = tuple(sizes)
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes):
-        raise ValueError(f"Got {name}={sizes}, expected positive ints, one a layer.")
-    return tuple(int(n) for n in sizes)
+    """Widths of layers as a tuple of ints; a single number is one layer."""
+    is_number = isinstance(sizes, Integral) or getattr(sizes, "ndim", 1) == 0
+    widths = (sizes[()] if hasattr(sizes, "ndim") else sizes,) if is_number else tuple(sizes)
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in widths):
+        raise ValueError(f"Got {name}={sizes!r}, expected positive ints, one a layer, or an int for one layer.")
+    return tuple(int(n) for n in widths)
+
+
+def check_sparse_is_finite(X, estimator_name):
+    """Raise where a value that is stored in a sparse matrix is not finite; dense data passes."""
+    if not issparse(X):
+        return
+    try:
+        assert_all_finite(X, input_name="X", estimator_name=estimator_name)
+    except ValueError:
+        if not np.isnan(X.data).any():
+            raise
+        raise ValueError(
+            "Input X contains NaN, and X is sparse: NaN is a missing value in a dense X only. In a sparse matrix every "
+            f"stored value must be finite. To have {estimator_name} treat NaN as missing, pass X.toarray(); else "
+            "replace or remove what is stored there: X.data[np.isnan(X.data)] = 0."
+        ) from None
 
 
 def copy_parameters(params):

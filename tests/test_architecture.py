@@ -38,11 +38,13 @@ LAYERS = [
         "_batch_norm",
         "_weights",
         "_sparse_rows",
+        "_named_parameters",
     },
     {"sparsity"},
     {"_network", "_encoder", "_reading", "_layer_updates", "_backpropagation", "_inference", "_dead_units", "_start"},
-    {"_training", "_pretraining", "_callbacks", "_checks", "_data_checks", "_fitted", "_rule_parameters"},
+    {"_training", "_pretraining", "_callbacks", "_checks", "_data_checks", "_fitted", "_output"},
     {"_autoencoder"},
+    {"_imputer"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}

@@ -334,7 +334,7 @@ def test_parameters_of_a_named_rule_can_be_set():
         (L1(), {"sparsity__k": 1}, r"Invalid parameter 'k' for estimator L1\(\).*'alpha'"),
         (None, {"sparsity__k": 1}, "sparsity__k with sparsity=None"),
         ("topk", {"sparsity": None, "sparsity__k": 1}, "sparsity__k with sparsity=None"),
-        ("top", {"sparsity__k": 1}, "sparsity__k with sparsity='top'"),
+        ("top", {"sparsity__k": 1}, "Got 'top' instead. Did you mean 'topk'"),
     ],
 )
 def test_a_parameter_that_the_rule_lacks(rule, nested, message):

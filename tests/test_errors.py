@@ -1,5 +1,7 @@
 """Bad input: every message says what was got and what was expected, and a fit that fails loses nothing."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -8,7 +10,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skl_sae import SparseAutoencoder
-from skl_sae.sparsity import L1, KLDivergence, TopK
+from skl_sae._checks import check_sparse_is_finite, check_widths, differ
+from skl_sae.sparsity import L1, KLDivergence, Matryoshka, TopK
 
 X = np.random.default_rng(0).uniform(size=(30, 5))
 NAN = np.where(X > 0.9, np.nan, X)
@@ -53,16 +56,46 @@ BAD_FITS = [
         for target in (0, 1, -0.1, float("nan"))
     ),
     ({"sparsity": KLDivergence(memory=1)}, X, r"got memory=1, expected a number in \[0, 1\)"),
+    *(
+        ({"sparsity": Matryoshka(prefixes=prefixes)}, X, "Matryoshka: got prefixes=.*, expected ascending fractions")
+        for prefixes in (
+            (),
+            0.5,
+            (0.5, 0.25, 1),
+            (float("nan"), 1),
+            (0.5, float("nan"), 1),
+            (-0.5, 1),
+            ("a", 1),
+            (1, 2),
+        )
+    ),
+    *(
+        (
+            {"sparsity": Matryoshka(prefixes=(0.5, 1), weights=weights)},
+            X,
+            "Matryoshka: got weights=.*, expected 2 positive",
+        )
+        for weights in ((), 1, (1, 0), (1, float("nan")), (float("nan"), 1), (1, float("inf")), ("a", 1))
+    ),
+    ({"sparsity": Matryoshka("matryoshka")}, X, "Matryoshka cannot wrap another Matryoshka"),
     # combinations
     ({"sparsity": "kl", "activation": "relu"}, X, "expected activation='sigmoid' or 'tanh', got 'relu'"),
     ({"sparsity": "kl", "activation": "identity"}, X, "expected activation='sigmoid' or 'tanh', got 'identity'"),
     ({"loss": "binary_cross_entropy"}, X, "needs output_activation='sigmoid', got output_activation='identity'"),
     # layers
-    ({"hidden_layer_sizes": 3}, X, "'hidden_layer_sizes' parameter.* must be an array-like. Got 3 instead"),
     *(
-        ({name: sizes}, X, rf"Got {name}=\(.*\), expected positive ints, one a layer")
+        (
+            {name: sizes},
+            X,
+            rf"'{name}' parameter.* must be an array-like.* in the range \[1, inf\).* Got {sizes} instead",
+        )
         for name in ("hidden_layer_sizes", "decoder_layer_sizes")
-        for sizes in ((0,), (4, -1), (1.5,), ("a",), [[3]])
+        for sizes in (0, -3, 2.5)
+    ),
+    *(
+        ({name: sizes}, X, rf"Got {name}={re.escape(repr(sizes))}, expected positive ints, one a layer, or an int")
+        for name in ("hidden_layer_sizes", "decoder_layer_sizes")
+        for sizes in ((0,), (4, -1), (1.5,), ("a",), [[3]], True, np.array([4.0]), np.array([[4, 3]]), np.array(2.5))
     ),
     (
         {"tied_weights": True, "hidden_layer_sizes": (6, 5), "decoder_layer_sizes": (4,)},
@@ -96,6 +129,59 @@ def test_a_failed_fit_leaves_the_last_one(params, data, message):
     assert sae.score(X) == before.score(X)
     assert {name for name in vars(sae) if name.endswith("_")} == {name for name in vars(before) if name.endswith("_")}
     assert (sae.n_features_in_, sae.n_iter_, sae.loss_) == (5, 2, before.loss_)
+
+
+@pytest.mark.parametrize("one", [7, np.int32(7), np.array(7), (7,), [7], np.array([7])], ids=repr)
+@pytest.mark.parametrize("name", ["hidden_layer_sizes", "decoder_layer_sizes"])
+def test_an_int_is_one_layer(name, one):
+    assert check_widths(name, one) == (7,)
+    sae, expected = (make(**{name: sizes}).fit(X) for sizes in (one, (7,)))
+    assert_array_equal(clone(sae).fit(X).transform(X), expected.transform(X))
+    assert [w.shape for w in sae.coefs_] == [w.shape for w in expected.coefs_]
+
+
+def test_widths_may_be_an_array():
+    assert check_widths("hidden_layer_sizes", np.array([8, 6])) == (8, 6)
+    params = {"hidden_layer_sizes": np.array([8, 6]), "decoder_layer_sizes": np.array([6, 8])}
+    sae = make(**params, tied_weights=True, pretrain="layerwise", pretrain_max_iter=1).fit(X)
+    assert len(sae.pretrain_loss_curves_) == 3
+    with pytest.raises(ValueError, match=r"expected decoder_layer_sizes=None or \(7,\), got \(6, 8\)"):
+        make(hidden_layer_sizes=7, decoder_layer_sizes=np.array([6, 8]), pretrain="layerwise").fit(X)
+
+
+@pytest.mark.parametrize(
+    "value, other, same",
+    [
+        (np.array([8, 6]), (8, 6), True),
+        (np.array([8, 6]), (8,), False),
+        (np.array([8, 6]), np.array([8, 7]), False),
+        ((8, 6), (8, 6), True),
+        ("topk", "topk", True),
+        ("topk", None, False),
+        ("topk", TopK(), False),
+        ("auto", 0.1, False),
+        (TopK(), TopK(), False),
+        (0.1, 0.1, True),
+        (True, False, False),
+    ],
+)
+def test_values_of_parameters_are_compared_as_a_whole(value, other, same):
+    assert differ({"a": value}, {"a": other}) is differ({"a": other}, {"a": value}) is not same
+    assert not differ({"a": value}, {"a": value})
+
+
+def test_nan_in_a_sparse_matrix_is_no_missing_value():
+    for X_sparse in (sparse.csr_array(NAN), sparse.csr_matrix(NAN), sparse.csc_array(NAN)):
+        with pytest.raises(ValueError, match="NaN is a missing value in a dense X only") as caught:
+            check_sparse_is_finite(X_sparse, "Name")
+        message = str(caught.value)
+        assert message.startswith("Input X contains NaN")
+        assert "Name" in message and "X.toarray()" in message
+        assert "does not accept missing values" not in message
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        check_sparse_is_finite(sparse.csr_array(np.where(X > 0.9, np.inf, X)), "Name")
+    check_sparse_is_finite(NAN, "Name")
+    check_sparse_is_finite(sparse.csr_array(X), "Name")
 
 
 class Interruption(BaseException):

@@ -18,7 +18,6 @@ import test_rules
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl_sae import SparseAutoencoder
 from skl_sae.metrics import l0
@@ -127,7 +126,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
 # contracts
 
 
-@parametrize_with_checks(ESTIMATORS)
+@test_common.with_checks(ESTIMATORS)
 def test_estimator(estimator, check):
     check(estimator)
 

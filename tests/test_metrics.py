@@ -11,12 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_sae import metrics
 from skl_sae.metrics import (
     SCORERS,
     dead_fraction,
@@ -28,6 +28,8 @@ from skl_sae.metrics import (
     neg_dead_fraction_scorer,
     neg_l0_scorer,
 )
+
+CHUNK = "skl_sae.metrics._blocks.CHUNK_ENTRIES"
 
 # Naive twins
 
@@ -98,7 +100,7 @@ def test_explained_variance_anchors(data):
 def test_explained_variance_is_of_the_whole_set(data, chunk, monkeypatch):
     # Rows sorted by a feature: the mean of the scores of batches would be far lower.
     X, X_reconstructed = (A[np.argsort(data[0][:, 2])] for A in data)
-    monkeypatch.setattr(metrics, "_CHUNK_ENTRIES", chunk)
+    monkeypatch.setattr(CHUNK, chunk)
     X = X.copy()
     X[:20, 0] = np.nan
     assert_allclose(explained_variance(X, X_reconstructed), naive_explained_variance(X, X_reconstructed), rtol=1e-12)
@@ -125,7 +127,7 @@ def test_explained_variance_of_integers_and_lists():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("chunk", [4, 10**6])
 def test_explained_variance_of_constant_columns(value, dtype, chunk, monkeypatch):
-    monkeypatch.setattr(metrics, "_CHUNK_ENTRIES", chunk)  # 4: one row, so that columns begin with missing blocks
+    monkeypatch.setattr(CHUNK, chunk)  # 4: one row, so that columns begin with missing blocks
     X = np.full((101, 3), value, dtype=dtype)
     assert explained_variance(X, X.copy()) == 1.0
     assert explained_variance(X, X + dtype(16)) == 0.0
@@ -152,14 +154,14 @@ def test_explained_variance_of_observed_entries():
 @given(
     hnp.arrays(
         np.float32,
-        hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9),
+        st.tuples(st.integers(2, 9), st.integers(1, 9)),
         elements=st.sampled_from([0.0, 0.0, 0.0, 1.0, -2.5, 1e3]),
     ),
     st.sampled_from([1, 10, 1000]),
 )
 def test_sparse_equals_dense(X, chunk):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_CHUNK_ENTRIES", chunk)
+        patch.setattr(CHUNK, chunk)
         expected = explained_variance(X, X * np.float32(0.5))
         for container in (sparse.csr_array, sparse.csr_matrix, sparse.csc_array, sparse.coo_array):
             assert explained_variance(container(X), X * np.float32(0.5)) == expected
@@ -184,6 +186,119 @@ def test_memory_does_not_grow_with_rows():
     assert peak < 10e6
 
 
+# Several features
+
+
+AVERAGES = ["raw_values", "uniform_average", "variance_weighted", np.array([0.5, 0.0, 2.0]), [1, 2, 3]]
+
+
+@pytest.mark.parametrize("multioutput", AVERAGES, ids=str)
+@pytest.mark.parametrize("chunk", [1, 7, 10**6])
+def test_multioutput_is_that_of_r2_score(multioutput, chunk, data, monkeypatch):
+    monkeypatch.setattr(CHUNK, chunk)
+    X, X_reconstructed = data
+    expected = r2_score(X, X_reconstructed, multioutput=multioutput)
+    value = explained_variance(X, X_reconstructed, multioutput=multioutput)
+    assert type(value) is (np.ndarray if isinstance(multioutput, str) and multioutput == "raw_values" else float)
+    assert_allclose(value, expected, rtol=1e-12)
+    for container in (sparse.csr_array, sparse.csc_matrix):
+        assert_array_equal(explained_variance(container(X), X_reconstructed, multioutput=multioutput), value)
+        assert_array_equal(explained_variance(X, container(X_reconstructed), multioutput=multioutput), value)
+
+
+def test_features_of_sparse_data():
+    X = sparse.random(50, 6, density=0.3, format="csr", random_state=0)
+    X_reconstructed = X * 0.5
+    for multioutput in ("raw_values", "uniform_average", "variance_weighted"):
+        expected = r2_score(X.toarray(), X_reconstructed.toarray(), multioutput=multioutput)
+        assert_allclose(explained_variance(X, X_reconstructed, multioutput=multioutput), expected, rtol=1e-12)
+
+
+def test_constant_and_unobserved_features():
+    """Constant ones as in r2_score, apart from the variance-weighted average, where their errors count."""
+    X = np.tile([1.0, 2.0, 0.0], (6, 1))
+    X[:, 2] = np.arange(6)
+    X_reconstructed = X + [0.0, 0.5, 0.1]
+    raw = explained_variance(X, X_reconstructed, multioutput="raw_values")
+    assert_allclose(raw, r2_score(X, X_reconstructed, multioutput="raw_values"), rtol=1e-12)
+    assert_array_equal(raw[:2], [1.0, 0.0])
+    expected = r2_score(X, X_reconstructed, multioutput="uniform_average")
+    assert_allclose(explained_variance(X, X_reconstructed, multioutput="uniform_average"), expected, rtol=1e-12)
+    assert explained_variance(X, X_reconstructed) < raw[2] < 1
+    X[:, 1] = np.nan
+    X[:3, 0] = np.nan
+    raw = explained_variance(X, X_reconstructed, multioutput="raw_values")
+    assert_array_equal(np.isnan(raw), [False, True, False])
+    assert raw[0] == 1.0
+    assert_allclose(explained_variance(X, X_reconstructed, multioutput="uniform_average"), (1 + raw[2]) / 2)
+    assert_allclose(explained_variance(X, X_reconstructed, multioutput=[1, 7, 3]), (1 + 3 * raw[2]) / 4)
+    with pytest.raises(ValueError, match="no weight above 0 for a feature with observed values"):
+        explained_variance(X, X_reconstructed, multioutput=[0, 1, 0])
+
+
+def test_features_of_observed_entries():
+    rng = np.random.default_rng(8)
+    X = rng.normal(2.0, 3.0, (40, 4))
+    X_reconstructed = X + rng.normal(size=X.shape)
+    X[rng.random(X.shape) < 0.3] = np.nan
+    seen = ~np.isnan(X)
+    expected = [r2_score(X[seen[:, j], j], X_reconstructed[seen[:, j], j]) for j in range(4)]
+    assert_allclose(explained_variance(X, X_reconstructed, multioutput="raw_values"), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("multioutput", ["raw_values", "uniform_average", "variance_weighted", [1, 2]], ids=str)
+def test_one_row_has_no_explained_variance(multioutput):
+    with pytest.warns(UndefinedMetricWarning, match="less than two rows") as caught:
+        value = explained_variance([[1.0, 2.0]], [[1.0, 3.0]], multioutput=multioutput)
+    assert caught[0].filename == __file__
+    assert np.isnan(value).all()
+    assert np.shape(value) == ((2,) if multioutput == "raw_values" else ())
+
+
+@pytest.mark.parametrize("power", [-1000, -900, -450, 450, 511, 600, 1000])
+@pytest.mark.parametrize("chunk", [1, 10**6])
+def test_squares_out_of_range(power, chunk, data, monkeypatch):
+    """The same data in other units, a power of two: the same bits, though no square can be represented."""
+    monkeypatch.setattr(CHUNK, chunk)
+    X, X_reconstructed = data
+    X = X.copy()
+    X[:7, 1] = np.nan
+    other, other_reconstructed = np.ldexp(X, power), np.ldexp(X_reconstructed, power)
+    for multioutput in ("raw_values", "uniform_average", "variance_weighted"):
+        value = explained_variance(other, other_reconstructed, multioutput=multioutput)
+        assert_allclose(value, explained_variance(X, X_reconstructed, multioutput=multioutput), rtol=1e-13)
+    # One feature in these units beside others: its own value is as before, and it outweighs them or vanishes.
+    units = np.array([0, power, 0])
+    other, other_reconstructed = np.ldexp(X, units), np.ldexp(X_reconstructed, units)
+    raw = explained_variance(X, X_reconstructed, multioutput="raw_values")
+    assert_allclose(explained_variance(other, other_reconstructed, multioutput="raw_values"), raw, rtol=1e-13)
+    alone = [1] if power > 0 else [0, 2]
+    expected = explained_variance(X[:, alone], X_reconstructed[:, alone])
+    assert_allclose(explained_variance(other, other_reconstructed), expected, rtol=1e-13)
+
+
+def test_the_ends_of_the_range():
+    largest = np.finfo(float).max
+    X = np.array([[largest], [-largest]])
+    assert explained_variance(X, X) == 1.0
+    assert_allclose(explained_variance(X, -X), -3.0)
+    assert_allclose(explained_variance(X, X / 2), 0.75)
+    assert explained_variance([[1e-200], [2e-200]], [[1e200], [0.0]]) == -np.inf
+    assert explained_variance([[1e-200], [1e-200]], [[1e-200], [0.0]]) == 0.0  # constant, and not exact
+    # What stands in a gap does not hide the other errors.
+    X, X_reconstructed = np.array([[1.0], [2.0], [np.nan]]), np.array([[1.0], [1.5], [1e300]])
+    assert explained_variance(X, X_reconstructed) == 0.5
+    # A constant feature of large numbers does not hide what varies.
+    X = np.array([[1e300, 1.0], [1e300, 2.0]])
+    assert explained_variance(X, X - [0.0, 0.5]) == 0.0
+
+
+@pytest.mark.parametrize("multioutput", ["mean", [1, 2], [1, -1, 1], [[1, 2, 3]], [np.nan, 1, 1]], ids=str)
+def test_bad_multioutput(multioutput, data):
+    with pytest.raises(ValueError, match="multioutput"):
+        explained_variance(*data, multioutput=multioutput)
+
+
 def test_explained_variance_errors(data):
     X, X_reconstructed = data
     with pytest.raises(ValueError, match=r"X_reconstructed has shape \(57, 2\); expected the shape of X, \(57, 3\)"):
@@ -205,7 +320,7 @@ def test_explained_variance_errors(data):
 
 @pytest.mark.parametrize("chunk", [1, 10, 10**6])
 def test_sparsity_metrics_are_the_twins(chunk, monkeypatch):
-    monkeypatch.setattr(metrics, "_CHUNK_ENTRIES", chunk)
+    monkeypatch.setattr(CHUNK, chunk)
     rng = np.random.default_rng(3)
     codes = np.where(rng.random((31, 8)) < 0.2, rng.normal(size=(31, 8)), 0.0)  # negative codes are active too
     codes[:, 5] = 0.0

@@ -5,11 +5,12 @@ from ._batch_topk import BatchTopK
 from ._gated import Gated
 from ._jumprelu import JumpReLU
 from ._matryoshka import Matryoshka
+from ._names import RULES
 from ._penalties import L1, KLDivergence
 from ._topk import LifetimeTopK, TopK
 
-#: The rules by the names that ``SparseAutoencoder(sparsity=...)`` accepts.
-RULES = {
+# One row a rule, by the name that ``SparseAutoencoder(sparsity=...)`` and ``Matryoshka(...)`` accept.
+RULES |= {
     "batch_topk": BatchTopK,
     "gated": Gated,
     "jumprelu": JumpReLU,

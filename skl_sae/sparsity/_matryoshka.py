@@ -1,13 +1,16 @@
 """Matryoshka: the first units alone must reconstruct the data too."""
 
-from sklearn.base import clone
+from numbers import Real
+
+import numpy as np
 
 from .._codes import Reading
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
+from ._names import RuleParametersMixin
 
 
-class Matryoshka(BaseSparsity):
+class Matryoshka(RuleParametersMixin, BaseSparsity):
     r"""The codes of another rule, reconstructed from several prefixes of the units.
 
     :math:`L = \sum_g w_g \|x - \hat x^{(g)}\|^2`, with :math:`\hat x^{(g)}` decoded from the first :math:`m_g` units.
@@ -16,8 +19,9 @@ class Matryoshka(BaseSparsity):
 
     Parameters
     ----------
-    rule : BaseSparsity or None, default=None
-        The rule of the code. None means :class:`BatchTopK`.
+    rule : str, BaseSparsity or None, default=None
+        The rule of the code: a name, as for ``SparseAutoencoder(sparsity=...)``, or an object. None means
+        :class:`BatchTopK`. Its parameters can be set and searched in each case: ``set_params(rule__k=8)``.
     prefixes : tuple of float, default=(1/16, 1/8, 1/4, 1/2, 1)
         Ends of the prefixes as fractions of the units: ascending, the last one 1. Prefixes that round to the same
         number of units are merged.
@@ -34,7 +38,12 @@ class Matryoshka(BaseSparsity):
     >>> from skl_sae.sparsity import Matryoshka, TopK
     >>> Matryoshka(TopK(16), prefixes=(0.25, 1.0))
     Matryoshka(prefixes=(0.25, 1.0), rule=TopK(k=16))
+    >>> Matryoshka("topk").set_params(rule__k=16)
+    Matryoshka(rule=TopK(k=16))
     """
+
+    _named_parameters = ("rule",)
+    _none_stands_for = BatchTopK
 
     def __init__(self, rule=None, prefixes=(1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), weights=None):
         self.rule, self.prefixes, self.weights = rule, prefixes, weights
@@ -62,17 +71,19 @@ class Matryoshka(BaseSparsity):
     @property
     def default_activation(self):
         """The inner rule's."""
-        return "relu" if self.rule is None else self.rule.default_activation
+        return self._new_rule("rule").default_activation
 
     def start(self, n_units, activation):
         """Check the prefixes, start the inner rule."""
-        if isinstance(self.rule, Matryoshka):
+        rule = self._new_rule("rule")
+        if isinstance(rule, Matryoshka):
             raise ValueError("Matryoshka cannot wrap another Matryoshka; give all prefixes to one.")
-        prefixes, weights = list(self.prefixes), self.weights
-        weights = [1.0] * len(prefixes) if weights is None else list(weights)
-        if not prefixes or sorted(prefixes) != prefixes or prefixes[0] < 0 or prefixes[-1] != 1:
+        prefixes = np.ravel(self.prefixes).tolist()
+        weights = [1.0] * len(prefixes) if self.weights is None else np.ravel(self.weights).tolist()
+        valid = all(isinstance(each, Real) and 0 <= each <= 1 for each in prefixes)
+        if not prefixes or not valid or sorted(prefixes) != prefixes or prefixes[-1] != 1:
             raise ValueError(f"Matryoshka: got prefixes={self.prefixes}, expected ascending fractions that end at 1.")
-        if len(weights) != len(prefixes) or min(weights) <= 0:
+        if len(weights) != len(prefixes) or not all(isinstance(each, Real) and 0 < each < np.inf for each in weights):
             raise ValueError(
                 f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
             )
@@ -81,8 +92,8 @@ class Matryoshka(BaseSparsity):
             stop = round(prefix * n_units)
             cuts[stop] = cuts.get(stop, 0.0) + weight / sum(weights)
         self.cuts_ = list(cuts.items())
-        self.rule_ = BatchTopK() if self.rule is None else clone(self.rule)
-        return self.rule_.start(n_units, activation)
+        self.rule_ = rule
+        return rule.start(n_units, activation)
 
     def encode(self, a, p, step):
         """Return the codes of the inner rule, to be read at every prefix."""

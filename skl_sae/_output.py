@@ -1,0 +1,47 @@
+"""Output with the columns of the input, in the container that ``set_output`` asks for."""
+
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils._set_output import _get_output_config
+
+
+class _HandedOn(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """A transformer that returns a given array, so that scikit-learn puts it into the container."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def fit(self, X, y=None):
+        """Do nothing; only what can be fitted has feature names."""
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def transform(self, X):
+        return self.array
+
+
+def like_the_input(estimator, X, array):
+    """Put what has the rows and the features of X where ``estimator.set_output(transform=...)`` says.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted estimator.
+    X : {array-like, DataFrame, sparse matrix}
+        What was passed to its method; a DataFrame's index is kept.
+    array : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The result.
+
+    Returns
+    -------
+    result : {ndarray, sparse matrix, DataFrame}
+        The array itself, if the output is not configured.
+    """
+    if not hasattr(estimator, "set_output"):  # a class may switch it off
+        return array
+    handed_on = _HandedOn(array)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            setattr(handed_on, name, getattr(estimator, name))
+    return handed_on.set_output(transform=_get_output_config("transform", estimator)["dense"]).transform(X)

@@ -1,0 +1,31 @@
+"""How well an autoencoder reconstructs, how sparse its codes are, whether its dictionary is the true one.
+
+`SCORERS` holds the scorers for a model selection with several metrics; each is also a name of its own.
+A unit is active (it "fired") in a row when its code there is not zero. For non-negative codes this is "greater than
+zero": an entry that a rule selected but that is 0, and an explicit zero of a sparse matrix, do not count.
+"""
+
+from ._codes import dead_fraction, feature_density, l0
+from ._dictionaries import DictionaryMatch, dictionary_match
+from ._reconstruction import explained_variance
+from ._scorers import explained_variance_scorer, neg_dead_fraction_scorer, neg_l0_scorer
+
+__all__ = [
+    "SCORERS",
+    "DictionaryMatch",
+    "dead_fraction",
+    "dictionary_match",
+    "explained_variance",
+    "explained_variance_scorer",
+    "feature_density",
+    "l0",
+    "neg_dead_fraction_scorer",
+    "neg_l0_scorer",
+]
+
+#: For ``GridSearchCV(..., scoring=SCORERS, refit="explained_variance")``.
+SCORERS = {
+    "explained_variance": explained_variance_scorer,
+    "neg_l0": neg_l0_scorer,
+    "neg_dead_fraction": neg_dead_fraction_scorer,
+}

@@ -1,0 +1,112 @@
+"""Whether a dictionary is the true one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.utils import check_array, check_random_state
+
+
+@dataclass(frozen=True, eq=False)
+class DictionaryMatch:
+    """Agreement of a learned dictionary with the true one; see `dictionary_match`.
+
+    Parameters
+    ----------
+    mean_max_cosine : float
+        Mean over the true features of their largest cosine with a learned row.
+    hungarian : float
+        Mean cosine of the pairs of the best one-to-one matching.
+    random_mean_max_cosine : float
+        `mean_max_cosine` of a random dictionary of the learned shape.
+    random_hungarian : float
+        `hungarian` of a random dictionary of the learned shape.
+    assignment : ndarray of shape (n_true,)
+        The learned row matched with each true feature; -1 for a true feature left over.
+
+    Examples
+    --------
+    >>> from skl_sae.metrics import dictionary_match
+    >>> match = dictionary_match([[0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0]], random_state=0)
+    >>> match.mean_max_cosine, match.hungarian, match.assignment
+    (0.5, 1.0, array([-1,  0]))
+    """
+
+    mean_max_cosine: float
+    hungarian: float
+    random_mean_max_cosine: float
+    random_hungarian: float
+    assignment: np.ndarray
+
+
+def dictionary_match(learned, true, *, signed=False, random_state=None):
+    r"""Compare a learned dictionary with the true one.
+
+    With :math:`c_{gj}` the absolute cosine of true row g and learned row j,
+
+    .. math::
+
+        \text{mean max cosine} = \frac{1}{G} \sum_g \max_j c_{gj}
+        \qquad
+        \text{Hungarian} = \frac{1}{P} \max_\pi \sum_{(g, j) \in \pi} c_{gj}
+
+    where :math:`\pi` runs over the one-to-one matchings, of :math:`P = \min(n_{true}, n_{learned})` pairs. The first
+    grows with the number of learned rows and forgives duplicates, the second does not forgive them. Both are above
+    zero for random rows, so each comes with its value for a random dictionary: unit rows with a Gaussian direction.
+
+    Parameters
+    ----------
+    learned : array-like of shape (n_learned, n_features)
+        Learned dictionary, one unit a row (`components_`). Norms do not matter; a row of zeros matches nothing.
+    true : array-like of shape (n_true, n_features)
+        True dictionary, one feature a row.
+    signed : bool, default=False
+        Whether a row that points the opposite way counts as a mismatch: cosines then keep their sign.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random dictionary. Pass an int for reproducible results.
+
+    Returns
+    -------
+    DictionaryMatch
+        Both measures, both of the random dictionary, and the matching.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skl_sae.metrics import dictionary_match
+    >>> true = np.eye(3, 20)
+    >>> match = dictionary_match(true[[2, 0, 1]], true, random_state=0)
+    >>> match.hungarian, match.assignment
+    (1.0, array([1, 2, 0]))
+    >>> match.random_hungarian < 0.4
+    True
+    """
+    learned = check_array(learned, dtype=np.float64, input_name="learned")
+    true = check_array(true, dtype=np.float64, input_name="true")
+    if learned.shape[1] != true.shape[1]:
+        raise ValueError(
+            f"learned has {learned.shape[1]} columns; expected {true.shape[1]}, as in true. Rows are dictionary atoms."
+        )
+    random = check_random_state(random_state).standard_normal(learned.shape)
+    mean_max, hungarian, assignment = _match(learned, true, signed)
+    random_mean_max, random_hungarian, _ = _match(random, true, signed)
+    return DictionaryMatch(mean_max, hungarian, random_mean_max, random_hungarian, assignment)
+
+
+def _match(learned, true, signed):
+    """Mean max cosine, Hungarian mean cosine and assignment of one dictionary."""
+    cosines = _unit_rows(true) @ _unit_rows(learned).T
+    if not signed:
+        np.abs(cosines, out=cosines)
+    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    assignment = np.full(len(true), -1)
+    assignment[rows] = columns
+    return float(cosines.max(axis=1).mean()), float(cosines[rows, columns].mean()), assignment
+
+
+def _unit_rows(A):
+    """Rows divided by their norm, rows of zeros left alone. Scaled first: squares neither vanish nor overflow."""
+    largest = np.abs(A).max(axis=1, keepdims=True)
+    A = A / np.where(largest > 0, largest, 1.0)
+    norms = np.linalg.norm(A, axis=1, keepdims=True)
+    return A / np.where(norms > 0, norms, 1.0)

@@ -1,0 +1,176 @@
+"""How well a reconstruction explains the data."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array
+
+from ._blocks import dense_rows, row_chunks
+
+_AVERAGES = ("variance_weighted", "uniform_average", "raw_values")
+# Differences of a larger binary exponent, on either side, are scaled before they are squared.
+_SAFE_EXPONENT = 400
+
+
+def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
+    r"""Fraction of the variance of `X` that its reconstruction explains.
+
+    .. math::
+
+        1 - \mathrm{FVU} = 1 - \frac{\sum_{i} \lVert x_i - \hat x_i \rVert^2}{\sum_{i} \lVert x_i - \bar x \rVert^2}
+
+    with both sums over the whole set and :math:`\bar x` the mean of its rows: R2 with features weighted by their
+    variance. A constant offset between `X` and its reconstruction counts as error. Sums are accumulated in float64,
+    a block of rows at a time, so the memory used does not depend on the number of rows; where squares would overflow
+    or vanish, they are sums of scaled numbers.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data. NaN marks a missing value; sums and means run over the observed entries only.
+    X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The reconstruction, finite everywhere.
+    multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape (n_features,), \
+            default="variance_weighted"
+        What becomes of the features. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
+        mean of these over the features with observed values, plain or with the given weights.
+
+    Returns
+    -------
+    float or ndarray of shape (n_features,)
+        At most 1. Where the columns of `X` are constant, 1.0 for an exact reconstruction and 0.0 for any other. NaN,
+        with an ``UndefinedMetricWarning``, if there is a single row. In an array, NaN for a feature without any
+        observed value.
+
+    See Also
+    --------
+    sklearn.metrics.r2_score : The same for dense and complete data; only that with ``"variance_weighted"`` it leaves
+        out the errors of constant features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skl_sae.metrics import explained_variance
+    >>> X = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
+    >>> explained_variance(X, X + 0.5)
+    0.25
+    >>> explained_variance(X, X + [0.5, 0.0], multioutput="raw_values")
+    array([0.625, 1.   ])
+    >>> X[0, 1] = np.nan
+    >>> explained_variance(X, np.nan_to_num(X, nan=7.0))
+    1.0
+    """
+    X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+    X_reconstructed = check_array(X_reconstructed, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
+    if X_reconstructed.shape != X.shape:
+        raise ValueError(f"X_reconstructed has shape {X_reconstructed.shape}; expected the shape of X, {X.shape}.")
+    weights = _check_weights(multioutput, X.shape[1])
+    raw = isinstance(multioutput, str) and multioutput == "raw_values"
+    if X.shape[0] < 2:
+        warnings.warn("R2 is not defined with less than two rows.", UndefinedMetricWarning, stacklevel=2)
+        return np.full(X.shape[1], np.nan) if raw else float("nan")
+    survey = _survey(X, X_reconstructed)
+    residual, total = _sums(X, X_reconstructed, survey)
+    if isinstance(multioutput, str) and multioutput == "variance_weighted":
+        return float(_r2(*_add(residual, survey.errors), *_add(total, survey.deviations)))
+    values = _r2(residual, 2 * survey.errors, total, 2 * survey.deviations)
+    values[survey.counts == 0] = np.nan
+    if raw:
+        return values
+    chosen = (survey.counts > 0) & (weights > 0)
+    if not chosen.any():
+        raise ValueError("multioutput has no weight above 0 for a feature with observed values; expected one at least.")
+    return float(np.average(values[chosen], weights=weights[chosen]))
+
+
+def _check_weights(multioutput, n_features):
+    """Weights of the features in a mean of their values."""
+    if isinstance(multioutput, str):
+        if multioutput not in _AVERAGES:
+            raise ValueError(f"Got multioutput={multioutput!r}, expected one of {_AVERAGES} or an array of weights.")
+        return np.ones(n_features)
+    weights = check_array(multioutput, dtype=np.float64, ensure_2d=False, input_name="multioutput")
+    if weights.shape != (n_features,) or (weights < 0).any():
+        raise ValueError(
+            f"Got multioutput={multioutput!r}, expected {n_features} weights of at least 0, one a feature of X."
+        )
+    return weights
+
+
+class _Survey(NamedTuple):
+    """What has to be known of each column before the sums.
+
+    The reference is the first observed value: the deviations of a constant column are then exactly zero, and those of
+    a column with a large offset lose no digits. Errors and deviations from the reference are measured in units of two
+    to the power of `errors` and `deviations`, which are 0 unless squares leave the range of numbers.
+    """
+
+    reference: np.ndarray
+    counts: np.ndarray
+    errors: np.ndarray
+    deviations: np.ndarray
+
+
+def _survey(X, X_reconstructed):
+    n_features = X.shape[1]
+    reference = np.full(n_features, np.nan)
+    counts = np.zeros(n_features, dtype=np.int64)
+    largest = np.zeros((2, n_features))
+    for rows in row_chunks(X):
+        block = dense_rows(X, rows)
+        missing = np.isnan(block)
+        if np.isnan(reference).any():
+            first = block[missing.argmin(axis=0), np.arange(n_features)]
+            reference = np.where(np.isnan(reference), first, reference)
+        counts += len(block) - missing.sum(axis=0)
+        for i, other in enumerate((dense_rows(X_reconstructed, rows), reference)):
+            # Halved, as the difference of two numbers can be out of range.
+            np.fmax(largest[i], np.fmax.reduce(np.abs(0.5 * block - 0.5 * other)), out=largest[i])
+    if not counts.any():
+        raise ValueError("Every entry of X is NaN; expected at least one observed value.")
+    exponents = np.frexp(largest)[1] + 1
+    exponents[(largest == 0) | (np.abs(exponents) < _SAFE_EXPONENT)] = 0
+    return _Survey(reference, counts, *exponents)
+
+
+def _difference(block, other, exponents):
+    """Scaled difference; 0 where a value is missing."""
+    difference = np.ldexp(0.5 * block - 0.5 * other, 1 - exponents) if exponents.any() else block - other
+    difference[np.isnan(difference)] = 0.0
+    return difference
+
+
+def _sums(X, X_reconstructed, survey):
+    """Sums of squared errors, and of squared distances from the mean, of each column."""
+    mean = np.zeros(X.shape[1])
+    for rows in row_chunks(X):
+        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviations).sum(axis=0)
+    mean /= np.maximum(survey.counts, 1)
+    residual, total = np.zeros((2, X.shape[1]))
+    for rows in row_chunks(X):
+        block = dense_rows(X, rows)
+        error = _difference(block, dense_rows(X_reconstructed, rows), survey.errors)
+        residual += np.square(error, out=error).sum(axis=0)
+        deviation = _difference(block, survey.reference, survey.deviations)
+        np.subtract(deviation, mean, out=deviation, where=~np.isnan(block))
+        total += np.square(deviation, out=deviation).sum(axis=0)
+    return residual, total
+
+
+def _add(sums, exponents):
+    """Add sums of squares in units of their own: the sum, and the exponent of its unit."""
+    if not exponents.any() or not sums.any():
+        return sums.sum(), 0
+    shifts = 2 * exponents
+    unit = (np.frexp(sums)[1] + shifts)[sums > 0].max()
+    return np.ldexp(sums, shifts - unit).sum(), unit
+
+
+def _r2(residual, residual_exponent, total, total_exponent):
+    """One minus the ratio of sums; without variance 1 for no error, else 0. Minus infinity below all numbers."""
+    exact = np.where(residual == 0, 1.0, 0.0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = np.ldexp(residual / total, residual_exponent - total_exponent)
+    return np.where(total == 0, exact, 1.0 - ratio)
