@@ -67,8 +67,8 @@ class Gated(BaseSparsity):
         return d_shared + gate.grad * (gate.values > 0)
 
     def deployed(self):
-        """Return the rule without its companion."""
-        return _GatedCode()
+        """Return the rule without its companion; one whose `encode` was overridden keeps that."""
+        return _GatedCode() if type(self).encode is Gated.encode else self
 
 
 class _GatedCode(BaseSparsity):
