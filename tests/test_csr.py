@@ -39,7 +39,9 @@ def test_what_is_well_formed_passes(shape, form, kind, index):
     assert (X.toarray() == before).all()
 
 
-@pytest.mark.parametrize("X", [DENSE, DENSE.tolist(), None, "a", sparse.coo_array(np.ones(3))], ids=lambda X: str(type(X)))
+@pytest.mark.parametrize(
+    "X", [DENSE, DENSE.tolist(), None, "a", sparse.coo_array(np.ones(3))], ids=lambda X: str(type(X))
+)
 def test_what_is_no_matrix_is_left_to_others(X):
     assert check_csr(X) is None
 
@@ -157,7 +159,7 @@ def test_malformed_in_other_formats():
         check_csr(X)
     X = make("dia")
     X.offsets = np.append(X.offsets, 3)
-    with pytest.raises(ValueError, match="X is a DIA matrix .* values of shape"):
+    with pytest.raises(ValueError, match=r"X is a DIA matrix .* values of shape"):
         check_csr(X)
 
 

@@ -122,7 +122,9 @@ def test_a_target_of_all_units():
 
 
 def test_a_target_out_of_reach_is_told():
-    with pytest.warns(UserWarning, match=r"JumpReLU: target_l0=32 is out of reach: .* has \d+.* active units") as caught:
+    with pytest.warns(
+        UserWarning, match=r"JumpReLU: target_l0=32 is out of reach: .* has \d+.* active units"
+    ) as caught:
         sae = SparseAutoencoder(32, sparsity=JumpReLU(target_l0=32), max_iter=2, random_state=0).fit(X)
     assert f"has {l0(sae.transform(X)):.4g} active" in str(caught[0].message)
     assert caught[0].filename == __file__

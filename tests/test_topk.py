@@ -165,7 +165,9 @@ def test_nan_first_in_every_group_of_a_long_row(activation):
     assert_selects(a, 16, activation)
 
 
-extreme_numbers = st.sampled_from([0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1e-45, -1e-45]) | st.floats()
+extreme_numbers = (
+    st.sampled_from([0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1e-45, -1e-45]) | st.floats()
+)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

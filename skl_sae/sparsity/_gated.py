@@ -80,4 +80,5 @@ class _GatedCode(BaseSparsity):
 
 def _gated_magnitude(a, on, p):
     """relu(e^r (a - b_e) + b_m) where the gate is on."""
-    return np.maximum((a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias, 0) * on
+    magnitude = np.maximum((a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias, 0)
+    return np.where(on, magnitude, a.dtype.type(0))  # a product would make NaN of a magnitude that overflows

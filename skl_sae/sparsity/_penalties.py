@@ -9,7 +9,6 @@ from .._numba import jit_views, row_of
 from ._base import BaseSparsity
 from ._quantile import lowest, upper_quantile
 
-
 # Largest weight that a target makes of a penalty: far above any that leaves a unit active, and finite.
 WEIGHT_LIMIT = 1e30
 # By how much a target may be missed without a warning, as a share of it.
