@@ -8,8 +8,11 @@ from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_digits
 
 from skl_sae import SparseAutoencoder
+from skl_sae._codes import DenseCode
+from skl_sae._parameters import Units
 from skl_sae.metrics import l0
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
+from skl_sae.sparsity._base import Step
 from skl_sae.sparsity._quantile import between, beyond, lowest, upper_quantile
 
 DTYPES = [np.float32, np.float64]
@@ -129,8 +132,8 @@ def test_a_target_out_of_reach_is_told():
     assert f"has {l0(sae.transform(X)):.4g} active" in str(caught[0].message)
     assert caught[0].filename == __file__
     assert (sae._network.parameters.units.threshold == 0).all()
-    sae.set_params(warm_start=True, max_iter=1).partial_fit(X)
-    assert np.isfinite(sae.transform(X)).all()
+    threshold = sae.partial_fit(X)._network.parameters.units.threshold
+    assert (threshold > 0).all() and np.isfinite(threshold).all(), "from zeros it goes on"
 
 
 def test_tied_entries_are_told():
@@ -170,3 +173,14 @@ def test_state_stays_finite(dtype):
         for _ in range(300):
             sae.partial_fit(data)
         assert np.isfinite(sae._network.parameters.theta).all(), rule
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("start", [0.0, 1e-45, 0.1, 1e30, np.inf])
+def test_a_threshold_stays_where_it_can_be_crossed(start, dtype):
+    rule, a = JumpReLU(target_l0=2), np.random.default_rng(0).standard_normal((10, 4)).astype(dtype)
+    rule.start(4, "relu")
+    units = Units(threshold=np.full(4, start, dtype))
+    code = DenseCode(a, pre=a)
+    rule.after_step([code], units, Step("relu", 1 / 10))
+    assert (3e-5 <= units.threshold).all() and (units.threshold <= 2 * a.max()).all()

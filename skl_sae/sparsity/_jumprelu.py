@@ -39,7 +39,8 @@ class JumpReLU(BaseSparsity):
         The constant c of ``cost="tanh"``.
     target_l0 : float or None, default=None
         Mean number of active units to reach. The thresholds are then driven together towards it during the fit, and
-        set to it exactly on the training data (the validation data, where there is some) at its end.
+        set to it exactly on the training data (the validation data, where there is some) at its end. At most the
+        number of units; if fewer pre-activations are positive, the fit ends with a warning of what was reached.
 
     References
     ----------

@@ -45,7 +45,7 @@ class L1(BaseSparsity):
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
         at its end, one shift of the encoder's intercepts meets the target exactly on the training data (the
-        validation data, where there is some).
+        validation data, where there is some). At most the number of units.
     unit_decoder : bool, default=True
         Whether the decoder's rows are kept at norm one. Without, and without `norm_aware`, this is the plain penalty
         of the classic tutorials: a small code and a large decoder escape it.
