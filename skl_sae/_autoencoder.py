@@ -17,6 +17,7 @@ from . import _inference
 from ._activations import ACTIVATIONS
 from ._callbacks import CallbackSupportMixin, Epochs
 from ._checks import WithoutEarlyStopping, check_sparse_is_finite, check_widths, copy_parameters, differ
+from ._csr import check_csr
 from ._data import Rows, merge_means
 from ._data_checks import (
     check_probabilities,
@@ -599,6 +600,7 @@ class SparseAutoencoder(
 
         Dense data may have NaN, what is stored in a sparse matrix must be finite.
         """
+        check_csr(X)  # before anything else touches it
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
         check_sparse_is_finite(X, type(self).__name__)
         rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
@@ -730,6 +732,7 @@ class SparseAutoencoder(
         """
         check_is_fitted(self)
         network = self._network
+        check_csr(X)
         codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
         n_units = network.parameters.n_units
         if codes.shape[1] != n_units:

@@ -24,7 +24,7 @@ PACKAGE = Path(skl_sae.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer and from those below. A new module needs a place here.
 LAYERS = [
-    {"_numba", "_instructions", "_waiting", "_parallel", "_version", "_warning"},
+    {"_numba", "_instructions", "_waiting", "_parallel", "_csr", "_version", "_warning"},
     {"_products"},
     {
         "_activations",

@@ -10,7 +10,7 @@ from skl_sae._codes import DenseCode
 from skl_sae._network import Network
 from skl_sae._optimizers import OPTIMIZERS
 from skl_sae._parameters import Units
-from skl_sae.sparsity import L1, RULES, BaseSparsity, KLDivergence
+from skl_sae.sparsity import L1, RULES, BaseSparsity, Gated, JumpReLU, KLDivergence
 from skl_sae.sparsity._base import Step
 
 
@@ -126,3 +126,27 @@ def test_deployed_rule_sees_one_row_at_a_time(rule):
         return dense
 
     assert_array_equal(np.vstack([encode(a[i : i + 1]) for i in range(6)]), encode(a))
+
+
+@pytest.mark.parametrize("base", [Gated, JumpReLU])
+def test_a_subclass_keeps_its_encode_in_transform(base):
+    class Halved(base):
+        def encode(self, a, p, step):
+            codes = super().encode(a, p, step)
+            codes[0].values *= 0.5
+            return codes
+
+    class Cheap(base):
+        alpha_of_mine = 1
+
+    a = np.random.default_rng(0).standard_normal((6, 12))
+    codes = []
+    for cls in base, Cheap, Halved:
+        rule = cls()
+        own = rule.start(12, "relu")
+        units = Units(encoder_bias=np.zeros(12), **{name: np.full(12, value) for name, value in own.items()})
+        codes.append(rule.deployed().encode(a.copy(), units, Step("relu"))[0].values)
+        assert (rule.deployed() is rule) == (cls is Halved)
+    assert_array_equal(codes[1], codes[0])
+    assert_array_equal(codes[2], codes[0] / 2)
+    assert codes[0].any()

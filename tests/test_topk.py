@@ -10,9 +10,10 @@ from numba import config
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
+from skl_sae import SparseAutoencoder
 from skl_sae.sparsity import TopK
 from skl_sae.sparsity._base import Step
-from skl_sae.sparsity._topk import _select_largest, select_largest
+from skl_sae.sparsity._topk import GROUP, SHORT_ROW, _find_bound, _select_largest, select_largest, smallest_live
 
 # Where kernels are not compiled, differences of extreme numbers warn; a step is run without these warnings.
 pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
@@ -21,11 +22,15 @@ DTYPES = [np.float32, np.float64]
 
 
 def assert_stays_in_bounds(a, k):
-    """The kernel, with room for whole rows, writes no more than k entries of a row."""
-    index, values, count = np.empty(a.shape, np.int32), np.empty_like(a), np.empty(len(a), np.int32)
+    """The kernel writes into its arrays and nothing behind them."""
+    n, behind = len(a), 3 * a.shape[1]
+    index, values, count = np.full(n * k + behind, -7, np.int32), np.full(n * k + behind, -7, a.dtype), np.empty(n, int)
     for floor in 1e-45, -np.inf:
-        _select_largest(a, k, a.dtype.type(floor), index, values, count)
-        assert count.max() <= k
+        with np.errstate(all="ignore"):
+            at, to = index[: n * k].reshape(n, k), values[: n * k].reshape(n, k)
+            _select_largest(a, a.dtype.type(floor), at, to, count)
+        assert count.min() >= 0 and count.max() <= k
+        assert (index[n * k :] == -7).all() and (values[n * k :] == -7).all()
 
 
 def selected(a, k, activation):
@@ -43,8 +48,8 @@ def selected(a, k, activation):
 
 
 def assert_selects(a, k, activation):
-    """Equality with the twin; with relu, what is not positive may be left out."""
-    keep = naive.largest(a, k)
+    """Equality with the twin; with relu, what is not positive may be left out. NaN is never selected."""
+    keep = naive.largest(a, k) & ~np.isnan(a)
     if activation == "relu":
         keep &= a > 0
     mask, values = selected(a, k, activation)
@@ -119,11 +124,93 @@ def test_selects_by_the_pre_activation(activation):
     np.testing.assert_allclose(values, np.where(mask, naive.ACTIVATIONS[activation](a), 0), atol=1e-16)
 
 
-def test_nan_does_not_write_out_of_bounds():
-    a = np.random.default_rng(0).standard_normal((50, 40))
-    a[np.random.default_rng(1).random(a.shape) < 0.3] = np.nan
-    assert_stays_in_bounds(a, 5)
-    assert_stays_in_bounds(np.full((1, 40), np.nan), 5)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(rows(with_infinity | st.just(np.nan)), st.integers(1, 80), activations)
+@example(np.full((1, 40), np.nan), 5, "identity")
+@example(np.array([[np.nan, 1, 2], [0, 3, 1]]), 2, "identity")
+def test_nan_is_not_selected_and_hides_nothing(a, k, activation):
+    assert_selects(a, k, activation)
+
+
+BAD_ROWS = {
+    "largest": [np.finfo(np.float32).max],
+    "lowest": [-np.finfo(np.float32).max],
+    "both": [-np.finfo(np.float32).max, np.finfo(np.float32).max],
+    "infinite": [np.inf, -np.inf, 1],
+    "NaN": [np.nan],
+    "NaN and numbers": [np.nan, 1e30, -1, 0],
+    "denormal": [1e-45, 2e-45, 0],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+@pytest.mark.parametrize("n_units, k", [(SHORT_ROW + 1, 1), (SHORT_ROW + 64, 16), (4096, 32), (300, 16)])
+@pytest.mark.parametrize("bad", BAD_ROWS.values(), ids=BAD_ROWS)
+def test_rows_after_a_bad_one(bad, n_units, k, activation, dtype):
+    """The bound of a row is where the search in the next one starts: it may cost time there, but change nothing."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((12, n_units)) * 10.0 ** rng.integers(-30, 30, (12, 1))
+    for at in 0, 1, 5:
+        a[at] = rng.choice(bad, n_units)
+    a[7, :: n_units // 7] = np.nan
+    a[9, :k] = np.inf
+    assert_selects(a.astype(dtype), k, activation)
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+def test_nan_first_in_every_group_of_a_long_row(activation):
+    a = np.random.default_rng(0).standard_normal((3, SHORT_ROW + 70)).astype(np.float32)
+    a[:, : a.shape[1] // GROUP] = np.nan
+    assert_selects(a, 16, activation)
+
+
+extreme_numbers = (
+    st.sampled_from([0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1e-45, -1e-45]) | st.floats()
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(DTYPES),
+    st.lists(extreme_numbers, min_size=1, max_size=12),
+    st.integers(1, 14),
+    st.integers(0, 2),
+    st.booleans(),
+    extreme_numbers,
+    extreme_numbers,
+)
+def test_the_search_ends_at_a_bound_whatever_the_numbers(dtype, x, k, slack, live, guess, step):
+    """Guess and step come from other rows: they may be anything."""
+    with np.errstate(all="ignore"):
+        x, floor = np.array(x).astype(dtype), smallest_live(np.dtype(dtype), Step("relu" if live else "identity"))
+        bound, found, _ = _find_bound(x, x.size, k, floor, slack, dtype(guess), dtype(step))
+    assert found == np.count_nonzero(x >= bound)
+    if found >= k:
+        assert found <= k + slack or np.count_nonzero(x > bound) < k
+    else:
+        assert bound == floor
+
+
+def test_the_smallest_live_number_needs_no_arithmetic():
+    with np.errstate(all="raise"):
+        for dtype in DTYPES:
+            assert smallest_live(np.dtype(dtype), Step("relu")) == np.finfo(dtype).smallest_subnormal
+            assert smallest_live(np.dtype(dtype), Step("relu")).dtype == dtype
+
+
+@pytest.mark.parametrize("n_units, k", [(2112, 16), (4096, 32)])
+def test_an_outlier_leaves_the_codes_of_the_rows_after_it(n_units, k):
+    """A marker for missing values, before rows of a small scale."""
+    X = (np.random.default_rng(0).normal(size=(200, 64)) * 1e-4).astype(np.float32)
+    sae = SparseAutoencoder(n_units, sparsity=TopK(k), max_iter=1, random_state=0).fit(X)
+    clean = sae.transform(X)
+    for bad in -3e36, 1e36:
+        Y = X.copy()
+        Y[0, 0] = bad
+        codes = sae.transform(Y)
+        assert np.count_nonzero(codes, axis=1).max() <= k
+        assert_array_equal(codes[1:], clean[1:])
 
 
 @pytest.mark.parametrize("k", [1, 7, 32, 33, 0.1, 0.5, 1.0, 1e-9, None, np.int64(3), np.float32(0.25)])
@@ -150,3 +237,20 @@ def test_deployed_rule_keeps_transform_k():
     assert_array_equal(code.count, [5] * 4)
     assert_array_equal(rule.encode(a.copy(), None, Step("relu"))[0].count, [2] * 4)
     assert rule.k_ == 2 and clone(rule).k == 2
+
+
+class LastUnits(TopK):
+    """Of equal entries the ones of higher index."""
+
+    def encode(self, a, p, step):
+        codes = super().encode(a[:, ::-1].copy(), p, step)
+        codes[0].index = (a.shape[1] - 1 - codes[0].index).astype(np.int32)
+        return codes
+
+
+def test_a_subclass_keeps_its_encode_in_transform():
+    rule = LastUnits(2, transform_k=3)
+    rule.start(8, "relu")
+    code = rule.deployed().encode(np.ones((1, 8)), None, Step("relu"))[0]
+    assert_array_equal(np.sort(code.index), [[5, 6, 7]])
+    assert rule.deployed().deployed().k_ == 3

@@ -1,12 +1,13 @@
 """How well a reconstruction explains the data."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
+from .._csr import check_csr
+from .._warning import warn
 from ._blocks import dense_rows, row_chunks
 
 _AVERAGES = ("variance_weighted", "uniform_average", "raw_values")
@@ -62,6 +63,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     >>> explained_variance(X, np.nan_to_num(X, nan=7.0))
     1.0
     """
+    check_csr(X)
+    check_csr(X_reconstructed, "X_reconstructed")
     X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
     X_reconstructed = check_array(X_reconstructed, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
     if X_reconstructed.shape != X.shape:
@@ -69,7 +72,7 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     weights = _check_weights(multioutput, X.shape[1])
     raw = isinstance(multioutput, str) and multioutput == "raw_values"
     if X.shape[0] < 2:
-        warnings.warn("R2 is not defined with less than two rows.", UndefinedMetricWarning, stacklevel=2)
+        warn("R2 is not defined with less than two rows.", UndefinedMetricWarning)
         return np.full(X.shape[1], np.nan) if raw else float("nan")
     survey = _survey(X, X_reconstructed)
     residual, total = _sums(X, X_reconstructed, survey)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._codes import DenseCode
 from ._base import BaseSparsity
-from ._quantile import upper_quantile
+from ._quantile import beyond, upper_quantile
 from ._topk import resolve_k
 
 
@@ -25,7 +25,7 @@ class BatchTopK(BaseSparsity):
     ``transform`` must not depend on what else is in the batch. There the code is :math:`f = \mathrm{act}(a) \odot
     1[a > \theta]` with one threshold. At the end of ``fit``, :math:`\theta` is the exact quantile that gives a mean
     of k active units over the training data (the validation data, where there is some); ``partial_fit`` keeps a
-    running mean of the smallest entry kept.
+    running mean of a number just below the smallest entry kept.
 
     Parameters
     ----------
@@ -72,14 +72,29 @@ class BatchTopK(BaseSparsity):
         return [DenseCode(a, support=keep, selects=True)]
 
     def after_step(self, codes, p, step):
-        """Move the running mean of the smallest entry kept; fast in the first steps, so that it is not biased."""
+        """Move the running mean of the bound of the batch; fast in the first steps, so that it is not biased."""
         values = codes[0].values
         if values.size:
-            p.threshold += max(0.01, 1 / step.number) * (values.min() - p.threshold)
+            rate = max(0.01, 1 / step.number)
+            p.threshold[:] = (1 - rate) * p.threshold + rate * self._finite(self._bound(values, p.threshold.size), p)
+
+    def _bound(self, values, n_units):
+        """Half as far below the smallest entry kept as the next one is above: it must not lie on data."""
+        if self.k_ == n_units:
+            return -np.inf
+        smallest = values.min()
+        following = float(np.min(values, where=values > smallest, initial=np.inf))
+        if following == np.inf:
+            return beyond(smallest, -1)
+        return float(smallest) - (following / 2 - float(smallest) / 2)
+
+    def _finite(self, bound, p):
+        """The bound as a threshold: a finite number, also where nothing is excluded."""
+        return max(self.lowest_, bound, float(np.finfo(p.threshold.dtype).min))
 
     def after_fit(self, tiles, p):
         """Set the threshold to the exact quantile."""
-        p.threshold[:] = max(self.lowest_, upper_quantile(tiles, self.k_))
+        p.threshold[:] = self._finite(upper_quantile(tiles, self.k_)[0], p)
 
     def deployed(self):
         """Return the thresholded code."""

@@ -67,8 +67,8 @@ class Gated(BaseSparsity):
         return d_shared + gate.grad * (gate.values > 0)
 
     def deployed(self):
-        """Return the rule without its companion."""
-        return _GatedCode()
+        """Return the rule without its companion; one whose `encode` was overridden keeps that."""
+        return _GatedCode() if type(self).encode is Gated.encode else self
 
 
 class _GatedCode(BaseSparsity):
@@ -80,4 +80,5 @@ class _GatedCode(BaseSparsity):
 
 def _gated_magnitude(a, on, p):
     """relu(e^r (a - b_e) + b_m) where the gate is on."""
-    return np.maximum((a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias, 0) * on
+    magnitude = np.maximum((a - p.encoder_bias) * np.exp(p.gain) + p.magnitude_bias, 0)
+    return np.where(on, magnitude, a.dtype.type(0))  # a product would make NaN of a magnitude that overflows

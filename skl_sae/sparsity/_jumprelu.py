@@ -7,11 +7,13 @@ import numpy as np
 from .._codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._penalties import add_norm_gradient, check_non_negative, check_target, row_norms
+from ._penalties import add_norm_gradient, check_non_negative, check_target, row_norms, warn_of_missed_target
 from ._quantile import upper_quantile
 
 # Factor by which a dead unit lowers its threshold at each step.
 RETREAT = 0.99
+# A threshold is not let further than so many times the largest pre-activation of a batch: nothing would call it back.
+OUT_OF_REACH = 2.0
 
 
 class JumpReLU(BaseSparsity):
@@ -37,7 +39,8 @@ class JumpReLU(BaseSparsity):
         The constant c of ``cost="tanh"``.
     target_l0 : float or None, default=None
         Mean number of active units to reach. The thresholds are then driven together towards it during the fit, and
-        set to it exactly on the training data (the validation data, where there is some) at its end.
+        set to it exactly on the training data (the validation data, where there is some) at its end. At most the
+        number of units; if fewer pre-activations are positive, the fit ends with a warning of what was reached.
 
     References
     ----------
@@ -73,7 +76,7 @@ class JumpReLU(BaseSparsity):
             if not (isinstance(value, Real) and 0 < value < np.inf):
                 raise ValueError(f"JumpReLU: got {name}={value!r}, expected a number above 0.")
         check_non_negative("JumpReLU", "alpha", self.alpha)
-        check_target("JumpReLU", self.target_l0)
+        check_target("JumpReLU", self.target_l0, n_units)
         return {"threshold": self.threshold}
 
     def encode(self, a, p, step):
@@ -109,12 +112,16 @@ class JumpReLU(BaseSparsity):
         return code.grad
 
     def after_step(self, codes, p, step):
-        """Keep thresholds above zero, and drive them to the target."""
+        """Drive thresholds to the target, and keep them above zero and where they can be crossed."""
+        least = max(1e-3 * self.threshold, float(np.finfo(p.threshold.dtype).tiny))
+        np.maximum(p.threshold, least, out=p.threshold)
         if self.target_l0 is not None:
             p.threshold *= self._correction(codes[0], p, step)
         if step.dead is not None:
             p.threshold[step.dead] *= RETREAT
-        np.maximum(p.threshold, 1e-3 * self.threshold, out=p.threshold)
+        pre = codes[0].pre
+        most = min(OUT_OF_REACH * float(pre.max(initial=0)), float(np.finfo(pre.dtype).max) / OUT_OF_REACH)
+        np.clip(p.threshold, least, max(least, most) if pre.size else None, out=p.threshold)
 
     def _correction(self, code, p, step):
         """Factor on all thresholds towards the one at which the batch meets the target, a tenth of the way.
@@ -134,9 +141,15 @@ class JumpReLU(BaseSparsity):
 
     def after_fit(self, tiles, p):
         """Scale all thresholds so that the target is met."""
-        if self.target_l0 is not None:
-            p.threshold *= max(0.0, upper_quantile(lambda: (a / p.threshold for a in tiles()), self.target_l0))
+        if self.target_l0 is None:
+            return
+        bound, reached = upper_quantile(lambda: (a / p.threshold for a in tiles()), self.target_l0)
+        if bound <= 0:
+            counts = [(np.count_nonzero(a > 0), len(a)) for a in tiles()]
+            bound, reached = 0.0, np.divide(*np.sum(counts, axis=0))
+        p.threshold[:] = np.minimum(p.threshold.astype(np.float64) * bound, np.finfo(p.threshold.dtype).max)
+        warn_of_missed_target("JumpReLU", self.target_l0, reached)
 
     def deployed(self):
-        """Return the thresholded code."""
-        return Threshold()
+        """Return the thresholded code; a rule whose `encode` was overridden keeps that."""
+        return Threshold() if type(self).encode is JumpReLU.encode else self

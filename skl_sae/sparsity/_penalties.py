@@ -5,8 +5,14 @@ from numbers import Real
 import numpy as np
 
 from .._numba import jit_views, row_of
+from .._warning import warn
 from ._base import BaseSparsity
-from ._quantile import upper_quantile
+from ._quantile import lowest, upper_quantile
+
+# Largest weight that a target makes of a penalty: far above any that leaves a unit active, and finite.
+WEIGHT_LIMIT = 1e30
+# By how much a target may be missed without a warning, as a share of it.
+TOLERANCE = 0.01
 
 
 @jit_views("x", "out", "v")
@@ -39,7 +45,7 @@ class L1(BaseSparsity):
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
         at its end, one shift of the encoder's intercepts meets the target exactly on the training data (the
-        validation data, where there is some).
+        validation data, where there is some). At most the number of units.
     unit_decoder : bool, default=True
         Whether the decoder's rows are kept at norm one. Without, and without `norm_aware`, this is the plain penalty
         of the classic tutorials: a small code and a large decoder escape it.
@@ -68,7 +74,7 @@ class L1(BaseSparsity):
     def start(self, n_units, activation):
         """Check the setting; with a target, the weight is state."""
         check_non_negative("L1", "alpha", self.alpha)
-        check_target("L1", self.target_l0)
+        check_target("L1", self.target_l0, n_units)
         if self.target_l0 is None:
             return {}
         if activation != "relu":
@@ -90,12 +96,15 @@ class L1(BaseSparsity):
         """Drive the weight to the target."""
         if self.target_l0 is not None:
             p.alpha *= pressure(np.count_nonzero(codes[0].values) * step.weight, self.target_l0, step)
+            limits = np.finfo(p.alpha.dtype)
+            np.clip(p.alpha, min(self.alpha, float(limits.tiny)), WEIGHT_LIMIT, out=p.alpha)
 
     def after_fit(self, tiles, p):
         """Shift the intercepts so that the target is met."""
         if self.target_l0 is not None:
-            bound = upper_quantile(tiles, self.target_l0)
-            p.encoder_bias -= bound if np.isfinite(bound) else 0
+            bound, reached = upper_quantile(tiles, self.target_l0)
+            p.encoder_bias -= bound if np.isfinite(bound) else lowest(tiles)
+            warn_of_missed_target("L1", self.target_l0, reached)
 
 
 class KLDivergence(BaseSparsity):
@@ -192,10 +201,24 @@ def pressure(l0, target, step):
     return np.exp(min(0.1, 12 / n_steps) * np.clip(l0 / target - 1, -1, 1))
 
 
-def check_target(rule, target):
-    """Raise where a target L0 is not a positive number."""
+def check_target(rule, target, n_units):
+    """Raise where a target L0 is not a positive number, or more than there are units."""
     if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
         raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
+    if target is not None and target > n_units:
+        raise ValueError(
+            f"{rule}: got target_l0={target!r} for a layer of {n_units} units, expected at most {n_units}. Lower the "
+            "target, or raise n_components."
+        )
+
+
+def warn_of_missed_target(rule, target, reached):
+    """Warn where fewer units are active than was asked for."""
+    if reached < (1 - TOLERANCE) * target:
+        warn(
+            f"{rule}: target_l0={target} is out of reach: a row of the training data has {reached:.4g} active units on "
+            "average. The others have nothing positive to give, or are tied. Lower target_l0, or use other data."
+        )
 
 
 def check_non_negative(rule, name, value):

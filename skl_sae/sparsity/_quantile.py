@@ -2,9 +2,15 @@
 
 import numpy as np
 
+# How far a bound lies from the data where there is data on one side only, relative to the number nearest to it.
+MARGIN = 1e-3
+
 
 def upper_quantile(tiles, mean_count):
     """Bound that on average `mean_count` entries of a row exceed; minus infinity where rows have no more entries.
+
+    It lies between two entries where it can, and not on one: so the last bits of an entry, which depend on the
+    processor and on the layout of the data, do not decide whether it exceeds the bound.
 
     Exact, in two passes and little memory: floats are ordered like integers made of their bits. The first pass counts
     the entries by their leading bits, the second sorts those that share the leading bits of the bound.
@@ -18,25 +24,61 @@ def upper_quantile(tiles, mean_count):
     Returns
     -------
     bound : float
-        Entries greater than this number ``round(mean_count * n_rows)``, fewer where some are tied with it.
+        Entries greater than this number ``round(mean_count * n_rows)``, fewer where some are tied. NaN is not greater.
+    reached : float
+        The mean number of entries of a row that are.
     """
     counts, n_rows = np.zeros(1 << 16, np.int64), 0
     for x in tiles():
         counts += np.bincount(_leading_bits(x).ravel(), minlength=counts.size)
         n_rows += len(x)
-    budget = round(mean_count * n_rows)
+    counts[0] = 0  # those of NaN
+    budget = round(min(mean_count * n_rows, counts.sum()))
     above = counts[::-1].cumsum()[::-1]  # of each value of the leading bits, how many have those or higher ones
     if above[0] <= budget:
-        return -np.inf
+        return -np.inf, int(above[0]) / n_rows
     leading = int(np.flatnonzero(above > budget)[-1])
-    rank = budget - (above[leading + 1] if leading + 1 < above.size else 0)
-    same = np.concatenate([x[_leading_bits(x) == leading] for x in tiles()])
-    return float(np.sort(same)[::-1][rank])
+    higher = int(above[leading + 1]) if leading + 1 < above.size else 0
+    same, lowest_above = [], np.inf
+    for x in tiles():
+        bits = _leading_bits(x)
+        same.append(x[bits == leading])
+        lowest_above = np.min(x, where=bits > leading, initial=lowest_above)
+    same = np.sort(np.concatenate(same))
+    excluded = same[same.size - 1 - (budget - higher)]
+    kept = same[np.searchsorted(same, excluded, "right") :]
+    reached = (higher + kept.size) / n_rows
+    if reached == 0:
+        return beyond(excluded, 1), 0.0
+    return between(excluded, same.dtype.type(kept[0] if kept.size else lowest_above)), reached
+
+
+def between(low, high):
+    """A number between two of a floating-point type, in this type; the lower one where nothing lies between them."""
+    with np.errstate(all="ignore"):
+        middle = low.dtype.type(0.5 * float(low) + 0.5 * float(high))
+    return float(middle if low < middle < high else low)
+
+
+def beyond(number, sign):
+    """A finite number a little above one of a floating-point type, or below it; in this type."""
+    limits = np.finfo(number.dtype)
+    smallest, least, most = float(limits.tiny), float(limits.min), float(limits.max)
+    near = min(max(float(number), least), most)
+    return float(number.dtype.type(min(max(near + sign * max(abs(near) * MARGIN, smallest), least), most)))
+
+
+def lowest(tiles):
+    """A finite number a little below all entries."""
+    return beyond(min(np.min(x, where=x > -np.inf, initial=np.finfo(x.dtype).max) for x in tiles()), -1)
 
 
 def _leading_bits(x):
-    """The 16 leading bits of each float, as an integer in the order of the floats."""
+    """The 16 leading bits of each float, as an integer in the order of the floats; 0, below all, for NaN."""
     unsigned = np.dtype(f"u{x.itemsize}")
-    bits = np.ascontiguousarray(x).view(unsigned) >> unsigned.type(8 * x.itemsize - 16)
+    one_zero = np.ascontiguousarray(x) + x.dtype.type(0)  # -0.0 becomes 0.0
+    bits = one_zero.view(unsigned) >> unsigned.type(8 * x.itemsize - 16)
     sign = unsigned.type(1 << 15)
-    return np.where(bits & sign, ~bits & unsigned.type((1 << 16) - 1), bits | sign).astype(np.int64)
+    ordered = np.where(bits & sign, ~bits & unsigned.type((1 << 16) - 1), bits | sign).astype(np.int64)
+    ordered[np.isnan(x)] = 0
+    return ordered
