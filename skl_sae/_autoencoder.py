@@ -461,7 +461,7 @@ class SparseAutoencoder(
 
     def _fit(self, X, X_val):
         """Assign nothing before the fit has succeeded."""
-        seen = self._stand_in()
+        seen = self._copy_for_features()
         rows = self._read(seen, X, reset=True)
         random_state = check_random_state(self.random_state)
         validation = None
@@ -529,7 +529,7 @@ class SparseAutoencoder(
     def _partial_fit(self, X):
         """Whatever happens before the last line leaves the model as it was."""
         first = "_network" not in vars(self)
-        seen = self._stand_in()
+        seen = self._copy_for_features()
         # infinities show in the means, which are needed anyway
         rows = self._read(seen, X, first, None if first else self._network.dtype, known_means=True)
         training = self._training_for_chunk(seen, rows, first)

@@ -21,14 +21,14 @@ class FittedStateMixin:
         """Lock for whoever trains; of this process, since a fork may have copied one that nobody will release."""
         return vars(self).setdefault(f"_lock_{os.getpid()}", RLock())
 
-    def _stand_in(self):
+    def _copy_for_features(self):
         """What scikit-learn's validation may write the features to that it sees, before the fit has succeeded."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
         return other
 
     def _commit(self, seen, fitted):
-        """Replace the fitted state, with the features seen by a stand-in. One assignment: nothing can interrupt it."""
+        """Replace the fitted state, with the features seen by such a copy. One assignment: nothing can interrupt it."""
         state = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
         features = ("n_features_in_", "feature_names_in_")
         state.update({name: value for name, value in vars(seen).items() if name in features})
