@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._parallel import single_threaded_blas
+from ._blas import single_threaded_blas
 
 # Rows that the start is fitted to, at least (one a unit, if there are more units).
 SAMPLE_ROWS = 1024
