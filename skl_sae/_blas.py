@@ -70,6 +70,11 @@ class _Limit:
         self.holds.pop(id(hold), None)
         self.settle()
 
+    def lost(self, hold):
+        """A hold is gone whose end was interrupted. Who has the lock looks once more by himself."""
+        if not self.lock.locked():
+            self.settle()
+
     def after_fork(self):
         """Of the threads that held the limit, the child has the one that forked."""
         self.lock = threading.Lock()
@@ -91,7 +96,7 @@ class single_threaded_blas:
     def __enter__(self):
         self.thread, self.openmp_threads = threading.get_ident(), openmp_threads()
         try:
-            _limit.holds[id(self)] = ref(self)
+            _limit.holds[id(self)] = ref(self, _limit.lost)
             _limit.settle()
         except BaseException:
             _limit.leave(self)
@@ -103,11 +108,6 @@ class single_threaded_blas:
         except BaseException:
             _limit.leave(self)
             raise
-
-    def __del__(self):
-        """What remains of a hold whose end was interrupted; whoever has the lock looks once more by himself."""
-        if _limit.holds.pop(id(self), None) and not _limit.lock.locked():
-            _limit.settle()
 
 
 @cache

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from skl_sae import _blas, _compiling, _parallel
 from skl_sae._blas import single_threaded_blas
@@ -49,14 +49,14 @@ class Interrupt:
         return self._at
 
     def _at(self, frame, event, arg):
-        if not self.done and event == ("opcode" if self.by_signal else "line"):
+        if event == ("opcode" if self.by_signal else "line"):
             self.left -= 1
             if self.left <= 0:
                 self.done = True
-                if self.by_signal:
-                    -_Raised()
-                    return self._at
-                raise KeyboardInterrupt
+                sys.settrace(None)  # the next call of this function would look at the signal
+                if not self.by_signal:
+                    raise KeyboardInterrupt
+                -_Raised()
         return self._at
 
 
@@ -84,7 +84,7 @@ def two_blas_threads():
 
 
 def n_blas_threads():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+    return {library.num_threads for library in _blas._libraries("blas")}
 
 
 def assert_all_threads_work():
@@ -237,7 +237,8 @@ STRESS = """
 import os, random, signal, sys, threading, time
 import numpy as np
 from threadpoolctl import threadpool_info
-from skl_sae import SparseAutoencoder, TopK, _parallel
+from skl_sae import SparseAutoencoder, _parallel
+from skl_sae.sparsity import TopK
 
 def blas():
     return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
