@@ -16,6 +16,8 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 MAGIC = b"skl_sae kernel 1"
+# Kinds of the errors that the user was told of.
+_warnings = []
 
 
 def _digest(content):
@@ -85,10 +87,10 @@ class KernelCache(FunctionCache):
         except Exception as error:
             self._warn(error)
 
-    def _warn(self, error, given=[]):  # noqa: B006
+    def _warn(self, error):
         """Once in a process."""
-        if not given:
-            given.append(True)
+        if not _warnings:
+            _warnings.append(error.__class__)
             warnings.warn(
                 f"The cache of compiled kernels in {self.cache_path} can't be used ({type(error).__name__}: {error}). "
                 "What is missing there is compiled anew in each process, which takes seconds. The environment variable "
