@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 TOOLS = """
-import os, threading, time
+import faulthandler, os, threading, time
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 from skl_sae import SparseAutoencoder, _blas, _parallel
@@ -49,6 +49,7 @@ def child_is_well(check):
     pid = os.fork()
     if pid == 0:
         well = False
+        faulthandler.dump_traceback_later(20)  # where it hangs
         try:
             well = check()
         finally:

@@ -300,10 +300,10 @@ def load():
 
 threads = [threading.Thread(target=load) for _ in range(2)]
 timer = threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT))
-timer.start()
+for thread in threads:
+    thread.start()
 try:
-    for thread in threads:
-        thread.start()
+    timer.start()
     load()
     timer.join()
     time.sleep(0.01)

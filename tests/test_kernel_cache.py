@@ -25,9 +25,9 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for dtype in (np.float32, np.float64):
         for name in ("relu", "sigmoid"):
-            x = np.linspace(-2, 2, 8, dtype=dtype)[None]
-            ACTIVATIONS[name].forward(x)
-            assert 0 <= x.min() and x.max() <= 2
+            f, gradient = np.linspace(0, 1, 8, dtype=dtype)[None], np.ones((1, 8), dtype)
+            ACTIVATIONS[name].backward(f, gradient)
+            assert np.allclose(gradient, f > 0 if name == "relu" else f * (1 - f))
 print("compiled", sum(calls), "warnings", len(caught), *(str(w.message) for w in caught))
 """
 COUNT = """
@@ -130,20 +130,12 @@ def closed(*args):
     raise PermissionError(errno.EACCES, "Permission denied")
 _kernel_cache.open = closed
 """,
-    "the folder became a file": """
-import pathlib, shutil
-root = pathlib.Path(os.environ["NUMBA_CACHE_DIR"])
-for path in root.iterdir():
-    shutil.rmtree(path)
-    path.write_text("")
-""",
-    "no temporary file": FULL + "import tempfile\ntempfile.TemporaryFile = lambda **options: full(options['dir'])",
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_kernels_are_compiled_where_the_cache_fails_later(failure, tmp_path, filled):
-    """After the import found that the folder can be written."""
+    """After it was found that the folder can be written."""
     compiled, warned, text = load(tmp_path, failure)
     assert (compiled, warned) == (filled[1], 1)
     assert "NUMBA_CACHE_DIR" in text and str(tmp_path) in text
