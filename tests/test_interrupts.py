@@ -320,5 +320,5 @@ print("well")
 def test_interrupts_while_kernels_are_loaded(tmp_path):
     """In the main thread, while others load the same."""
     in_process(LOADING, "0", timeout=120, NUMBA_CACHE_DIR=str(tmp_path))
-    for n in range(60):
-        in_process(LOADING, str(0.005 * n % 0.3), timeout=60, NUMBA_CACHE_DIR=str(tmp_path))
+    for n in range(25):
+        in_process(LOADING, str(0.012 * n), timeout=60, NUMBA_CACHE_DIR=str(tmp_path))
