@@ -15,9 +15,10 @@ import numpy as np
 from ._codes import DenseCode
 from ._encoder import Encoder
 from ._layer_updates import LayerUpdates
-from ._parallel import n_slots, partition, run
+from ._parallel import partition, run
 from ._parameters import Units
 from ._reading import Reader, ResidualReader
+from ._threads import n_slots
 from ._weights import add_weight_penalty, normalise_rows, remove_radial
 from .sparsity._base import BaseSparsity, Step
 

@@ -230,7 +230,8 @@ class Rows:
 
 
 def _canonical(X):
-    """CSR without duplicates, the caller's left as it is."""
+    """CSR without duplicates, the caller's left as it is. Its flags may lie: they are found anew."""
+    X = type(X)((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

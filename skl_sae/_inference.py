@@ -7,9 +7,10 @@ import numpy as np
 from scipy import sparse
 
 from ._activations import ACTIVATIONS
+from ._blas import single_threaded_blas
 from ._codes import RowCode
 from ._numba import jit
-from ._parallel import run, single_threaded_blas
+from ._parallel import run
 
 # Numbers in the widest array of a tile, and the fewest rows of one: products with fewer read the weights too often.
 TILE_SIZE, FEWEST_ROWS = 1 << 18, 4

@@ -1,17 +1,20 @@
 """The one place that decides how kernels are compiled.
 
 Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
-for the types they meet, and kept in numba's cache. A kernel calls kernels of its own file only, and `row_of`: numba's
-cache does not see a change in another file.
+for the types they meet, and kept in numba's cache folder. A kernel calls kernels of its own file only, and `row_of`:
+the cache does not see a change in another file.
 """
 
-from functools import cache, wraps
+from functools import cache, partial, wraps
 
 import numba
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
+
+from ._compiling import out_of_reach
+from ._kernel_cache import KernelCache
 
 # Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -24,11 +27,18 @@ def jit(function, signature=None, fastmath=FASTMATH):
     Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
     process instead of failing at import.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    if numba.config.DISABLE_JIT:
+        return kernel
     try:
-        return numba.njit(signature, cache=True, **options)(function)
-    except RuntimeError:
-        return numba.njit(signature, **options)(function)
+        kernel._cache = KernelCache(function)
+    except (OSError, RuntimeError):
+        pass
+    kernel.compile = partial(out_of_reach, kernel.compile)
+    if signature is not None:
+        kernel.compile(signature)
+        kernel.disable_compile()
+    return kernel
 
 
 def jit_views(*kinds, fastmath=FASTMATH):

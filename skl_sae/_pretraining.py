@@ -8,9 +8,9 @@ from sklearn.base import clone
 
 from . import _inference
 from ._backpropagation import overrides
+from ._blas import single_threaded_blas
 from ._data import Rows
 from ._network import Network
-from ._parallel import single_threaded_blas
 from ._start import draw_sample, initialise
 from ._training import Training, train
 from .sparsity import BaseSparsity

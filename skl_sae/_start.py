@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _batch_norm
 from ._activations import ACTIVATIONS
-from ._parallel import single_threaded_blas
+from ._blas import single_threaded_blas
 from ._products import multiply_t
 from ._sparse_rows import SparseRows
 

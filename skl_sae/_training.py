@@ -7,10 +7,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _inference
 from ._backpropagation import Backpropagation, overrides
+from ._blas import single_threaded_blas
 from ._dead_units import DeadUnits, auxiliary_rule, resample
 from ._noise import add_gaussian, layer_key, mask_inputs
 from ._optimizers import OPTIMIZERS, SCHEDULES
-from ._parallel import single_threaded_blas
 from ._warning import warn
 from ._weights import all_finite
 from .sparsity._base import Step

@@ -24,7 +24,8 @@ PACKAGE = Path(skl_sae.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer and from those below. A new module needs a place here.
 LAYERS = [
-    {"_numba", "_instructions", "_waiting", "_parallel", "_csr", "_version", "_warning"},
+    {"_numba", "_kernel_cache", "_compiling", "_instructions", "_waiting", "_blas", "_threads", "_parallel"},
+    {"_csr", "_version", "_warning"},
     {"_products"},
     {
         "_activations",
@@ -49,7 +50,7 @@ LAYERS = [
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
 SATELLITES_MAY_USE = {"image": {"coding"}, "inspection": {"metrics"}}
-REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl"} | sys.stdlib_module_names
+REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 # Rules that no user names: the base of all, what others deploy, and the second rule of a step.
 NOT_A_CHOICE = {BaseSparsity, Auxiliary, Threshold, _GatedCode}
 
@@ -142,14 +143,23 @@ def test_package_init_only_imports():
 # Modules that only one file may use, and what others may take from them all the same.
 WITH_INSTRUCTIONS = ["_instructions", "_products", "_code_kernels", "_waiting"]
 INSTRUCTIONS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
+OF_THREADS = {("_blas", "threading"), ("_compiling", "threading")}
+OF_NUMBA = {
+    ("_threads", "numba.config"),
+    ("_threads", "numba.np.ufunc.parallel"),
+    ("_compiling", "numba.core.compiler_lock.global_compiler_lock"),
+    ("_kernel_cache", "numba"),
+    ("_kernel_cache", "numba.core.caching.FunctionCache"),
+    ("_kernel_cache", "numba.core.serialize.dumps"),
+}
 OWNERS = {
-    "numba": ("_numba", {("_parallel", "numba.config"), *itertools.product(WITH_INSTRUCTIONS, INSTRUCTIONS)}),
+    "numba": ("_numba", OF_NUMBA | set(itertools.product(WITH_INSTRUCTIONS, INSTRUCTIONS))),
     "llvmlite": ("_instructions", set(itertools.product(WITH_INSTRUCTIONS, ["llvmlite.ir"]))),
-    "threading": ("_parallel", {("_fitted", "threading.RLock")}),
+    "threading": ("_parallel", OF_THREADS | {("_fitted", "threading.RLock")}),
     "concurrent": ("_parallel", set()),
-    "multiprocessing": ("_parallel", set()),
-    "joblib": ("_parallel", set()),
-    "threadpoolctl": ("_parallel", set()),
+    "multiprocessing": ("_threads", set()),
+    "joblib": ("_threads", set()),
+    "threadpoolctl": ("_blas", set()),
     "sklearn.callback": ("_callbacks", set()),
 }
 

@@ -16,7 +16,7 @@ import hashlib, json, os, sys, threading
 import numpy as np
 from skl_sae import SparseAutoencoder
 from skl_sae._backpropagation import SMALL_WORK
-from skl_sae._parallel import n_slots
+from skl_sae._threads import n_threads
 
 rng = np.random.default_rng(0)
 X = (rng.random((2000, 20)) ** 3 @ rng.standard_normal((20, 200))).astype(np.float32)
@@ -75,7 +75,7 @@ def four_at_once():
         thread.join()
     return results
 
-result = {"slots": n_slots(), "plain": fingerprints()}
+result = {"slots": n_threads(), "plain": fingerprints()}
 if "more" in sys.argv:
     result["threads"] = four_at_once()
     result["again"] = fingerprints()

@@ -1,30 +1,26 @@
-"""Blocks over a pool of threads, and the limit of the BLAS threads."""
+"""Blocks over a pool of threads."""
 
-import os
+import gc
 import signal
-import subprocess
-import sys
 import threading
 import time
+import weakref
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from skl_sae import _parallel
-from skl_sae._parallel import partition, run, single_threaded_blas
-
-ROOT = Path(__file__).parents[1]
+from skl_sae._parallel import partition, run
 
 
 @pytest.fixture
 def four_threads(monkeypatch):
     """A pool of its own with four threads, on any machine."""
     monkeypatch.setattr(_parallel, "n_slots", lambda: 4)
+    monkeypatch.setattr(_parallel, "n_threads", lambda: 4)
     monkeypatch.setattr(_parallel, "_pool", _parallel._Pool())
 
 
@@ -145,6 +141,93 @@ def test_an_interrupt_waits_for_the_workers(when, four_threads, interruptible):
     calls.assert_each_once(20)
 
 
+class Data:
+    """Something large that a task holds."""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("n_blocks", [2, 40])
+def test_nothing_of_a_task_is_kept(n_blocks, fails, four_threads):
+    """Neither by idle workers nor by an exception that was raised in one, even without the garbage collector."""
+    data = Data()
+    watched, begun = weakref.ref(data), []
+
+    def task(block, slot, data=data):
+        mine = data  # noqa: F841
+        begun.append(block)
+        time.sleep(0.002)
+        if fails and len(begun) > 1:
+            raise ZeroDivisionError
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            begun.clear()
+            try:
+                run(task, n_blocks)
+                assert not fails
+            except ZeroDivisionError:
+                assert fails
+        del task, data
+        time.sleep(0.05)
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_a_call_that_was_over_before_a_worker_woke_leaves_nothing(four_threads):
+    """Its ticket is still in the queue of the worker."""
+    data = Data()
+    watched = weakref.ref(data)
+    for _ in range(200):
+        run(lambda block, slot, data=data: None, 2)
+    del data
+    assert watched() is None
+
+
+def test_a_worker_that_sleeps_is_not_waited_for(four_threads):
+    """Whoever takes a ticket first decides."""
+    run(Calls(0.01), 8)
+    late = threading.Event()
+    serve = _parallel._Worker._serve_one
+    for worker in _parallel._pool._workers:
+        worker._serve_one = lambda worker=worker: (late.wait(10), serve(worker))[1]
+    run(Calls(0.02), 8)  # workers already wait for this one
+    calls, start = Calls(), time.perf_counter()
+    run(calls, 50)
+    assert time.perf_counter() - start < 5
+    calls.assert_each_once(50)
+    assert {slot for _, slot, _ in calls.notes} == {0}
+    late.set()
+
+
+def test_no_more_threads_can_be_started(four_threads, monkeypatch):
+    """The caller does the work, or with fewer workers."""
+
+    class NoThread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading, "Thread", NoThread)
+    calls = Calls()
+    run(calls, 20)
+    calls.assert_each_once(20)
+
+
+def test_workers_do_not_warn_of_numbers(four_threads):
+    """Whatever the settings of the thread that calls."""
+    meet = threading.Barrier(4)
+    zeros = np.zeros(3)
+
+    def task(block, slot):
+        meet.wait(20)
+        if slot:
+            assert set(np.geterr().values()) == {"ignore"}
+            zeros / zeros, np.float32(1e-30) * np.float32(1e-30)
+
+    run(task, 4)
+
+
 def test_nested_runs_work_inline(four_threads):
     """A block may call what uses the pool."""
     inner, threads = Calls(), []
@@ -180,127 +263,6 @@ def test_four_threads_run_at_once(four_threads):
     assert not errors and not any(thread.is_alive() for thread in threads)
 
 
-FORK = """
-import os, threading, time
-from threadpoolctl import threadpool_info, threadpool_limits
-from skl_sae import _parallel
-from skl_sae._parallel import run, single_threaded_blas
-
-def blas():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-
-def works():
-    meet, slots = threading.Barrier(4), []
-
-    def task(block, slot):
-        meet.wait(20)
-        slots.append(slot)
-
-    run(task, 4)
-    return sorted(slots) == [0, 1, 2, 3]
-
-def child_is_well(where):
-    pid = os.fork()
-    if pid == 0:
-        if where == "inside":
-            unlimited = blas() == {2}
-            with single_threaded_blas():
-                limited = blas() == {1}
-        else:
-            unlimited = limited = True
-        os._exit(0 if works() and unlimited and limited and blas() == {2} else 1)
-    for _ in range(300):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return status == 0
-        time.sleep(0.1)
-    os.kill(pid, 9)
-    return False
-
-threadpool_limits(2, user_api="blas")
-assert works()
-assert child_is_well("after")
-inside = threading.Event()
-leave = threading.Event()
-
-def hold(block, slot):
-    inside.set()
-    leave.wait(60)
-
-def fit():
-    with single_threaded_blas():
-        run(hold, 8)
-
-thread = threading.Thread(target=fit, daemon=True)
-thread.start()
-inside.wait(60)
-assert child_is_well("inside")
-leave.set()
-thread.join()
-assert works() and blas() == {2}
-print("well")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_forked_child_makes_its_own_workers():
-    """Also where the parent's pool was at work, and BLAS limited, at the time of the fork."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "4"}
-    result = subprocess.run(
-        [sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, timeout=120, cwd=ROOT
-    )
-    assert result.stdout.strip() == "well", result.stderr
-
-
-def n_blas_threads():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-
-
-@pytest.fixture
-def two_blas_threads():
-    with threadpool_limits(2, user_api="blas"):
-        if n_blas_threads() != {2}:
-            pytest.skip("this BLAS takes no limit of two threads")
-        yield
-
-
-def test_blas_limit_nests(two_blas_threads):
-    with single_threaded_blas():
-        assert n_blas_threads() == {1}
-        with single_threaded_blas():
-            assert n_blas_threads() == {1}
-        assert n_blas_threads() == {1}
-    assert n_blas_threads() == {2}
-
-
-def test_blas_limit_ends_with_an_exception(two_blas_threads):
-    with pytest.raises(ZeroDivisionError), single_threaded_blas():
-        raise ZeroDivisionError
-    assert n_blas_threads() == {2}
-
-
-@pytest.mark.parametrize("first_to_leave", [0, 1])
-def test_blas_limit_lasts_until_the_last_holder_leaves(first_to_leave, two_blas_threads):
-    """In whichever order two threads end."""
-    leave, entered = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
-
-    def hold(i):
-        with single_threaded_blas():
-            entered[i].set()
-            leave[i].wait(30)
-
-    threads = [threading.Thread(target=hold, args=(i,)) for i in range(2)]
-    for i, thread in enumerate(threads):
-        thread.start()
-        assert entered[i].wait(30)
-    seen = [n_blas_threads()]
-    for i in first_to_leave, 1 - first_to_leave:
-        leave[i].set()
-        threads[i].join(30)
-        seen.append(n_blas_threads())
-    assert seen == [{1}, {1}, {2}]
-
-
 @given(st.integers(0, 5000), st.integers(0, 400), st.sampled_from([1, 16, 64]))
 def test_partition_covers_the_range_in_order(n, more, multiple):
     size = multiple + more  # a size below the multiple makes no sense
@@ -314,8 +276,3 @@ def test_partition_does_not_depend_on_the_threads(four_threads):
     blocks = partition(1000, 48)
     assert len(blocks) == 21
     assert np.ptp([hi - lo for lo, hi in blocks]) <= 40
-
-
-def test_numba_s_number_of_threads_is_used(monkeypatch):
-    monkeypatch.setattr(_parallel.config, "NUMBA_NUM_THREADS", 3)
-    assert _parallel.n_slots() == 3

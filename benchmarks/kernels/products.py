@@ -3,7 +3,7 @@
 import numpy as np
 
 from _timing import best
-from skl_sae._parallel import single_threaded_blas
+from skl_sae._blas import single_threaded_blas
 from skl_sae._products import multiply, multiply_t
 
 # rows of a tile, features, units

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from threadpoolctl import threadpool_info
 
-from skl_sae._parallel import n_slots
+from skl_sae._threads import n_threads
 
 from ._base import Peer
 
@@ -44,4 +44,4 @@ def describe():
     """Threads, and the BLAS that makes the products: its choice of kernels matters for the dense cases."""
     blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
     kernels = {f"{info['internal_api']} {info['version']} {info.get('architecture', '')}".strip() for info in blas}
-    return f"skl_sae {n_slots()} threads, {', '.join(sorted(kernels))}"
+    return f"skl_sae {n_threads()} threads, {', '.join(sorted(kernels))}"

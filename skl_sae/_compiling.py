@@ -1,0 +1,63 @@
+"""Compiling, or loading from the cache, where neither an interrupt nor a fork can come in between.
+
+The locks of numba and llvmlite are classes in Python: an interrupt between the two lines that take one leaves it taken
+for ever, and the next thread that compiles hangs. Interrupts hit the main thread alone, so another one compiles for it.
+"""
+
+import contextvars
+import os
+import threading
+
+from numba.core.compiler_lock import global_compiler_lock
+
+# Seconds that a fork waits until no other thread compiles: a child would inherit numba's lock, and LLVM half way.
+PATIENCE = 30
+
+
+def out_of_reach(work, *args):
+    """``work(*args)``, in a thread of its own if this is the main thread.
+
+    An interrupt is raised at once; the work goes on, and Python waits for it before it ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work(*args)
+    results, errors, done = [], [], threading.Lock()
+    done.acquire()
+
+    def serve():
+        try:
+            results.append(work(*args))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.release()
+
+    try:
+        threading.Thread(target=contextvars.copy_context().run, args=(serve,), name="skl_sae-compiler").start()
+    except RuntimeError:  # no more threads
+        return work(*args)
+    with done:
+        pass
+    if errors:
+        raise errors.pop()
+    return results[0]
+
+
+def _before_fork():
+    global_compiler_lock._lock.acquire(timeout=PATIENCE)
+
+
+def _after_fork():
+    """In parent and child: whether the wait ended well is seen from the lock, which an interrupt can't falsify."""
+    if global_compiler_lock._lock._is_owned():
+        global_compiler_lock._lock.release()
+
+
+def _after_fork_in_child():
+    _after_fork()
+    if not global_compiler_lock._lock._is_owned():
+        global_compiler_lock._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,100 @@
+"""Compiled kernels on disk. Whatever is wrong with the folder or a file, kernels are compiled without it.
+
+Numba keeps an index and numbered files for each function. Two processes that write at once can make an index point to
+the code for other types, and nothing tells damaged code from good. Here each kernel and tuple of types has one file,
+whose name and first bytes are made of what it is for; it is written aside and then takes its place.
+"""
+
+import hashlib
+import os
+import pickle
+import uuid
+import warnings
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.serialize import dumps
+
+MAGIC = b"skl_sae kernel 1"
+# Kinds of the errors that the user was told of.
+_warnings = []
+
+
+def _digest(content):
+    return hashlib.sha256(content).digest()
+
+
+class _Files:
+    """The files of one function: a mark, digests of what the code is for and of the code, the code."""
+
+    def __init__(self, folder, name, stamp):
+        self._folder, self._name, self._stamp = folder, name, stamp
+
+    def _path(self, key):
+        return os.path.join(self._folder, f"{self._name}.{_digest(repr(key).encode()).hex()[:16]}.nbc")
+
+    def _identity(self, key):
+        return _digest(repr((numba.__version__, self._stamp, key)).encode())
+
+    def load(self, key):
+        try:
+            with open(self._path(key), "rb") as file:
+                content = file.read()
+        except FileNotFoundError:
+            return None
+        start = len(MAGIC)
+        mark, identity, digest, code = content[:start], content[start:][:32], content[start + 32 :][:32], content[80:]
+        if mark != MAGIC or digest != _digest(code):
+            raise ValueError(f"{self._path(key)} is damaged")
+        return pickle.loads(code) if identity == self._identity(key) else None
+
+    def save(self, key, data):
+        code = dumps(data)
+        path = self._path(key)
+        aside = f"{path}.tmp.{uuid.uuid4().hex[:16]}"
+        try:
+            with open(aside, "wb") as file:
+                file.write(MAGIC + self._identity(key) + _digest(code) + code)
+            os.replace(aside, path)
+        except BaseException:
+            _remove(aside)
+            raise
+
+
+def _remove(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache of one function, with files of our own, and without errors."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _Files(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:
+            self._warn(error)
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            self._warn(error)
+
+    def _warn(self, error):
+        """Once in a process."""
+        if not _warnings:
+            _warnings.append(error.__class__)
+            warnings.warn(
+                f"The cache of compiled kernels in {self.cache_path} can't be used ({type(error).__name__}: {error}). "
+                "What is missing there is compiled anew in each process, which takes seconds. The environment variable "
+                "NUMBA_CACHE_DIR names another folder.",
+                UserWarning,
+                stacklevel=2,
+            )
