@@ -68,6 +68,11 @@ def check_size(rows, mean, variance, names):
         )
     total = float(variance.sum())
     size = np.sqrt(total)
+    if total == 0 and not np.linalg.norm(mean) < largest:  # then the mean is what the data is measured by
+        raise ValueError(
+            f"Values of X are too large: the norm of the mean is not a finite number, features have values up to "
+            f"{np.abs(mean).max():.3g}. Divide X by its size."
+        )
     if (total > 0 and not 1 / largest < size < largest) or (total == 0 and _varies(rows)):
         raise ValueError(
             f"Values of X differ by amounts that {rows.dtype} cannot square or invert: their total standard deviation "

@@ -18,6 +18,8 @@ TILE_SIZE, FEWEST_ROWS = 1 << 18, 4
 WAVE = 16
 # Rows, evenly spaced, that the unit of the codes is taken from, at most.
 CODE_SCALE_ROWS = 4096
+# Of these, the rows that are decoded to see whether that gives finite numbers.
+DECODED_ROWS = 64
 
 
 def _tiles(n_rows, network):
@@ -101,14 +103,19 @@ def encode_sparse(network, rule, rows):
 def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     """Mean square of the active entries of the codes, in the network's own unit, and the number of rows looked at.
 
-    Codes without an active entry have a mean square of 0.
+    Codes without an active entry have a mean square of 0. Raises ValueError where the network gives numbers that are
+    not finite, in a code or in one of the first reconstructions.
     """
     n = len(rows)
     sample = rows if n <= most else rows.subset(np.linspace(0, n - 1, most).astype(np.int64))
-    codes, sums = _codes(network, _trained_rule(network), sample), {}
+    codes, sums, p = _codes(network, _trained_rule(network), sample), {}, network.parameters
 
     def visit(lo, hi):
         code = codes(lo, hi)
+        if lo < DECODED_ROWS:
+            u = np.zeros((min(hi, DECODED_ROWS) - lo, p.decoder_sizes[-2]), network.dtype)
+            code.rows(0, len(u)).decode(p.units.decoder, 0, p.n_units, u)
+            network.outputs(u)
         values = code.values
         if isinstance(code, RowCode):
             values = np.where(np.arange(values.shape[1]) < code.count[:, None], values, 0)

@@ -20,6 +20,11 @@ from ._sparse_rows import WORTH_IT, SparseRows
 from ._weights import all_finite
 from .sparsity._base import Step
 
+# What is said where a number that comes out is not finite.
+TOO_LARGE = "Values of X are too large for this network:"
+REMEDY = (
+    "Look for outliers, write NaN instead of a number that marks what is missing, or fit on data that has such values."
+)
 # Rows that the running mean behind the unit of the codes goes back, about.
 CODE_ROWS = 1000
 
@@ -133,6 +138,15 @@ class Network:
             self.code_scale = float(np.sqrt((1 - share) * self.code_scale**2 + share * mean_square))
             self.code_rows = min(before + n_rows, CODE_ROWS)
 
+    def fits_units(self):
+        """Whether `coefs` and `intercepts` are finite, too."""
+        theta = self.parameters.theta
+        largest = max(float(theta.max()), -float(theta.min()))
+        factor = max(self.scale, 1 / self.scale) * max(self.code_scale, 1 / self.code_scale)
+        if largest * factor * (1 + abs(self.offset).sum(dtype=np.float64)) < np.finfo(self.dtype).max:
+            return True
+        return all(np.isfinite(array).all() for array in [*self.coefs(), *self.intercepts()])
+
     def coefs(self):
         """Weights (fan_in, fan_out) from the data to the code and back, in the units of the data."""
         p = self.parameters
@@ -219,16 +233,15 @@ class Network:
                 ACTIVATIONS[self.hidden_activation].forward(x)
             x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_t(x, weight, start=bias)
         if not all_finite(x):
-            raise ValueError(
-                f"Values of X are too large: in units of the scale of the training data, {self.scale:.3g}, the sums of "
-                f"the encoder are not finite in {self.dtype}. Look for outliers, write NaN instead of a number that "
-                "marks what is missing, or fit on data that has such values."
-            )
+            raise ValueError(f"{TOO_LARGE} the sums of the encoder are not finite in {self.dtype}. {REMEDY}")
         return x
 
     def encode(self, x, rule, layers):
         """Code of a tile of data in the network's units under a deployed rule."""
-        return rule.encode(self.pre_activations(x, layers), self.parameters.units, Step(self.activation))[0]
+        code = rule.encode(self.pre_activations(x, layers), self.parameters.units, Step(self.activation))[0]
+        if not all_finite(code.values):
+            raise ValueError(f"{TOO_LARGE} the codes are not finite in {self.dtype}. {REMEDY}")
+        return code
 
     def decode(self, code):
         """Reconstruction, in the units of the data, of a tile of codes as `transform` gives them: an array or CSR."""
@@ -251,7 +264,7 @@ class Network:
             u += self.offset
         if not all_finite(u):
             raise ValueError(
-                f"The reconstruction is not finite in {self.dtype}: codes are too large for the decoder. Expected "
-                "codes of the size that transform gives."
+                f"The reconstruction is not finite in {self.dtype}: the codes, or the values of X behind them, are too "
+                "large for this network. Expected codes of the size that transform gives for data like the training's."
             )
         return u

@@ -122,8 +122,7 @@ class Training:
 
     def finish_chunk(self, rows):
         """A copy of the network, to be published."""
-        mean_square, n_rows = _inference.active_mean_square(self.network, rows, CHUNK_ROWS)
-        self.network.set_code_scale(mean_square, n_rows)
+        self._choose_code_scale(rows, CHUNK_ROWS, anew=False)
         self.finished = self.network.copy()
         return self.finished
 
@@ -183,7 +182,10 @@ class Training:
         if np.isfinite(loss) and self.optimizer.finite and all_finite(self.network.parameters.theta):
             return
         what = f"the loss became {loss}" if not np.isfinite(loss) else "the parameters became infinite or NaN"
-        raise ValueError(
+        raise ValueError(self._failure(what))
+
+    def _failure(self, what):
+        return (
             f"Training failed: {what} after {self.n_steps} steps, the parameters diverged. Lower learning_rate_init "
             f"(now {self.rate}), or look for outliers in the data, which is {self.network.dtype}."
         )
@@ -240,8 +242,18 @@ class Training:
 
     def finish_fit(self, rows):
         """Look at the network once more, and choose the unit of its codes."""
+        self._choose_code_scale(rows, _inference.CODE_SCALE_ROWS, anew=True)
+
+    def _choose_code_scale(self, rows, most, anew):
+        """Also the last step must leave a network of finite numbers, inside and in the units of the data."""
         self.assert_finite()
-        self.network.set_code_scale(*_inference.active_mean_square(self.network, rows), anew=True)
+        try:
+            mean_square, n_rows = _inference.active_mean_square(self.network, rows, most)
+        except ValueError as error:
+            raise ValueError(self._failure("its codes or reconstructions are not finite")) from error
+        self.network.set_code_scale(mean_square, n_rows, anew)
+        if not self.network.fits_units():
+            raise ValueError(self._failure("the parameters are not finite in the units of the data"))
 
 
 class History:
