@@ -10,6 +10,8 @@ SHARE_OF_FEATURES, SHARE_OF_ROWS = 0.99, 0.5
 ENOUGH_ROWS = 20
 # Share of the units that may be dead without a warning, and fewest rows that can tell.
 DEAD_SHARE, FEWEST_ROWS = 0.5, 500
+# Size of data whose squares can be summed in float64.
+LARGEST = 1e150
 # Part of the width of an output's range by which data may leave it.
 SLACK = 0.01
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
@@ -56,7 +58,7 @@ def check_size(rows, mean, variance, names):
     names : ndarray of str or None
         Of the features.
     """
-    largest = np.finfo(rows.dtype).max
+    largest = min(float(np.finfo(rows.dtype).max), LARGEST)
     bad = np.flatnonzero(~np.isfinite(variance) | ~(np.abs(mean) < largest))
     if bad.size or not np.isfinite(variance.sum()):
         columns = bad if bad.size else np.argsort(-variance)[:1]

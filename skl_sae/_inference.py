@@ -9,6 +9,7 @@ from scipy import sparse
 from ._activations import ACTIVATIONS
 from ._blas import single_threaded_blas
 from ._codes import RowCode
+from ._network import REMEDY, TOO_LARGE
 from ._numba import jit
 from ._parallel import run
 
@@ -18,8 +19,8 @@ TILE_SIZE, FEWEST_ROWS = 1 << 18, 4
 WAVE = 16
 # Rows, evenly spaced, that the unit of the codes is taken from, at most.
 CODE_SCALE_ROWS = 4096
-# Of these, the rows that are decoded to see whether that gives finite numbers.
-DECODED_ROWS = 64
+# Of these, the rows that are decoded to see whether that gives finite numbers: a share of the work of a small chunk.
+DECODED_ROWS = 256
 
 
 def _tiles(n_rows, network):
@@ -52,8 +53,7 @@ def encode(network, rule, rows):
             _scatter_rows(code.index, code.values, code.count, out[lo:hi])
         else:
             out[lo:hi] = code.values
-        if network.code_scale != 1:
-            out[lo:hi] /= network.dtype.type(network.code_scale)
+        network.give(out[lo:hi])
 
     _for_tiles(network, len(rows), visit)
     return out
@@ -92,7 +92,7 @@ def encode_sparse(network, rule, rows):
     np.cumsum(indptr, out=indptr)
     indices.resize(size, refcheck=False)
     data.resize(size, refcheck=False)
-    data /= network.dtype.type(network.code_scale)
+    network.give(data)
     if size <= np.iinfo(np.int32).max:
         indptr = indptr.astype(np.int32)
     codes = sparse.csr_array((data, indices, indptr), shape=(n, m))
@@ -115,7 +115,8 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
         if lo < DECODED_ROWS:
             u = np.zeros((min(hi, DECODED_ROWS) - lo, p.decoder_sizes[-2]), network.dtype)
             code.rows(0, len(u)).decode(p.units.decoder, 0, p.n_units, u)
-            network.outputs(u)
+            if not np.isfinite(np.square(network.outputs(u), dtype=np.float64).sum()):
+                raise ValueError("The squares of the reconstructions are not finite.")
         values = code.values
         if isinstance(code, RowCode):
             values = np.where(np.arange(values.shape[1]) < code.count[:, None], values, 0)
@@ -224,6 +225,8 @@ def explained_variance(network, rows, mean=None):
         return np.nan
     residual = squared_errors(network, rows).sum()
     total = ((variance + (0 if mean is None else (own_mean - mean) ** 2)) * count).sum()
+    if not np.isfinite(residual) or not np.isfinite(total):
+        raise ValueError(f"{TOO_LARGE} sums of squares are not finite. {REMEDY}")
     if total > 0:
         return float(1 - residual / total)
     return 1.0 if residual == 0 else 0.0

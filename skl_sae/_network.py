@@ -243,6 +243,13 @@ class Network:
             raise ValueError(f"{TOO_LARGE} the codes are not finite in {self.dtype}. {REMEDY}")
         return code
 
+    def give(self, values):
+        """Turn values of codes, in place, into the unit in which codes are given."""
+        if self.code_scale != 1:
+            values /= self.dtype.type(self.code_scale)
+            if not all_finite(values):
+                raise ValueError(f"{TOO_LARGE} the codes are not finite in {self.dtype}. {REMEDY}")
+
     def decode(self, code):
         """Reconstruction, in the units of the data, of a tile of codes as `transform` gives them: an array or CSR."""
         decoder = self.parameters.units.decoder

@@ -44,6 +44,7 @@ LAYERS = [
     {"sparsity"},
     {"_network", "_encoder", "_reading", "_layer_updates", "_backpropagation", "_inference", "_dead_units", "_start"},
     {"_training", "_pretraining", "_callbacks", "_checks", "_data_checks", "_fitted", "_output"},
+    {"_building"},
     {"_autoencoder"},
     {"_imputer"},
 ]
