@@ -1,5 +1,6 @@
 """The estimator: checks, wires, and leaves the computing to the layers below."""
 
+from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
@@ -559,7 +560,8 @@ class SparseAutoencoder(
     def _snapshot(self, seen, network, rows):
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
         network = network.copy()
-        network.set_code_scale(*_inference.active_mean_square(network, rows), anew=True)
+        with suppress(ValueError):  # of numbers that are not finite the next epoch tells
+            network.set_code_scale(*_inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
     def _result(self, training, network, recent_rows, loss_curve):

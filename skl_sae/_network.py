@@ -15,7 +15,7 @@ from ._activations import ACTIVATIONS
 from ._codes import DenseCode
 from ._losses import LOSSES
 from ._parameters import Parameters
-from ._products import multiply, multiply_t
+from ._products import multiply, multiply_rows_t
 from ._sparse_rows import WORTH_IT, SparseRows
 from ._weights import all_finite
 from .sparsity._base import Step
@@ -231,7 +231,7 @@ class Network:
         for i, (weight, bias) in enumerate(layers):
             if i:
                 ACTIVATIONS[self.hidden_activation].forward(x)
-            x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_t(x, weight, start=bias)
+            x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_rows_t(x, weight, bias)
         if not all_finite(x):
             raise ValueError(f"{TOO_LARGE} the sums of the encoder are not finite in {self.dtype}. {REMEDY}")
         return x

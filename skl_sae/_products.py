@@ -30,6 +30,8 @@ exact = partial(jit, fastmath=False)
 FROM_ZERO, FROM_START, FROM_OUT = range(3)
 # Of the weights at a time, so that they stay in the cache: of the inner dimension, and of the columns of a result.
 DEPTH, COLUMNS_IN_CACHE = 1024, 21 * COLUMNS_T
+# Rows that BLAS multiplies at a time where a row must not depend on the others.
+ROWS_ALIKE = 32
 
 
 def _block(rows, vectors):
@@ -281,9 +283,26 @@ def _run(kernel, x, weights, out, start):
     kernel(x, weights, out, row, mode)
 
 
+def multiply_rows_t(x, weights, start):
+    """``start + x @ weights.T``, with the same bits for a row whatever rows are beside it.
+
+    The kernels give that anyway. BLAS rounds a row by its place and by the number of rows: there rows are multiplied in
+    groups of one size, the last filled up with zeros.
+    """
+    if REGISTER:
+        return multiply_t(x, weights, start=start)
+    out = np.empty((len(x), len(weights)), weights.dtype)
+    for lo in range(0, len(x), ROWS_ALIKE):
+        group = x[lo : lo + ROWS_ALIKE]
+        filled = np.zeros((ROWS_ALIKE, x.shape[1]), x.dtype)
+        filled[: len(group)] = group
+        out[lo : lo + ROWS_ALIKE] = np.matmul(filled, weights.T)[: len(group)]
+    out += start
+    return out
+
+
 def _multiply_by_blas(x, right, out, start):
-    """A single row takes the way of many, so that it is rounded as it is among others."""
-    result = np.matmul(np.repeat(x, 2, axis=0), right)[:1] if len(x) == 1 else np.matmul(x, right)
+    result = np.matmul(x, right)
     if start is None:
         out[:] = result
     else:

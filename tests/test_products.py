@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numba import config
 from numpy.lib.stride_tricks import as_strided
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skl_sae import _instructions, _products
 from skl_sae._products import (
@@ -227,18 +227,18 @@ def test_the_layout_does_not_change_the_bits(case):
         assert_array_equal(case.run(), product)
 
 
-@each_product
-@each_start
+@pytest.mark.parametrize("by_blas", [False, True])
 @each_dtype
-def test_blas_takes_one_row_for_one_of_many(dtype, start, product, monkeypatch):
-    """NumPy would call another routine, which rounds otherwise."""
-    monkeypatch.setattr(_products, "REGISTER", 0)
-    case = Case(product, (1, 75, 40), dtype, start=start)
-    one = case.run()
-    case.x = np.repeat(case.x, 2, axis=0)
-    if start == "out":
-        case.start = np.repeat(case.start, 2, axis=0)
-    assert_array_equal(case.run(), np.repeat(one, 2, axis=0))
+def test_a_row_has_the_same_bits_alone_and_among_others(dtype, by_blas, monkeypatch):
+    """BLAS rounds a row by its place, and takes another routine for a single one."""
+    if by_blas:
+        monkeypatch.setattr(_products, "REGISTER", 0)
+    rng = np.random.default_rng(0)
+    x, w, start = (rng.standard_normal(shape).astype(dtype) for shape in [(101, 75), (41, 75), 41])
+    product = _products.multiply_rows_t(x, w, start)
+    assert_allclose(product, x @ w.T + start, rtol=0, atol=1e-4 if dtype == np.float32 else 1e-12)
+    for rows in (np.s_[:1], np.s_[100:], np.s_[7:9], np.s_[3:40], np.s_[::2], np.s_[::-1]):
+        assert_array_equal(_products.multiply_rows_t(x[rows], w, start), product[rows])
 
 
 # numbers that are not finite
