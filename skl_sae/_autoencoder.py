@@ -515,7 +515,7 @@ class SparseAutoencoder(
         return self
 
     def _partial_fit(self, X):
-        """Whatever happens before the last line leaves the model as it was."""
+        """Whatever happens before `_commit` leaves the model as it was."""
         first = "_network" not in vars(self)
         seen = self._copy_for_features()
         # infinities show in the means, which are needed anyway
@@ -534,6 +534,7 @@ class SparseAutoencoder(
         if first:
             fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
         self._commit(seen, fitted)
+        training.close_chunk()
 
     def _parameters(self):
         """The parameters of this class, which a subclass may set in a constructor of its own."""

@@ -17,7 +17,7 @@ from ._losses import LOSSES
 from ._parameters import Parameters
 from ._products import multiply, multiply_rows_t
 from ._sparse_rows import WORTH_IT, SparseRows
-from ._weights import all_finite
+from ._weights import all_finite, largest
 from .sparsity._base import Step
 
 # What is said where a number that comes out is not finite.
@@ -140,10 +140,8 @@ class Network:
 
     def fits_units(self):
         """Whether `coefs` and `intercepts` are finite, too."""
-        theta = self.parameters.theta
-        largest = max(float(theta.max()), -float(theta.min()))
         factor = max(self.scale, 1 / self.scale) * max(self.code_scale, 1 / self.code_scale)
-        if largest * factor * (1 + abs(self.offset).sum(dtype=np.float64)) < np.finfo(self.dtype).max:
+        if largest(self.parameters.theta) * factor * (1 + abs(self.offset).sum(dtype=np.float64)) < np.finfo(self.dtype).max:
             return True
         return all(np.isfinite(array).all() for array in [*self.coefs(), *self.intercepts()])
 

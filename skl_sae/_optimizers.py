@@ -48,6 +48,10 @@ class Optimizer:
         """The arrays by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
+    def own(self):
+        """Replace the moments by copies that can be written."""
+        vars(self).update({name: np.array(array) for name, array in self.moments().items()})
+
     def take(self, n_steps, moments):
         """Take over a number of steps, and copies of the moments."""
         self.n_steps, self.finite = n_steps, True

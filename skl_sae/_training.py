@@ -22,8 +22,10 @@ RESAMPLING_ENDS = 0.6
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
 # Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
 LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
+# Bytes up to which the copies of the moments keep their place for the next chunk.
+LARGE_BACKUP = 1 << 26
 # Rows of a chunk of `partial_fit` that the unit of the codes is taken from, at most.
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 128
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
 
@@ -64,7 +66,7 @@ class Training:
         #: steps so far, and those of them that an earlier network has taken
         self.n_steps = self.n_earlier_steps = 0
         self.workspace, self.densities = None, []
-        self.undo = self.finished = None
+        self.undo, self.finished, self.backup = None, None, {}
         self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
@@ -89,7 +91,7 @@ class Training:
     def __getstate__(self):
         """Without what is made anew where it is needed; what the workspace knows of the code's density stays."""
         made_anew = dict.fromkeys(("network", "workspace", "undo", "finished"))
-        return {**self.__dict__, **made_anew, "densities": self._densities()}
+        return {**self.__dict__, **made_anew, "backup": {}, "densities": self._densities()}
 
     def _densities(self):
         return self.densities if self.workspace is None else [reader.density for reader in self.workspace.main[1]]
@@ -103,19 +105,23 @@ class Training:
         """
         if self.undo is not None and self.finished is not published:
             self.undo_chunk()
-        if self.network is None:
-            self.network = published.copy()
+        if self.network is None:  # unpickled, perhaps from a memory map that is read-only, or put by
+            self.network, self.dead_units = published.copy(), self.dead_units.copy()
+            self.optimizer.own()
         counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
-        moments = {name: np.array(array) for name, array in self.optimizer.moments().items()}
-        self.undo, self.finished = (published, moments, counters, self._densities()), None
+        for name, array in self.optimizer.moments().items():
+            if name not in self.backup:
+                self.backup[name] = np.empty(array.shape, array.dtype)
+            self.backup[name][:] = array
+        self.undo, self.finished = (published, counters, self._densities()), None
 
     def undo_chunk(self):
         """Return to the state before the chunk, if that is not the beginning of the training."""
         if self.undo is not None:
-            published, moments, counters, self.densities = self.undo
+            published, counters, self.densities = self.undo
             self.network, self.workspace = published.copy(), None
             self.n_steps, n_steps, dead_units, generator = counters
-            self.optimizer.take(n_steps, moments)
+            self.optimizer.take(n_steps, self.backup)
             self.dead_units = dead_units.copy()
             self.random_state.set_state(generator)
             self.undo = None
@@ -125,6 +131,12 @@ class Training:
         self._choose_code_scale(rows, CHUNK_ROWS, anew=False)
         self.finished = self.network.copy()
         return self.finished
+
+    def close_chunk(self):
+        """After the network has been published: keep no other network alive, and no large buffers."""
+        self.undo = None
+        if sum(array.nbytes for array in self.backup.values()) > LARGE_BACKUP:
+            self.backup = {}
 
     def put_by(self):
         """Keep what a later training goes on from; the network is somebody else's from now on."""
@@ -242,11 +254,11 @@ class Training:
 
     def finish_fit(self, rows):
         """Look at the network once more, and choose the unit of its codes."""
+        self.assert_finite()
         self._choose_code_scale(rows, _inference.CODE_SCALE_ROWS, anew=True)
 
     def _choose_code_scale(self, rows, most, anew):
         """Also the last step must leave a network of finite numbers, inside and in the units of the data."""
-        self.assert_finite()
         try:
             mean_square, n_rows = _inference.active_mean_square(self.network, rows, most)
         except ValueError as error:
