@@ -1,6 +1,5 @@
 """The estimator: checks, wires, and leaves the computing to the layers below."""
 
-from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -575,10 +574,8 @@ class SparseAutoencoder(
             training.n_steps = self.n_steps_
             return training
         if not differ({"random_state": self.random_state}, self._params):
-            random_state = self._training.random_state
-            if not isinstance(self.random_state, np.random.RandomState):  # nobody else's: a failure leaves it as it is
-                random_state = deepcopy(random_state)
-        return self._training.go_on(network, params, random_state)
+            random_state = None
+        return self._training.go_on(self._network, network, params, random_state)
 
     def _build_on_variance(self, seen, rows):
         """A new training, if all chunks so far were constant and this one differs; else None."""
@@ -806,8 +803,9 @@ class SparseAutoencoder(
     def _network_and_rows(self, X, own_type=False):
         """The network of the last fit, the same for the whole call, and the rows of X, in its type or in that of X."""
         check_is_fitted(self)
-        network = self._network
-        return network, self._read(self, X, dtype=None if own_type else network.dtype)
+        seen = self._copy_for_features()  # of the same fit as the network, if another thread ends one meanwhile
+        network = seen._network
+        return network, self._read(seen, X, dtype=None if own_type else network.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

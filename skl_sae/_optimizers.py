@@ -52,7 +52,7 @@ class Optimizer:
         """Take over a number of steps, and copies of the moments."""
         self.n_steps, self.finite = n_steps, True
         for name, value in moments.items():
-            getattr(self, name)[:] = value
+            setattr(self, name, np.array(value, getattr(self, name).dtype))
 
 
 class Adam(Optimizer):

@@ -1,5 +1,6 @@
 """The training loop: epochs of shuffled batches, the schedule of the learning rate, and when to stop."""
 
+from copy import copy, deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -105,20 +106,50 @@ class Training:
             self.undo_chunk()
         if self.network is None:
             self.network = published.copy()
-        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
-        moments = {name: np.array(array) for name, array in self.optimizer.moments().items()}
-        self.undo, self.finished = (published, moments, counters, self._densities()), None
+        state = self._state(published)
+        self._take(*state)  # it goes on with copies: arrays of a model from a memory map cannot be written to
+        self.undo, self.finished = (published, *state), None
 
     def undo_chunk(self):
         """Return to the state before the chunk, if that is not the beginning of the training."""
         if self.undo is not None:
-            published, moments, counters, self.densities = self.undo
+            published, *state = self.undo
             self.network, self.workspace = published.copy(), None
-            self.n_steps, n_steps, dead_units, generator = counters
-            self.optimizer.take(n_steps, moments)
-            self.dead_units = dead_units.copy()
-            self.random_state.set_state(generator)
-            self.undo = None
+            self._take(*state)
+            self.random_state.set_state(state[1][-1])
+            self.finished = published
+
+    def _state(self, published):
+        """Moments, counters and densities that belong to the `published` network: not those of a chunk on the way."""
+        if self.undo is not None and self.finished is not published:
+            return self.undo[1:]
+        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
+        return self.optimizer.moments(), counters, self._densities()
+
+    def _take(self, moments, counters, densities):
+        """Take over copies of such a state, but for that of the generator."""
+        self.n_steps, n_steps, dead_units, _ = counters
+        self.optimizer.take(n_steps, moments)
+        self.dead_units, self.densities = dead_units.copy(), densities
+
+    def _generator(self, state):
+        """The caller's generator, or if it is nobody else's, a copy: what comes after leaves this one as it is."""
+        if self.random_state is self.params["random_state"]:
+            return self.random_state
+        generator = deepcopy(self.random_state)
+        generator.set_state(state)
+        return generator
+
+    def as_of(self, published):
+        """A copy that is put by, with what belongs to the `published` network, though a chunk may be on the way.
+
+        None if another thread has begun one meanwhile.
+        """
+        undo, other = self.undo, copy(self)
+        state = self._state(published)
+        other.optimizer, other.random_state = copy(self.optimizer), self._generator(state[1][-1])
+        other._take(*state)
+        return other if self.undo is undo else None
 
     def finish_chunk(self, rows):
         """A copy of the network, to be published."""
@@ -131,16 +162,18 @@ class Training:
         self.densities = self._densities()
         self.network = self.workspace = None
 
-    def go_on(self, network, params, random_state):
+    def go_on(self, published, network, params, random_state=None):
         """A training of another network of the same shapes; if the solver is the same, with the moments of this one.
 
-        This one stays as it is, so that nothing is lost if the other one fails.
+        This one stays as it is, so that nothing is lost if the other one fails. What is taken over belongs to the
+        `published` network; so does the generator, if no other is given.
         """
-        training = Training(network, params, random_state)
-        training.n_steps, training.n_earlier_steps = self.n_steps, self.n_earlier_steps
-        training.dead_units, training.densities = self.dead_units.copy(), self._densities()
-        if params["solver"] == self.params["solver"]:
-            training.optimizer.take(self.optimizer.n_steps, self.optimizer.moments())
+        moments, counters, densities = self._state(published)
+        training = Training(network, params, random_state or self._generator(counters[-1]))
+        training.n_earlier_steps = self.n_earlier_steps
+        if params["solver"] != self.params["solver"]:
+            moments, counters = {}, (counters[0], 0, *counters[2:])
+        training._take(moments, counters, densities)
         return training
 
     def prepare(self, batch_size, rows):
