@@ -600,8 +600,9 @@ class SparseAutoencoder(
         check_csr(X)  # before anything else touches it
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
         check_sparse_is_finite(X, type(self).__name__)
-        rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
-        rows.assert_no_infinity(type(self).__name__, known_means)
+        with np.errstate(all="ignore"):  # what is too large for the type is an error of its own
+            rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
+            rows.assert_no_infinity(type(self).__name__, known_means)
         return rows
 
     def _build(self, seen, rows, random_state, going_on=None, moments=None):
@@ -730,7 +731,8 @@ class SparseAutoencoder(
         check_is_fitted(self)
         network = self._network
         check_csr(X)
-        codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
+        with np.errstate(all="ignore"):
+            codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
         n_units = network.parameters.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
@@ -777,7 +779,8 @@ class SparseAutoencoder(
         with np.errstate(all="ignore"):
             score = _inference.explained_variance(network, rows)
         if np.isnan(score):
-            what = "a single row" if rows.means()[1].any() else "rows without any observed value"
+            what = "a single row" if len(rows) == 1 else "data whose squares are not finite"
+            what = what if rows.means()[1].any() else "rows without any observed value"
             warn(f"The explained variance of {what} is not defined: the score is NaN.", UndefinedMetricWarning)
         return score
 

@@ -102,8 +102,9 @@ class Training:
 
         A chunk that an interrupt or a fork has left between here and `finish_chunk` is undone first.
         """
-        if self.undo is not None and self.finished is not published:
+        if self.undo and self.finished is not published:
             self.undo_chunk()
+        self.undo = []  # room for the next, and another object for `as_of`
         if self.network is None:
             self.network = published.copy()
         state = self._state(published)
@@ -112,7 +113,7 @@ class Training:
 
     def undo_chunk(self):
         """Return to the state before the chunk, if that is not the beginning of the training."""
-        if self.undo is not None:
+        if self.undo:
             published, *state = self.undo
             self.network, self.workspace = published.copy(), None
             self._take(*state)
@@ -121,7 +122,7 @@ class Training:
 
     def _state(self, published):
         """Moments, counters and densities that belong to the `published` network: not those of a chunk on the way."""
-        if self.undo is not None and self.finished is not published:
+        if self.undo and self.finished is not published:
             return self.undo[1:]
         counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
         return self.optimizer.moments(), counters, self._densities()
