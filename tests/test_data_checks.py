@@ -300,3 +300,17 @@ def test_a_last_step_that_diverges(method, monkeypatch):
         monkeypatch.setattr(_training.Training, "_step", spoilt)
         with pytest.raises(ValueError, match="Lower learning_rate_init"):
             getattr(sae, method)(1e10 * DIGITS)
+
+
+def test_parameters_that_only_the_units_of_the_data_make_infinite(monkeypatch):
+    """Of a unit that never fires: no code and no reconstruction shows them."""
+    step = _training.Training._step
+
+    def spoilt(self, *args):
+        loss, units = step(self, *args), self.network.parameters.units
+        units.encoder[3], units.encoder_bias[3], units.decoder[3, 5] = 0, -1e6, 1e305
+        return loss
+
+    monkeypatch.setattr(_training.Training, "_step", spoilt)
+    with pytest.raises(ValueError, match="the parameters are not finite in the units of the data"):
+        make(sparsity=TopK(4), batch_size=2000, max_iter=1).fit(1e10 * DIGITS)

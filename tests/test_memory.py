@@ -91,11 +91,11 @@ def warm_up(**params):
     sae.transform(small), sae.score(small), sae.inverse_transform(sae.transform(small[:3]))
 """
 
-# what is done, the vectors of parameters that it may hold at once, and what it gives
+# what is done, and the vectors of the size of the parameters that it may hold at once
 CALLS = {
     "fit": ("{}", "sae = model().fit(X)", 8),
-    "warm fit": ("{'warm_start': True}", "sae = model(warm_start=True).fit(X).fit(X)", 10),
-    "partial_fit": ("{}", "sae = model().partial_fit(X).partial_fit(X)", 10),
+    "warm fit": ("{'warm_start': True}", "sae = model(warm_start=True).fit(X).fit(X)", 11),
+    "partial_fit": ("{}", "sae = model().partial_fit(X).partial_fit(X)", 11),
     "partial_fit after fit": ("{}", "sae = model().fit(X).partial_fit(X)", 9),
     "transform": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.transform(X)", 7),
     "sparse transform": ("{}", "sae = model(max_iter=1, sparse_output=True).fit(X[:100]); sae.transform(X)", 7),
@@ -111,7 +111,7 @@ CALLS = {
     "pretrain": (
         "{'pretrain': 'layerwise'}",
         "sae = model(hidden_layer_sizes=(8,), pretrain='layerwise', pretrain_max_iter=1).fit(X)",
-        9,
+        13,
     ),
     "early_stopping": ("{'early_stopping': True}", "sae = model(early_stopping=True).fit(X)", 8),
     "dense code": ("{'sparsity': 'kl'}", "sae = model(sparsity='kl').fit(X)", 7),
