@@ -470,6 +470,8 @@ class SparseAutoencoder(
             held_out = {"test_size": self.validation_fraction, "random_state": random_state}
             rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
         continues = self.warm_start and "_network" in vars(self)
+        if continues and not self._network.measured:  # constant data gave no units to go on in
+            continues = not rows.moments()[1].any()
         training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
         phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))

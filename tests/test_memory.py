@@ -113,7 +113,7 @@ CALLS = {
         "sae = model(hidden_layer_sizes=(8,), pretrain='layerwise', pretrain_max_iter=1).fit(X)",
         13,
     ),
-    "early_stopping": ("{'early_stopping': True}", "sae = model(early_stopping=True).fit(X)", 8),
+    "early_stopping": ("{'early_stopping': True}", "sae = model(early_stopping=True).fit(X)", 10),
     "dense code": ("{'sparsity': 'kl'}", "sae = model(sparsity='kl').fit(X)", 7),
 }
 

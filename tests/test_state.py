@@ -632,6 +632,14 @@ def test_a_first_chunk_without_variance(first, sparse_stream):
     assert sae.n_steps_ == steps + expected.n_steps_
 
 
+@pytest.mark.parametrize("value", [0.0, 1e6])
+def test_a_warm_start_after_constant_data(value):
+    """The units of the data, and the start, come from the first fit to data with some variance."""
+    sae, constant = make(warm_start=True), np.full((50, 7), value)
+    sae.fit(constant).fit(constant)
+    assert_array_equal(sae.fit(X).transform(X), make().fit(X).transform(X))
+
+
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array], ids=["dense", "sparse"])
 def test_a_stream_of_single_rows_learns(container):
     stream, whole = make(learning_rate_init=0.01), make(max_iter=60).fit(X)
