@@ -465,6 +465,8 @@ class SparseAutoencoder(
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
         continues = self.warm_start and "_network" in vars(self)
+        if continues and not self._network.measured:  # constant data gave no units to go on in
+            continues = not rows.moments()[1].any()
         training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
         phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
@@ -548,8 +550,9 @@ class SparseAutoencoder(
         check_csr(X)  # before anything else touches it
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
         check_sparse_is_finite(X, type(self).__name__)
-        rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
-        rows.assert_no_infinity(type(self).__name__, known_means)
+        with np.errstate(all="ignore"):  # what is too large for the type is an error of its own
+            rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
+            rows.assert_no_infinity(type(self).__name__, known_means)
         return rows
 
     def _read_to_learn(self, seen, X, *options, **named):
@@ -620,7 +623,8 @@ class SparseAutoencoder(
         check_is_fitted(self)
         network = self._network
         check_csr(X)
-        codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
+        with np.errstate(all="ignore"):
+            codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
         n_units = network.parameters.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
@@ -693,8 +697,9 @@ class SparseAutoencoder(
     def _network_and_rows(self, X, own_type=False):
         """The network of the last fit, the same for the whole call, and the rows of X, in its type or in that of X."""
         check_is_fitted(self)
-        network = self._network
-        return network, self._read(self, X, dtype=None if own_type else network.dtype)
+        seen = self._copy_for_features()  # of the same fit as the network, if another thread ends one meanwhile
+        network = seen._network
+        return network, self._read(seen, X, dtype=None if own_type else network.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

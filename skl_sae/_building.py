@@ -1,8 +1,5 @@
 """How the estimator builds what is trained: a new network, or one that goes on from the last fit."""
 
-from copy import deepcopy
-
-import numpy as np
 from sklearn.utils import check_random_state
 
 from ._checks import check_widths, copy_parameters, differ
@@ -44,10 +41,8 @@ class BuildingMixin:
             training.n_steps = self.n_steps_
             return training
         if not differ({"random_state": self.random_state}, self._params):
-            random_state = self._training.random_state
-            if not isinstance(self.random_state, np.random.RandomState):  # nobody else's: a failure leaves it as it is
-                random_state = deepcopy(random_state)
-        return self._training.go_on(network, params, random_state)
+            random_state = None
+        return self._training.go_on(self._network, network, params, random_state)
 
     def _build_on_variance(self, seen, rows):
         """A new training, if all chunks so far were constant and this one differs; else None."""

@@ -60,7 +60,7 @@ def check_sparse_is_finite(X, estimator_name):
 def copy_parameters(params):
     """Parameters as they are now: objects that can be changed in place are copied."""
     kept = {name: clone(value) if isinstance(value, BaseEstimator) else value for name, value in params.items()}
-    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kept.items()}
+    return {name: value.copy() if isinstance(value, np.ndarray | list) else value for name, value in kept.items()}
 
 
 def differ(params, others):

@@ -35,7 +35,16 @@ class FittedStateMixin:
         self.__dict__ = {**state, **fitted}
 
     def __getstate__(self):
-        state = {name: value for name, value in super().__getstate__().items() if not name.startswith("_lock_")}
+        """The model as it is published: what another thread, or an interrupted call, has begun is left out."""
+        while True:
+            state = dict(super().__getstate__())
+            training = state.get("_training")
+            if training is None:
+                break
+            state["_training"] = training.as_of(state["_network"])
+            if state["_training"] is not None and vars(self)["_network"] is state["_network"]:
+                break
+        state = {name: value for name, value in state.items() if not name.startswith("_lock_")}
         return {**state, "_skl_sae_version": __version__}
 
     def __setstate__(self, state):

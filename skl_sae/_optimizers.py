@@ -48,15 +48,13 @@ class Optimizer:
         """The arrays by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
-    def own(self):
-        """Replace the moments by copies that can be written."""
-        vars(self).update({name: np.array(array) for name, array in self.moments().items()})
-
-    def take(self, n_steps, moments):
-        """Take over a number of steps, and copies of the moments."""
+    def take(self, n_steps, moments, room):
+        """Take over a number of steps, and copies of the moments, in arrays of `room` by name where it has some."""
         self.n_steps, self.finite = n_steps, True
         for name, value in moments.items():
-            getattr(self, name)[:] = value
+            if name in room:
+                room[name][:] = value
+            setattr(self, name, room[name] if name in room else np.array(value, getattr(self, name).dtype))
 
 
 class Adam(Optimizer):

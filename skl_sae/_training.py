@@ -1,5 +1,6 @@
 """The training loop: epochs of shuffled batches, the schedule of the learning rate, and when to stop."""
 
+from copy import copy, deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -22,8 +23,8 @@ RESAMPLING_ENDS = 0.6
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
 # Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
 LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
-# Bytes up to which the copies of the moments keep their place for the next chunk.
-LARGE_BACKUP = 1 << 26
+# Bytes of moments up to which a chunk leaves room for the copies that the next one makes.
+LARGE_ROOM = 1 << 26
 # Rows of a chunk of `partial_fit` that the unit of the codes is taken from, at most.
 CHUNK_ROWS = 128
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
@@ -66,7 +67,7 @@ class Training:
         #: steps so far, and those of them that an earlier network has taken
         self.n_steps = self.n_earlier_steps = 0
         self.workspace, self.densities = None, []
-        self.undo, self.finished, self.backup = None, None, {}
+        self.undo, self.finished, self.room = [], None, {}
         self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
@@ -90,8 +91,8 @@ class Training:
 
     def __getstate__(self):
         """Without what is made anew where it is needed; what the workspace knows of the code's density stays."""
-        made_anew = dict.fromkeys(("network", "workspace", "undo", "finished"))
-        return {**self.__dict__, **made_anew, "backup": {}, "densities": self._densities()}
+        made_anew = {**dict.fromkeys(("network", "workspace", "finished")), "undo": [], "room": {}}
+        return {**self.__dict__, **made_anew, "densities": self._densities()}
 
     def _densities(self):
         return self.densities if self.workspace is None else [reader.density for reader in self.workspace.main[1]]
@@ -103,28 +104,57 @@ class Training:
 
         A chunk that an interrupt or a fork has left between here and `finish_chunk` is undone first.
         """
-        if self.undo is not None and self.finished is not published:
+        if self.undo and self.finished is not published:
             self.undo_chunk()
-        if self.network is None:  # unpickled, perhaps from a memory map that is read-only, or put by
-            self.network, self.dead_units = published.copy(), self.dead_units.copy()
-            self.optimizer.own()
-        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
-        for name, array in self.optimizer.moments().items():
-            if name not in self.backup:
-                self.backup[name] = np.empty(array.shape, array.dtype)
-            self.backup[name][:] = array
-        self.undo, self.finished = (published, counters, self._densities()), None
+        self.undo = []  # room for the next, and another object for `as_of`
+        if self.network is None:
+            self.network = published.copy()
+        state = self._state(published)
+        # it goes on with copies: arrays of a model from a memory map cannot be written to
+        self._take(*state, room=self.room)
+        self.undo, self.finished = (published, *state), None
 
     def undo_chunk(self):
         """Return to the state before the chunk, if that is not the beginning of the training."""
-        if self.undo is not None:
-            published, counters, self.densities = self.undo
+        if self.undo:
+            published, *state = self.undo
             self.network, self.workspace = published.copy(), None
-            self.n_steps, n_steps, dead_units, generator = counters
-            self.optimizer.take(n_steps, self.backup)
-            self.dead_units = dead_units.copy()
-            self.random_state.set_state(generator)
-            self.undo = None
+            self._take(*state)
+            self.random_state.set_state(state[1][-1])
+            self.finished = published
+
+    def _state(self, published):
+        """Moments, counters and densities that belong to the `published` network: not those of a chunk on the way."""
+        if self.undo and self.finished is not published:
+            return self.undo[1:]
+        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
+        return self.optimizer.moments(), counters, self._densities()
+
+    def _take(self, moments, counters, densities, room=None):
+        """Take over copies of such a state, but for that of the generator; `room` may hold arrays for the moments."""
+        self.n_steps, n_steps, dead_units, _ = counters
+        self.optimizer.take(n_steps, moments, room or {})
+        self.dead_units, self.densities = dead_units.copy(), densities
+
+    def _generator(self, state):
+        """The caller's generator, or if it is nobody else's, a copy: what comes after leaves this one as it is."""
+        if self.random_state is self.params["random_state"]:
+            return self.random_state
+        generator = deepcopy(self.random_state)
+        generator.set_state(state)
+        return generator
+
+    def as_of(self, published):
+        """A copy that is put by, with what belongs to the `published` network, though a chunk may be on the way.
+
+        None if another thread has begun one meanwhile.
+        """
+        undo, other = self.undo, copy(self)
+        state = self._state(published)
+        other.optimizer, other.random_state = copy(self.optimizer), self._generator(state[1][-1])
+        other.undo, other.room = [], {}
+        other._take(*state)
+        return other if self.undo is undo else None
 
     def finish_chunk(self, rows):
         """A copy of the network, to be published."""
@@ -133,26 +163,29 @@ class Training:
         return self.finished
 
     def close_chunk(self):
-        """After the network has been published: keep no other network alive, and no large buffers."""
-        self.undo = None
-        if sum(array.nbytes for array in self.backup.values()) > LARGE_BACKUP:
-            self.backup = {}
+        """After the network has been published: keep no other network alive, and of the old moments the room alone."""
+        moments = self.undo[1] if self.undo else {}
+        small = sum(array.nbytes for array in moments.values()) <= LARGE_ROOM
+        self.room = moments if small and all(array.flags.writeable for array in moments.values()) else {}
+        self.undo = []
 
     def put_by(self):
         """Keep what a later training goes on from; the network is somebody else's from now on."""
         self.densities = self._densities()
         self.network = self.workspace = None
 
-    def go_on(self, network, params, random_state):
+    def go_on(self, published, network, params, random_state=None):
         """A training of another network of the same shapes; if the solver is the same, with the moments of this one.
 
-        This one stays as it is, so that nothing is lost if the other one fails.
+        This one stays as it is, so that nothing is lost if the other one fails. What is taken over belongs to the
+        `published` network; so does the generator, if no other is given.
         """
-        training = Training(network, params, random_state)
-        training.n_steps, training.n_earlier_steps = self.n_steps, self.n_earlier_steps
-        training.dead_units, training.densities = self.dead_units.copy(), self._densities()
-        if params["solver"] == self.params["solver"]:
-            training.optimizer.take(self.optimizer.n_steps, self.optimizer.moments())
+        moments, counters, densities = self._state(published)
+        training = Training(network, params, random_state or self._generator(counters[-1]))
+        training.n_earlier_steps = self.n_earlier_steps
+        if params["solver"] != self.params["solver"]:
+            moments, counters = {}, (counters[0], 0, *counters[2:])
+        training._take(moments, counters, densities)
         return training
 
     def prepare(self, batch_size, rows):

@@ -159,7 +159,7 @@ OWNERS = {
     "threading": ("_parallel", OF_THREADS | {("_fitted", "threading.RLock")}),
     "concurrent": ("_parallel", set()),
     "multiprocessing": ("_threads", set()),
-    "joblib": ("_threads", set()),
+    "joblib": ("_threads", {("_warning", "joblib")}),
     "threadpoolctl": ("_blas", set()),
     "sklearn.callback": ("_callbacks", set()),
 }

@@ -69,3 +69,72 @@ print(before, peak())
         f"{(after - before) / 2**20:.0f} MB more; parameters {parameters / 2**20:.0f} MB, batch {batch / 2**20:.0f} MB"
     )
     assert after - before < 4 * parameters + 2 * batch + 60 * 2**20 < n * m
+
+
+# sparse data as wide as a hash
+
+WIDE = """
+from scipy import sparse
+import sys
+d, n = {d}, {n}
+rng = np.random.default_rng(0)
+indices = np.sort(rng.integers(0, d, (n, 50)), axis=1).astype(np.int32).ravel()
+X = sparse.csr_array((rng.random(50 * n, np.float32) + 0.1, indices, np.arange(0, 50 * n + 1, 50)), (n, d))
+X.sum_duplicates()
+X = X.astype(np.float64)
+def model(**params):
+    return SparseAutoencoder(**{{"n_components": 8, "max_iter": 2, "random_state": 0, **params}})
+small = X[:100, :2000]
+small = small[:, np.diff(small.tocsc().indptr) > 0]
+def warm_up(**params):
+    sae = model(**params).fit(small)
+    sae.transform(small), sae.score(small), sae.inverse_transform(sae.transform(small[:3]))
+"""
+
+# what is done, and the vectors of the size of the parameters that it may hold at once
+CALLS = {
+    "fit": ("{}", "sae = model().fit(X)", 8),
+    "warm fit": ("{'warm_start': True}", "sae = model(warm_start=True).fit(X).fit(X)", 11),
+    "partial_fit": ("{}", "sae = model().partial_fit(X).partial_fit(X)", 11),
+    "partial_fit after fit": ("{}", "sae = model().fit(X).partial_fit(X)", 9),
+    "transform": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.transform(X)", 7),
+    "sparse transform": ("{}", "sae = model(max_iter=1, sparse_output=True).fit(X[:100]); sae.transform(X)", 7),
+    "score": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.score(X)", 7),
+    "score_samples": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.score_samples(X)", 7),
+    "impute": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.impute(X)", 7),
+    "inverse_transform": ("{}", "sae = model(max_iter=1).fit(X[:100]); sae.inverse_transform(np.ones((4, 8)))", 7),
+    "resample": (
+        "{'dead_units': 'resample'}",
+        "sae = model(dead_units='resample', sparsity='l1', max_iter=3).fit(X)",
+        7,
+    ),
+    "pretrain": (
+        "{'pretrain': 'layerwise'}",
+        "sae = model(hidden_layer_sizes=(8,), pretrain='layerwise', pretrain_max_iter=1).fit(X)",
+        13,
+    ),
+    "early_stopping": ("{'early_stopping': True}", "sae = model(early_stopping=True).fit(X)", 10),
+    "dense code": ("{'sparsity': 'kl'}", "sae = model(sparsity='kl').fit(X)", 7),
+}
+
+
+@pytest.mark.parametrize("n, d", [(1000, 2**20), (330, 131_072)])
+@pytest.mark.parametrize("call", CALLS)
+def test_wide_sparse_data_is_never_dense(call, n, d):
+    """Some vectors of the size of the parameters, and a constant."""
+    params, code, vectors = CALLS[call]
+    before, after, theta = measure(
+        WIDE.format(n=n, d=d)
+        + f"""
+warm_up(**{params})
+before = peak()
+{code}
+print(before, peak(), sae._network.parameters.theta.nbytes)
+"""
+    )
+    dense, used = 8 * n * d, after - before
+    print(
+        f"{call}: {used / 2**20:.0f} MiB, {used / theta:.1f} of theta ({theta / 2**20:.0f}), dense {dense / 2**20:.0f}"
+    )
+    assert used < vectors * theta + 100 * 2**20
+    assert used < dense / 3 or d < 2**20
