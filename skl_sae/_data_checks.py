@@ -101,8 +101,10 @@ def warn_of_dominance(rows, names):
     if not total > 0:
         return
     n_rows, features = len(rows), np.argsort(-squares)
-    outliers = np.argsort(-rows.distances)[: max(1, n_rows // 100)]
-    if n_rows >= ENOUGH_ROWS and rows.distances[outliers].sum() > SHARE_OF_ROWS * total:
+    farthest = np.argsort(-rows.distances)
+    n_outliers = int(np.searchsorted(rows.distances[farthest].cumsum(), SHARE_OF_ROWS * total)) + 1
+    if n_rows >= ENOUGH_ROWS and n_outliers <= max(1, n_rows // 100):
+        outliers = farthest[:n_outliers]
         share = rows.distances[outliers].sum() / total
         warn(
             f"{outliers.size} of {n_rows} rows ({naming(rows.numbers(outliers), None)}) hold {100 * share:.1f} % of "

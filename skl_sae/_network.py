@@ -141,10 +141,8 @@ class Network:
     def fits_units(self):
         """Whether `coefs` and `intercepts` are finite, too."""
         factor = max(self.scale, 1 / self.scale) * max(self.code_scale, 1 / self.code_scale)
-        if (
-            largest(self.parameters.theta) * factor * (1 + abs(self.offset).sum(dtype=np.float64))
-            < np.finfo(self.dtype).max
-        ):
+        size = largest(self.parameters.theta) * (1 + abs(self.offset).sum(dtype=np.float64))
+        if size * factor < np.finfo(self.dtype).max:
             return True
         return all(np.isfinite(array).all() for array in [*self.coefs(), *self.intercepts()])
 

@@ -1,4 +1,7 @@
-"""Settings that must stand before anything imports scipy or matplotlib, and doctests that need matplotlib."""
+"""Settings that must stand before anything imports scipy or matplotlib, and doctests that need matplotlib.
+
+Each worker of pytest-xdist reads this file, too. Compiled kernels are shared by all.
+"""
 
 import os
 from importlib.util import find_spec

@@ -136,13 +136,18 @@ def data(make, dtype):
             make.integers(n, 5, dtype=np.int64),
         )
         _data._gather(X, rows, offset, 0.5, fill, make(np.zeros((5, d), dtype)))
-        _data._add_differences(X, make.normal(d, dtype=float), True, make(np.zeros(d)), make(np.zeros(d, np.int64)))
+        shift = make.normal(d, dtype=float)
+        _data._add_differences(X, shift, make(np.zeros(d)), make(np.zeros(d, np.int64)))
+        _data._add_squares(X, shift, make(np.zeros(d)), make(np.zeros(n)))
         _noise.mask_inputs(X.copy(), fill, 5, 0, 0.5)
         at = np.nonzero(X)
         indptr = np.append(0, np.cumsum(np.count_nonzero(X, axis=1)))
         for kind in np.int32, np.int64:
             arrays = make(X[at], dtype), make(at[1], kind), make(indptr, kind)
             _data._gather_csr(*arrays, rows, offset, 0.5, make(np.zeros((5, d), dtype)))
+            for squared in False, True:
+                sums = make(np.zeros(d)), make(np.zeros(d, np.int64)), make(np.zeros(n))
+                _data._add_stored(*arrays, shift, squared, *sums)
             weights, bias = make.normal(m, d, dtype=dtype), make.normal(m, dtype=dtype)
             factor = dtype(0.5)
             _sparse_rows._multiply_t(*arrays, rows, offset, factor, weights, make(np.zeros((5, m), dtype)), bias)
