@@ -4,7 +4,7 @@ from sklearn.utils import check_random_state
 
 from ._checks import check_widths, copy_parameters, differ
 from ._data import merge_means
-from ._data_checks import check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
+from ._data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 from ._network import Network
 from ._start import draw_sample, initialise
 from ._training import Training, n_epochs
@@ -19,6 +19,7 @@ class BuildingMixin:
             training = self._build(seen, rows, check_random_state(self.random_state))
             warn_of_first_chunk(training.network, rows)
             return training
+        check_means(rows, getattr(seen, "feature_names_in_", None))
         if not self._network.measured:
             training = self._build_on_variance(seen, rows)
             if training is not None:

@@ -82,6 +82,18 @@ def check_size(rows, mean, variance, names):
         )
 
 
+def check_means(rows, names):
+    """The same of a later chunk, whose unit is known, from the means that are taken of it anyway."""
+    mean, _ = rows.means()
+    bad = np.flatnonzero(~(np.abs(mean) < LARGEST))
+    if bad.size:
+        raise ValueError(
+            f"Values of X are too large: the means of {bad.size} features ({naming(bad, names)}) are up to "
+            f"{np.abs(mean).max():.3g} in size, and their squares are not finite numbers. Write NaN instead of a "
+            "number that marks what is missing, or divide X by its size."
+        )
+
+
 def _varies(rows):
     """Whether data whose squared differences vanish is constant all the same."""
     if rows.missing or len(rows) == 1:
@@ -107,8 +119,8 @@ def warn_of_dominance(rows, names):
         outliers = farthest[:n_outliers]
         share = rows.distances[outliers].sum() / total
         warn(
-            f"{outliers.size} of {n_rows} rows ({naming(rows.numbers(outliers), None)}) hold {100 * share:.1f} % of "
-            f"the variance of X, most of it in the features {naming(features, names, 3)}. The others are hardly "
+            f"{outliers.size} of {n_rows} rows ({naming(rows.numbers(outliers), None)}): here lie {100 * share:.1f} % "
+            f"of the variance of X, most of it in the features {naming(features, names, 3)}. The others are hardly "
             "learned. Look for outliers, write NaN instead of a number that marks what is missing, or clip, for "
             "instance after RobustScaler."
         )
@@ -118,7 +130,7 @@ def warn_of_dominance(rows, names):
     if n_varying > 1 and holding <= max(1, n_varying // 10):
         share = squares[features[:holding]].sum() / total
         warn(
-            f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}) hold "
+            f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}): here lie "
             f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Put "
             "StandardScaler, or for outliers RobustScaler, in front if the features have different units."
         )

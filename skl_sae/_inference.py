@@ -21,6 +21,8 @@ WAVE = 16
 CODE_SCALE_ROWS = 4096
 # Of these, the rows that are decoded to see whether that gives finite numbers: a share of the work of a small chunk.
 DECODED_ROWS = 256
+# What the sum of their squares must stay below, so that sums over all rows are finite.
+LARGEST_SQUARES = 1e300
 
 
 def _tiles(n_rows, network):
@@ -115,7 +117,7 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
         if lo < DECODED_ROWS:
             u = np.zeros((min(hi, DECODED_ROWS) - lo, p.decoder_sizes[-2]), network.dtype)
             code.rows(0, len(u)).decode(p.units.decoder, 0, p.n_units, u)
-            if not np.isfinite(np.square(network.outputs(u), dtype=np.float64).sum()):
+            if not np.square(network.outputs(u), dtype=np.float64).sum() < LARGEST_SQUARES:
                 raise ValueError("The squares of the reconstructions are not finite.")
         values = code.values
         if isinstance(code, RowCode):

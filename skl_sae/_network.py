@@ -140,10 +140,13 @@ class Network:
 
     def fits_units(self):
         """Whether `coefs` and `intercepts` are finite, too."""
+        if self.parameters.batch_norm:
+            return self._has_finite_coefs()
         factor = max(self.scale, 1 / self.scale) * max(self.code_scale, 1 / self.code_scale)
         size = largest(self.parameters.theta) * (1 + abs(self.offset).sum(dtype=np.float64))
-        if size * factor < np.finfo(self.dtype).max:
-            return True
+        return size * factor < np.finfo(self.dtype).max or self._has_finite_coefs()
+
+    def _has_finite_coefs(self):
         return all(np.isfinite(array).all() for array in [*self.coefs(), *self.intercepts()])
 
     def coefs(self):
