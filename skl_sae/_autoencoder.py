@@ -540,7 +540,7 @@ class SparseAutoencoder(
 
     def _parameters(self):
         """The parameters of this class, which a subclass may set in a constructor of its own."""
-        return {name: getattr(self, name) for name in SparseAutoencoder._get_param_names()}
+        return {name: getattr(self, name) for name in SparseAutoencoder._parameter_constraints}
 
     def _read(self, seen, X, reset=False, dtype=None, known_means=False):
         """Rows of X, checked, to be given in `dtype` or in that of X, if it is float32 or float64.

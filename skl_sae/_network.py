@@ -17,7 +17,7 @@ from ._losses import LOSSES
 from ._parameters import Parameters
 from ._products import multiply, multiply_rows_t
 from ._sparse_rows import WORTH_IT, SparseRows
-from ._weights import all_finite, largest
+from ._weights import all_finite
 from .sparsity._base import Step
 
 # What is said where a number that comes out is not finite.
@@ -143,7 +143,8 @@ class Network:
         if self.parameters.batch_norm:
             return self._has_finite_coefs()
         factor = max(self.scale, 1 / self.scale) * max(self.code_scale, 1 / self.code_scale)
-        size = largest(self.parameters.theta) * (1 + abs(self.offset).sum(dtype=np.float64))
+        theta = self.parameters.theta
+        size = float(np.sqrt(theta @ theta)) * (1 + abs(self.offset).sum(dtype=np.float64))  # no entry is larger
         return size * factor < np.finfo(self.dtype).max or self._has_finite_coefs()
 
     def _has_finite_coefs(self):

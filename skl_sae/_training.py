@@ -26,7 +26,7 @@ LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
 # Bytes of moments up to which a chunk leaves room for the copies that the next one makes.
 LARGE_ROOM = 1 << 26
 # Rows of a chunk of `partial_fit` that the unit of the codes is taken from, at most.
-CHUNK_ROWS = 128
+CHUNK_ROWS = 32
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
 

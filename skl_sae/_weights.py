@@ -61,19 +61,6 @@ def _sum_of_zeros(x):
     return total
 
 
-@jit
-def _largest(x):
-    largest = x.dtype.type(0)
-    for i in range(x.size):
-        largest = max(largest, abs(x[i]))
-    return largest
-
-
 def all_finite(x):
     """Whether no number of a contiguous array is NaN or infinite; zero times such a number is NaN."""
     return bool(_sum_of_zeros(x.reshape(-1)) == 0)
-
-
-def largest(x):
-    """The largest absolute value of a contiguous array of finite numbers."""
-    return float(_largest(x.reshape(-1)))
