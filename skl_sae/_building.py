@@ -74,6 +74,7 @@ class BuildingMixin:
         )
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
+            check_means(rows, names)
             network.go_on_from(self._network, going_on)
             network.observe(*rows.means(), anew=going_on != "partial_fit")
             return self._train_on(network, params)
