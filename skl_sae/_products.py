@@ -286,11 +286,13 @@ def _run(kernel, x, weights, out, start):
 def multiply_rows_t(x, weights, start):
     """``start + x @ weights.T``, with the same bits for a row whatever rows are beside it.
 
-    The kernels give that anyway. BLAS rounds a row by its place and by the number of rows: there rows are multiplied in
-    groups of one size, the last filled up with zeros.
+    The kernels give that anyway. BLAS rounds a row by the number of rows: there rows are multiplied in groups of one
+    size, the last filled up with zeros; or one by one, where it also rounds a row by its place in the group.
     """
     if REGISTER:
         return multiply_t(x, weights, start=start)
+    if not _places_are_alike(weights):
+        return np.matmul(x[:, None], weights.T)[:, 0] + start
     out = np.empty((len(x), len(weights)), weights.dtype)
     for lo in range(0, len(x), ROWS_ALIKE):
         group = x[lo : lo + ROWS_ALIKE]
@@ -299,6 +301,19 @@ def multiply_rows_t(x, weights, start):
         out[lo : lo + ROWS_ALIKE] = np.matmul(filled, weights.T)[: len(group)]
     out += start
     return out
+
+
+_alike = {}
+
+
+def _places_are_alike(weights):
+    """Whether BLAS gives equal rows of a group equal bits, with weights of this shape."""
+    kind = weights.shape, weights.dtype
+    if kind not in _alike:
+        row = np.random.default_rng(0).standard_normal(weights.shape[1]).astype(weights.dtype)
+        product = np.matmul(np.tile(row, (ROWS_ALIKE, 1)), weights.T)
+        _alike[kind] = bool((product == product[0]).all())
+    return _alike[kind]
 
 
 def _multiply_by_blas(x, right, out, start):
