@@ -7,6 +7,7 @@ import os
 from importlib.util import find_spec
 
 import pytest
+from numba import config
 
 # scikit-learn skips its array API check without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -14,8 +15,23 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+# Files whose tests train for hours where kernels are interpreted, with NUMBA_DISABLE_JIT=1. The others test kernels,
+# layouts, threads, checks and files there; test_without_jit.py has the rules of its own lane.
+LONG_WITHOUT_COMPILATION = {
+    *("guide.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py", "test_data_checks.py"),
+    *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
+    *("test_interrupts.py", "test_missing_values.py", "test_pretraining.py", "test_published.py", "test_quantile.py"),
+    *("test_readme.py", "test_sparse_rows.py", "test_state.py", "test_training.py"),
+}
+
+
 def pytest_collection_modifyitems(items):
-    """Skip what draws where matplotlib, an optional package, is missing: tests skip themselves, doctests cannot."""
+    """Skip what takes hours, and what draws where matplotlib is missing: tests skip themselves, doctests cannot."""
+    if config.DISABLE_JIT:
+        skip = pytest.mark.skip(reason="takes hours where kernels are not compiled")
+        for item in items:
+            if item.path.name in LONG_WITHOUT_COMPILATION or "skl_sae" in item.path.parts[-3:]:
+                item.add_marker(skip)
     if find_spec("matplotlib") is None:
         skip = pytest.mark.skip(reason="needs matplotlib")
         for item in items:
