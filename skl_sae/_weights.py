@@ -53,14 +53,7 @@ def normalise_rows(weights):
                 w[c] *= factor
 
 
-@jit
-def _sum_of_zeros(x):
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i] * x.dtype.type(0)
-    return total
-
-
 def all_finite(x):
-    """Whether no number of a contiguous array is NaN or infinite; zero times such a number is NaN."""
-    return bool(_sum_of_zeros(x.reshape(-1)) == 0)
+    """Whether no number of a contiguous array is NaN or infinite: the sum of squares tells, unless it overflows."""
+    flat = x.reshape(-1)
+    return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
