@@ -44,6 +44,14 @@ def _codes(network, rule, rows):
     return lambda lo, hi: network.encode(network.inputs(rows, np.arange(lo, hi)), rule, layers)
 
 
+def _reconstruction(network, code):
+    """What a code of `_codes` is decoded to, in the units of the data."""
+    p = network.parameters
+    u = np.zeros((len(code.values), p.decoder_sizes[-2]), network.dtype)
+    code.decode(p.units.decoder, 0, p.n_units, u)
+    return network.outputs(u)
+
+
 def encode(network, rule, rows):
     """Codes of all rows, as an array (n_rows, n_units)."""
     out = np.empty((len(rows), network.parameters.n_units), network.dtype)
@@ -110,14 +118,13 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     """
     n = len(rows)
     sample = rows if n <= most else rows.subset(np.linspace(0, n - 1, most).astype(np.int64))
-    codes, sums, p = _codes(network, _trained_rule(network), sample), {}, network.parameters
+    codes, sums = _codes(network, _trained_rule(network), sample), {}
 
     def visit(lo, hi):
         code = codes(lo, hi)
         if lo < DECODED_ROWS:
-            u = np.zeros((min(hi, DECODED_ROWS) - lo, p.decoder_sizes[-2]), network.dtype)
-            code.rows(0, len(u)).decode(p.units.decoder, 0, p.n_units, u)
-            if not np.square(network.outputs(u), dtype=np.float64).sum() < LARGEST_SQUARES:
+            x_hat = _reconstruction(network, code.rows(0, DECODED_ROWS - lo))
+            if not np.square(x_hat, dtype=np.float64).sum() < LARGEST_SQUARES:
                 raise ValueError("The squares of the reconstructions are not finite.")
         values = code.values
         if isinstance(code, RowCode):
@@ -163,13 +170,10 @@ def decode(network, codes):
 
 def reconstruct(network, rule, rows, visit):
     """Call ``visit(lo, hi, x, x_hat)`` for each tile with the data and its reconstruction."""
-    p, codes = network.parameters, _codes(network, rule, rows)
+    codes = _codes(network, rule, rows)
 
     def reconstruct_tile(lo, hi):
-        code = codes(lo, hi)
-        u = np.zeros((hi - lo, p.decoder_sizes[-2]), network.dtype)
-        code.decode(p.units.decoder, 0, p.n_units, u)
-        visit(lo, hi, rows.tile(lo, hi), network.outputs(u))
+        visit(lo, hi, rows.tile(lo, hi), _reconstruction(network, codes(lo, hi)))
 
     _for_tiles(network, len(rows), reconstruct_tile)
 

@@ -110,8 +110,10 @@ class Training:
         if self.network is None:
             self.network = published.copy()
         state = self._state(published)
-        # it goes on with copies: arrays of a model from a memory map cannot be written to
-        self._take(*state, room=self.room)
+        # It goes on with copies: arrays of a model from a memory map cannot be written to. The room is used up: after
+        # an interrupt before `close_chunk` it would be what this state consists of.
+        room, self.room = self.room, {}
+        self._take(*state, room=room)
         self.undo, self.finished = (published, *state), None
 
     def undo_chunk(self):

@@ -672,3 +672,19 @@ def test_one_more_row_does_no_harm():
         for n in (1408, 1409)
     ]
     assert abs(scores[0] - scores[1]) < 0.01
+
+
+def test_a_chunk_can_be_undone_after_one_whose_end_was_interrupted(monkeypatch):
+    """The room for copies of the moments is never what the state itself consists of."""
+    X = np.random.default_rng(0).normal(size=(60, 8))
+    sae = SparseAutoencoder(6, random_state=0).partial_fit(X).partial_fit(X)
+    with monkeypatch.context() as patch:
+        patch.setattr("skl_sae._training.Training.close_chunk", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            sae.partial_fit(X)
+    twin = pickle.loads(pickle.dumps(sae))
+    with pytest.raises(ValueError, match="Training failed"):
+        sae.partial_fit(np.where(np.arange(60)[:, None] == 59, 1e140, X))
+    for each in (sae, twin):
+        each.partial_fit(X)
+    assert sae._network.parameters.theta.tobytes() == twin._network.parameters.theta.tobytes()
