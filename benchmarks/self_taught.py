@@ -37,7 +37,7 @@ SETTINGS = {"the tutorial's": 2 * LAMBDA, "half the decay": LAMBDA}
 def autoencoder(weight_decay, n_components, epochs, seed):
     return SparseAutoencoder(
         n_components,
-        sparsity=KLDivergence(TARGET, alpha=2 * BETA, memory=0.9),
+        sparsity=KLDivergence(TARGET, alpha=2 * BETA, momentum=0.9),
         output_activation="sigmoid",
         weight_decay=weight_decay,
         learning_rate_init=0.01,

@@ -27,7 +27,7 @@ class Hoyer(BaseSparsity):
     def __init__(self, alpha=0.01):
         self.alpha = alpha
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the setting."""
         if not 0 <= self.alpha < np.inf:
             raise ValueError(f"Hoyer: got alpha={self.alpha!r}, expected a number of at least 0.")

@@ -13,21 +13,21 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _inference
-from ._activations import ACTIVATIONS
-from ._building import BuildingMixin
-from ._callbacks import CallbackSupportMixin, Epochs
-from ._checks import WithoutEarlyStopping, check_sparse_is_finite
-from ._csr import check_csr
-from ._data import Rows
-from ._data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
-from ._dead_units import DEAD_ROWS
-from ._fitted import FittedStateMixin, read_only
-from ._losses import LOSSES
-from ._optimizers import OPTIMIZERS, SCHEDULES
-from ._output import like_the_input
-from ._pretraining import pretrain
-from ._training import train
+from ._estimator.building import BuildingMixin
+from ._estimator.checks import WithoutEarlyStopping, check_sparse_is_finite
+from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
+from ._estimator.fitted import FittedStateMixin, read_only
+from ._estimator.output import like_the_input
+from ._kernels.sparse_structure import check_sparse_structure
+from ._model import inference
+from ._model.activations import ACTIVATIONS
+from ._model.losses import LOSSES
+from ._model.rows import Rows
+from ._training.callbacks import CallbackSupportMixin, Epochs
+from ._training.dead_units import DEAD_ROWS
+from ._training.loop import train
+from ._training.optimizers import OPTIMIZERS, SCHEDULES
+from ._training.pretraining import pretrain
 from ._warning import warn
 from .sparsity._names import RuleParametersMixin
 
@@ -547,7 +547,7 @@ class SparseAutoencoder(
 
         Dense data may have NaN, what is stored in a sparse matrix must be finite.
         """
-        check_csr(X)  # before anything else touches it
+        check_sparse_structure(X)  # before anything else touches it
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
         check_sparse_is_finite(X, type(self).__name__)
         with np.errstate(all="ignore"):  # what is too large for the type is an error of its own
@@ -565,7 +565,7 @@ class SparseAutoencoder(
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
         network = network.copy()
         with suppress(ValueError):  # of numbers that are not finite the next epoch tells
-            network.set_code_scale(*_inference.active_mean_square(network, rows), anew=True)
+            network.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
     def _result(self, training, network, recent_rows, loss_curve):
@@ -603,8 +603,8 @@ class SparseAutoencoder(
         with np.errstate(all="ignore"):
             rule = network.rule.deployed()
             if not self.sparse_output:
-                return _inference.encode(network, rule, rows)
-            codes = _inference.encode_sparse(network, rule, rows)
+                return inference.encode(network, rule, rows)
+            codes = inference.encode_sparse(network, rule, rows)
         return codes if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix(codes)
 
     def inverse_transform(self, X):
@@ -622,14 +622,14 @@ class SparseAutoencoder(
         """
         check_is_fitted(self)
         network = self._network
-        check_csr(X)
+        check_sparse_structure(X)
         with np.errstate(all="ignore"):
             codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
         n_units = network.parameters.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
         with np.errstate(all="ignore"):
-            return _inference.decode(network, codes)
+            return inference.decode(network, codes)
 
     def impute(self, X):
         """Replace missing values by their reconstruction.
@@ -646,7 +646,7 @@ class SparseAutoencoder(
         """
         network, rows = self._network_and_rows(X, own_type=True)
         with np.errstate(all="ignore"):
-            return like_the_input(self, X, _inference.impute(network, rows))
+            return like_the_input(self, X, inference.impute(network, rows))
 
     def score(self, X, y=None):
         """Explained variance of the reconstruction: R2 weighted by the variance of the features.
@@ -669,7 +669,7 @@ class SparseAutoencoder(
         """
         network, rows = self._network_and_rows(X)
         with np.errstate(all="ignore"):
-            score = _inference.explained_variance(network, rows)
+            score = inference.explained_variance(network, rows)
         if np.isnan(score):
             what = "a single row" if rows.means()[1].any() else "rows without any observed value"
             warn(f"The explained variance of {what} is not defined: the score is NaN.", UndefinedMetricWarning)
@@ -692,7 +692,7 @@ class SparseAutoencoder(
         """
         network, rows = self._network_and_rows(X)
         with np.errstate(all="ignore"):
-            return _inference.score_samples(network, rows)
+            return inference.score_samples(network, rows)
 
     def _network_and_rows(self, X, own_type=False):
         """The network of the last fit, the same for the whole call, and the rows of X, in its type or in that of X."""

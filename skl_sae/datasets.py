@@ -9,6 +9,8 @@ from scipy.special import ndtri
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from ._kernels.norms import unit_rows
+
 __all__ = ["load_mnist", "make_sparse_features"]
 
 # Rows come in blocks, each with a random stream of its own: at most this many rows, and about this many entries.
@@ -183,10 +185,10 @@ def _random_dictionary(n_features, n_dim, orthogonalize, rng):
         dictionary = left @ right
     elif orthogonalize:
         for _ in range(3):
-            dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
+            dictionary = unit_rows(dictionary)
             values, vectors = np.linalg.eigh(dictionary.T @ dictionary)
             dictionary = dictionary @ (vectors / np.sqrt(values) @ vectors.T)
-    return dictionary / np.linalg.norm(dictionary, axis=1, keepdims=True)
+    return unit_rows(dictionary)
 
 
 @validate_params(

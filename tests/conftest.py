@@ -21,7 +21,7 @@ LONG_WITHOUT_COMPILATION = {
     *("guide.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py", "test_data_checks.py"),
     *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
     *("test_interrupts.py", "test_missing_values.py", "test_pretraining.py", "test_published.py", "test_quantile.py"),
-    *("test_readme.py", "test_sparse_rows.py", "test_state.py", "test_training.py"),
+    *("test_loop.py", "test_readme.py", "test_sparse_rows.py", "test_state.py"),
 }
 
 

@@ -6,16 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skl_sae.sparsity import (
-    L1,
-    BatchTopK,
-    Gated,
-    JumpReLU,
-    KLDivergence,
-    LifetimeTopK,
-    Matryoshka,
-    TopK,
-)
+from skl_sae.sparsity import L1, BatchTopK, Gated, JumpReLU, KLDivergence, LifetimeTopK, Matryoshka, TopK
 
 ACTIVATIONS = ["relu", "sigmoid", "tanh", "identity"]
 NAMES = ["topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu", "gated", "matryoshka", None]
@@ -116,7 +107,7 @@ def draw_rule(rng, n_units, wide):
             BatchTopK(often(rng, k, [0.5, 1.0])),
             LifetimeTopK(float(rng.uniform(1e-3, 1))),
             L1(pick(rng, [0.0, 0.1, 1e4]), norm_aware=rng.random() < 0.3, target_l0=often(rng, None, [target], 0.5)),
-            KLDivergence(float(rng.uniform(1e-6, 0.999)), pick(rng, [0.1, 1e5]), memory=pick(rng, [0.0, 0.9])),
+            KLDivergence(float(rng.uniform(1e-6, 0.999)), pick(rng, [0.1, 1e5]), momentum=pick(rng, [0.0, 0.9])),
             JumpReLU(
                 pick(rng, [0.0, 1e-3, 10.0]),
                 threshold=pick(rng, [1e-30, 0.03, 100.0]),

@@ -77,7 +77,7 @@ class Code(NamedTuple):
     """Values of shape (..., rows, units) and how the decoder reads them."""
 
     values: np.ndarray
-    cuts: list | None = None  # (stop, weight) of each reconstruction
+    prefixes: list | None = None  # (stop, weight) of each reconstruction
     frozen: bool = False  # whether the decoder learns nothing from this code
 
 
@@ -156,8 +156,8 @@ def matryoshka(rule, activation, at):
     codes, value = RULES[type(rule.rule).__name__](rule.rule, activation, at)
     weights = rule.weights or [1] * len(rule.prefixes)
     stops = [round(prefix * at.a.shape[-1]) for prefix in rule.prefixes]
-    cuts = [(stop, weight / sum(weights)) for stop, weight in zip(stops, weights)]
-    return [code._replace(cuts=cuts) for code in codes], value
+    prefixes = [(stop, weight / sum(weights)) for stop, weight in zip(stops, weights)]
+    return [code._replace(prefixes=prefixes) for code in codes], value
 
 
 def probability(activation, a):
@@ -176,13 +176,13 @@ def divergence(t, q):
 
 
 def kl(rule, activation, at):
-    """With memory, value and slope are those at the running mean; the slope acts on the mean of this batch."""
-    t, q = rule.target, probability(activation, at.a).mean(axis=-2)
+    """With momentum, value and slope are those at the running mean; the slope acts on the mean of this batch."""
+    t, q = rule.target, np.clip(probability(activation, at.a).mean(axis=-2), 1e-6, 1 - 1e-6)
     codes = [Code(ACTIVATIONS[activation](at.a))]
-    if not rule.memory:
+    if not rule.momentum:
         return codes, rule.alpha * divergence(t, q)
-    q_0 = probability(activation, at.a_0).mean(axis=-2)
-    r = running_mean(rule.memory, at.number, at.p_0["mean_activation"], q_0)
+    q_0 = np.clip(probability(activation, at.a_0).mean(axis=-2), 1e-6, 1 - 1e-6)
+    r = running_mean(rule.momentum, at.number, at.p_0["mean_activation"], q_0)
     slope = (1 - t) / (1 - r) - t / r
     return codes, rule.alpha * (divergence(t, r) + (slope * (q - q_0)).sum(axis=-1))
 
@@ -295,7 +295,7 @@ def objective(model, P, P_0, x, target):
     codes, value = codes_and_penalty(model, P, P_0, x)
     n_units = model.encoder_sizes[-1]
     for code in codes:
-        for stop, weight in code.cuts or [(n_units, 1.0)]:
+        for stop, weight in code.prefixes or [(n_units, 1.0)]:
             prefix = masked(model, -1, np.where(np.arange(n_units) < stop, code.values, 0.0))
             u = decode(model, P_0 if code.frozen else P, prefix)
             value = value + weight * loss(model.loss, u, target, model.output_activation) / len(x)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skl_sae._codes import RowCode
+from skl_sae._model.codes import RowCode
 
 #: rows, inputs, units, k
 SHAPES = [(128, 64, 128, 16), (256, 784, 1000, 25), (256, 784, 1024, 51), (4096, 768, 6144, 32)]

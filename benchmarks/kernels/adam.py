@@ -7,7 +7,7 @@ flushed to zero.
 import numpy as np
 
 from _timing import best
-from skl_sae._optimizers import Adam
+from skl_sae._training.optimizers import Adam
 
 PARAMS = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 

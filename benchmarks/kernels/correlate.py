@@ -7,7 +7,7 @@ import numpy as np
 
 from _codes import SHAPES, random_code
 from _timing import best
-from skl_sae._blas import single_threaded_blas
+from skl_sae._kernels.blas import single_threaded_blas
 
 
 def main():

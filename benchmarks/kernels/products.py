@@ -3,8 +3,8 @@
 import numpy as np
 
 from _timing import best
-from skl_sae._blas import single_threaded_blas
-from skl_sae._products import multiply, multiply_t
+from skl_sae._kernels.blas import single_threaded_blas
+from skl_sae._kernels.products import multiply, multiply_t
 
 # rows of a tile, features, units
 SHAPES = [(64, 784, 196), (64, 784, 1024), (128, 784, 128), (128, 64, 128), (256, 768, 6144), (64, 4096, 512)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from _timing import best
-from skl_sae.sparsity._base import Step
+from skl_sae.sparsity import StepContext
 from skl_sae.sparsity._topk import select_largest
 
 
@@ -14,7 +14,7 @@ def argpartition(a, k):
 
 
 def main():
-    rng, step, n_rows = np.random.default_rng(0), Step("relu"), 64
+    rng, step, n_rows = np.random.default_rng(0), StepContext("relu"), 64
     print(f"{'units':>6} {'k':>4} {'ns a row':>10} {'ns a unit':>10} {'numpy':>10} {'factor':>7}")
     for n_units, k in [(128, 8), (128, 16), (1000, 25), (6144, 32), (6144, 256), (24576, 64)]:
         a = rng.standard_normal((n_rows, n_units), dtype=np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from threadpoolctl import threadpool_info
 
-from skl_sae._threads import n_threads
+from skl_sae._kernels.thread_count import n_threads
 
 from ._base import Peer
 

@@ -8,13 +8,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from .._csr import check_csr
+from .._kernels.sparse_structure import check_sparse_structure
 from ._blocks import row_chunks
 
 
 def _active_counts(codes):
     """The number of rows in which each unit is active, and the number of rows."""
-    check_csr(codes, "codes")
+    check_sparse_structure(codes, "codes")
     codes = check_array(codes, accept_sparse="csr", dtype="numeric", input_name="codes")
     n_samples, n_units = codes.shape
     if issparse(codes):

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_array, check_random_state
 
+from .._kernels.norms import unit_rows
+
 
 @dataclass(frozen=True, eq=False)
 class DictionaryMatch:
@@ -95,18 +97,10 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
 
 def _match(learned, true, signed):
     """Mean max cosine, Hungarian mean cosine and assignment of one dictionary."""
-    cosines = _unit_rows(true) @ _unit_rows(learned).T
+    cosines = unit_rows(true) @ unit_rows(learned).T
     if not signed:
         np.abs(cosines, out=cosines)
     rows, columns = linear_sum_assignment(cosines, maximize=True)
     assignment = np.full(len(true), -1)
     assignment[rows] = columns
     return float(cosines.max(axis=1).mean()), float(cosines[rows, columns].mean()), assignment
-
-
-def _unit_rows(A):
-    """Rows divided by their norm, rows of zeros left alone. Scaled first: squares neither vanish nor overflow."""
-    largest = np.abs(A).max(axis=1, keepdims=True)
-    A = A / np.where(largest > 0, largest, 1.0)
-    norms = np.linalg.norm(A, axis=1, keepdims=True)
-    return A / np.where(norms > 0, norms, 1.0)

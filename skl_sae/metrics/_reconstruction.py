@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
-from .._csr import check_csr
+from .._kernels.sparse_structure import check_sparse_structure
 from .._warning import warn
 from ._blocks import dense_rows, row_chunks
 
@@ -63,8 +63,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     >>> explained_variance(X, np.nan_to_num(X, nan=7.0))
     1.0
     """
-    check_csr(X)
-    check_csr(X_reconstructed, "X_reconstructed")
+    check_sparse_structure(X)
+    check_sparse_structure(X_reconstructed, "X_reconstructed")
     X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
     X_reconstructed = check_array(X_reconstructed, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
     if X_reconstructed.shape != X.shape:

@@ -1,5 +1,6 @@
 """Sparsity rules: which units of a code are active, and what that costs."""
 
+from .._model.context import StepContext
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
 from ._gated import Gated
@@ -31,5 +32,6 @@ __all__ = [
     "KLDivergence",
     "LifetimeTopK",
     "Matryoshka",
+    "StepContext",
     "TopK",
 ]

@@ -1,33 +1,8 @@
-"""What a sparsity rule is: the hooks it may have, and what the training step lends it."""
+"""What a sparsity rule is: the hooks that it may have."""
 
 from sklearn.base import BaseEstimator
 
-from .._activations import ACTIVATIONS
-from .._codes import DenseCode
-
-
-class Step:
-    """What the training step lends a rule.
-
-    Parameters
-    ----------
-    activation : str
-        Activation of the code, resolved.
-    weight : float
-        Weight of a row: one over the number of rows. The mean over the batch of x is ``x.sum() * weight``.
-    number : int
-        1 for the first step of a fit.
-    dead : ndarray of bool of shape (n_units,), optional
-        The units that count as dead in this step.
-    progress : float
-        Fraction of the fit that is done, 0 where its length is unknown.
-    key : int
-        Of the step's random numbers.
-    """
-
-    def __init__(self, activation, weight=1.0, number=1, dead=None, progress=0.0, key=0):
-        self.activation = ACTIVATIONS[activation]
-        self.weight, self.number, self.dead, self.progress, self.key = weight, number, dead, progress, key
+from .._model.codes import DenseCode
 
 
 class BaseSparsity(BaseEstimator):
@@ -39,9 +14,9 @@ class BaseSparsity(BaseEstimator):
     ``skl_sae.sparsity.RULES``.
 
     The hooks receive `p` and `g`: per-unit arrays, unit on axis 0, and their gradients: ``encoder`` (n_units, inputs),
-    ``encoder_bias`` (n_units,), ``decoder`` (n_units, outputs), and the parameters that `start` names. Gradients are
-    added, never assigned: with tied weights several terms share an array. `step` is a
-    :class:`~skl_sae.sparsity._base.Step`.
+    ``encoder_bias`` (n_units,), ``decoder`` (n_units, outputs), and the parameters that `initialize` names. Gradients
+    are added, never assigned: with tied weights several terms share an array. `step` is a
+    :class:`~skl_sae.sparsity.StepContext`.
 
     Attributes
     ----------
@@ -63,7 +38,7 @@ class BaseSparsity(BaseEstimator):
     initial_bias = 0.0
     dead_units = None
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the setting once the number of units is known.
 
         Parameters
@@ -89,7 +64,7 @@ class BaseSparsity(BaseEstimator):
             Pre-activations; may be overwritten.
         p : Units
             Per-unit parameters.
-        step : Step
+        step : StepContext
             What the training step lends.
 
         Returns
@@ -109,7 +84,7 @@ class BaseSparsity(BaseEstimator):
             What `encode` returned, of the block.
         p, g : Units
             Parameters of the block and their gradients.
-        step : Step
+        step : StepContext
             What the training step lends.
 
         Returns
@@ -128,7 +103,7 @@ class BaseSparsity(BaseEstimator):
             What `encode` returned, of the block; ``grad`` is complete and may be overwritten.
         p, g : Units
             Parameters of the block and their gradients.
-        step : Step
+        step : StepContext
             What the training step lends.
 
         Returns
@@ -149,7 +124,7 @@ class BaseSparsity(BaseEstimator):
             What `encode` returned, of all units.
         p : Units
             Per-unit parameters.
-        step : Step
+        step : StepContext
             What the training step lends.
         """
 
@@ -174,3 +149,18 @@ class BaseSparsity(BaseEstimator):
             A rule that needs no start of its own.
         """
         return self
+
+    def overrides(self, hook):
+        """Tell whether the rule has a hook of its own.
+
+        Parameters
+        ----------
+        hook : str
+            Name of the hook.
+
+        Returns
+        -------
+        overrides : bool
+            False where it is inherited from `BaseSparsity`.
+        """
+        return getattr(type(self), hook) is not getattr(BaseSparsity, hook)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .._codes import DenseCode
+from .._kernels.quantile import beyond, upper_quantile
+from .._model.codes import DenseCode
 from ._base import BaseSparsity
-from ._quantile import beyond, upper_quantile
 from ._topk import resolve_k
 
 
@@ -49,7 +49,7 @@ class BatchTopK(BaseSparsity):
     def __init__(self, k=None):
         self.k = k
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Resolve the number of units; the threshold is state."""
         if activation not in ("relu", "identity"):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._codes import DenseCode, Reading
+from .._model.codes import Decoding, DenseCode
 from ._base import BaseSparsity
 from ._penalties import check_non_negative
 
@@ -35,7 +35,7 @@ class Gated(BaseSparsity):
     def __init__(self, alpha=0.1):
         self.alpha = alpha
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the setting; gain and bias of the magnitudes are parameters."""
         if activation != "relu":
             raise ValueError(f"Gated is an activation of its own: expected activation='relu', got {activation!r}.")
@@ -46,7 +46,7 @@ class Gated(BaseSparsity):
         """Return the code, and the gate as a companion that the decoder does not learn from."""
         on = a > 0
         code = DenseCode(_gated_magnitude(a, on, p), pre=a.copy(), support=on)
-        return [code, DenseCode(a * on, support=on, reading=Reading(frozen=True))]
+        return [code, DenseCode(a * on, support=on, decoding=Decoding(frozen=True))]
 
     def penalty(self, codes, p, g, step):
         """Charge the gate."""

@@ -4,11 +4,12 @@ from numbers import Real
 
 import numpy as np
 
-from .._codes import DenseCode
+from .._kernels.norms import row_norms
+from .._kernels.quantile import upper_quantile
+from .._model.codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._penalties import add_norm_gradient, check_non_negative, check_target, row_norms, warn_of_missed_target
-from ._quantile import upper_quantile
+from ._penalties import add_norm_gradient, check_non_negative, check_target, warn_of_missed_target
 
 # Factor by which a dead unit lowers its threshold at each step.
 RETREAT = 0.99
@@ -65,7 +66,7 @@ class JumpReLU(BaseSparsity):
         """Whether the decoder's rows are kept at norm one."""
         return self.cost == "l0"
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the setting; thresholds are parameters."""
         if activation != "relu":
             raise ValueError(f"JumpReLU is an activation of its own: expected activation='relu', got {activation!r}.")

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from .._codes import Reading
+from .._model.codes import Decoding
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
 from ._names import RuleParametersMixin
@@ -73,7 +73,7 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """The inner rule's."""
         return self._new_rule("rule").default_activation
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the prefixes, start the inner rule."""
         rule = self._new_rule("rule")
         if isinstance(rule, Matryoshka):
@@ -87,19 +87,19 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
             raise ValueError(
                 f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
             )
-        cuts = {}
+        merged = {}
         for prefix, weight in zip(prefixes, weights, strict=True):
             stop = round(prefix * n_units)
-            cuts[stop] = cuts.get(stop, 0.0) + weight / sum(weights)
-        self.cuts_ = list(cuts.items())
+            merged[stop] = merged.get(stop, 0.0) + weight / sum(weights)
+        self.prefixes_ = list(merged.items())
         self.rule_ = rule
-        return rule.start(n_units, activation)
+        return rule.initialize(n_units, activation)
 
     def encode(self, a, p, step):
         """Return the codes of the inner rule, to be read at every prefix."""
         codes = self.rule_.encode(a, p, step)
         for code in codes:
-            code.reading = Reading(self.cuts_, frozen=code.reading.frozen)
+            code.decoding = Decoding(self.prefixes_, frozen=code.decoding.frozen)
         return codes
 
     def penalty(self, codes, p, g, step):

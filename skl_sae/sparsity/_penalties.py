@@ -4,13 +4,16 @@ from numbers import Real
 
 import numpy as np
 
-from .._numba import jit_views, row_of
+from .._kernels.jit import jit_views, row_of
+from .._kernels.norms import row_norms
+from .._kernels.quantile import lowest, upper_quantile
 from .._warning import warn
 from ._base import BaseSparsity
-from ._quantile import lowest, upper_quantile
 
 # Largest weight that a target makes of a penalty: far above any that leaves a unit active, and finite.
 WEIGHT_LIMIT = 1e30
+# Steps that a fit of unknown length is taken to have.
+UNKNOWN_STEPS = 300
 # By how much a target may be missed without a warning, as a share of it.
 TOLERANCE = 0.01
 
@@ -71,7 +74,7 @@ class L1(BaseSparsity):
         """Whether the decoder's rows are kept at norm one."""
         return self.unit_decoder and not self.norm_aware
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the setting; with a target, the weight is state."""
         check_non_negative("L1", "alpha", self.alpha)
         check_target("L1", self.target_l0, n_units)
@@ -120,7 +123,7 @@ class KLDivergence(BaseSparsity):
         The mean activation :math:`\rho` that units are driven to, between 0 and 1.
     alpha : float, default=0.1
         Weight of the penalty.
-    memory : float, default=0.0
+    momentum : float, default=0.0
         Share of the running mean that is kept at each step, between 0 (the mean of the batch alone) and 1. With small
         batches the mean of one batch is noisy and biases the penalty; 0.9 averages over about ten.
 
@@ -142,10 +145,10 @@ class KLDivergence(BaseSparsity):
         """Where the activation is the target."""
         return self.initial_bias_
 
-    def __init__(self, target=0.05, alpha=0.1, memory=0.0):
-        self.target, self.alpha, self.memory = target, alpha, memory
+    def __init__(self, target=0.05, alpha=0.1, momentum=0.0):
+        self.target, self.alpha, self.momentum = target, alpha, momentum
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the ranges, and that the code is bounded."""
         if activation not in ("sigmoid", "tanh"):
             raise ValueError(
@@ -153,8 +156,8 @@ class KLDivergence(BaseSparsity):
             )
         if not (isinstance(self.target, Real) and 0 < self.target < 1):
             raise ValueError(f"KLDivergence: got target={self.target!r}, expected a number between 0 and 1.")
-        if not (isinstance(self.memory, Real) and 0 <= self.memory < 1):
-            raise ValueError(f"KLDivergence: got memory={self.memory!r}, expected a number in [0, 1).")
+        if not (isinstance(self.momentum, Real) and 0 <= self.momentum < 1):
+            raise ValueError(f"KLDivergence: got momentum={self.momentum!r}, expected a number in [0, 1).")
         check_non_negative("KLDivergence", "alpha", self.alpha)
         self.slope_, self.offset_ = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)
         self.initial_bias_ = self.slope_ * float(np.log(self.target / (1 - self.target)))
@@ -162,28 +165,26 @@ class KLDivergence(BaseSparsity):
 
     def _mean(self, code, p, step):
         q = self.offset_ + self.slope_ * step.weight * code.by_unit(code.values)
-        rate = max(1 - self.memory, 1 / step.number)  # the first batch is taken whole: no bias towards zero
+        rate = max(1 - self.momentum, 1 / step.number)  # the first batch is taken whole: no bias towards zero
         tiny = 1e-6
         return np.clip((1 - rate) * p.mean_activation + rate * q, tiny, 1 - tiny)
 
     def penalty(self, codes, p, g, step):
-        """Charge for the distance of the mean activations from the target, and keep the mean.
+        """Charge for the distance of the mean activations from the target.
 
-        With memory, the slope is taken at the running mean, without the factor (1 - memory): an unbiased gradient of
-        the penalty over all rows.
+        With momentum, the slope is taken at the running mean, without the factor (1 - momentum): an unbiased gradient
+        of the penalty over all rows.
         """
         (code,) = codes
         t, q = self.target, self._mean(code, p, step)
-        p.mean_activation[:] = q
         slope = self.alpha * self.slope_ * step.weight * ((1 - t) / (1 - q) - t / q)
         code.grad += code.per_unit(slope)
         divergence = t * np.log(t / q) + (1 - t) * np.log((1 - t) / (1 - q))
         return self.alpha * float(divergence.sum(dtype=np.float64))
 
-
-def row_norms(weights):
-    """Norm of each row."""
-    return np.sqrt(np.einsum("ij,ij->i", weights, weights))
+    def after_step(self, codes, p, step):
+        """Keep the mean."""
+        p.mean_activation[:] = self._mean(codes[0], p, step)
 
 
 def add_norm_gradient(slope, weights, gradient):
@@ -195,10 +196,9 @@ def add_norm_gradient(slope, weights, gradient):
 def pressure(l0, target, step):
     """Factor on a penalty's weight that drives the mean number of active units to the target.
 
-    The rate suits the length of the fit, as far as it is known: a weight can change by about e^12 in its course.
+    The rate suits the length of the fit: a weight can change by about e^12 in its course.
     """
-    n_steps = step.number / step.progress if step.progress > 0 else 300
-    return np.exp(min(0.1, 12 / n_steps) * np.clip(l0 / target - 1, -1, 1))
+    return np.exp(min(0.1, 12 / (step.n_steps or UNKNOWN_STEPS)) * np.clip(l0 / target - 1, -1, 1))
 
 
 def check_target(rule, target, n_units):

@@ -1,13 +1,12 @@
 """Rules that keep the largest entries: of each row (TopK), or of each unit over a batch (LifetimeTopK)."""
 
 from copy import copy
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 
-from .._codes import DenseCode, Reading, RowCode
-from .._numba import jit
+from .._kernels.top_k import column_bounds, select_largest_entries
+from .._model.codes import DenseCode, RowCode
 from ._base import BaseSparsity
 
 
@@ -43,7 +42,7 @@ class TopK(BaseSparsity):
     def __init__(self, k=None, transform_k=None):
         self.k, self.transform_k = k, transform_k
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Resolve the numbers of units."""
         self.k_ = resolve_k("k", self.k, n_units)
         self.transform_k_ = self.k_ if self.transform_k is None else resolve_k("transform_k", self.transform_k, n_units)
@@ -86,7 +85,7 @@ class LifetimeTopK(BaseSparsity):
     def __init__(self, fraction=0.05):
         self.fraction = fraction
 
-    def start(self, n_units, activation):
+    def initialize(self, n_units, activation):
         """Check the fraction."""
         if not (isinstance(self.fraction, Real) and 0 < self.fraction <= 1):
             raise ValueError(f"LifetimeTopK: got fraction={self.fraction!r}, expected a number in (0, 1].")
@@ -95,7 +94,7 @@ class LifetimeTopK(BaseSparsity):
     def encode(self, a, p, step):
         """Keep the largest entries of each unit; entries tied with the last one stay too."""
         bounds = np.empty(a.shape[1], a.dtype)
-        _column_bounds(a, max(1, round(self.fraction * len(a))), smallest_live(a.dtype, step), bounds)
+        column_bounds(a, max(1, round(self.fraction * len(a))), smallest_live(a.dtype, step), bounds)
         keep = a >= bounds
         step.activation.forward(a)
         a *= keep
@@ -104,39 +103,6 @@ class LifetimeTopK(BaseSparsity):
     def deployed(self):
         """Return the plain activation."""
         return BaseSparsity()
-
-
-class Auxiliary(BaseSparsity):
-    r"""A second rule beside another one: dead units learn to reconstruct what the living leave over.
-
-    Of the dead units the k with the largest pre-activations in each row reconstruct the residual e, without the
-    decoder's bias: :math:`w \min(n_{dead} / k, 1) \sum \|\hat e - e\|^2 / \sum \|e - ar e\|^2` is added to the loss.
-    The residual takes no gradient; encoder and decoder of the dead units do.
-
-    Parameters
-    ----------
-    k : int
-        Number of dead units a row.
-    weight : float, default=1/32
-        Weight w of the loss.
-
-    References
-    ----------
-    Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, appendix A.2.
-    """
-
-    scope = "row"
-
-    def __init__(self, k, weight=1 / 32):
-        self.k, self.weight = k, weight
-
-    def encode(self, a, p, step):
-        """Select among the dead units."""
-        n_dead = np.count_nonzero(step.dead)
-        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, n_dead), step)
-        weight = self.weight * min(n_dead / self.k, 1)
-        code.reading = Reading([(a.shape[1], weight)], target="residual")
-        return [code]
 
 
 def resolve_k(name, k, n_units):
@@ -158,7 +124,7 @@ def select_largest(a, k, step):
     n_rows, dtype = len(a), a.dtype
     floor = smallest_live(dtype, step)
     index, values, count = np.empty((n_rows, k), np.int32), np.zeros((n_rows, k), dtype), np.empty(n_rows, np.int32)
-    _select_largest(a, floor, index, values, count)
+    select_largest_entries(a, floor, index, values, count)
     step.activation.forward(values)
     return RowCode(index, values, count)
 
@@ -166,178 +132,3 @@ def select_largest(a, k, step):
 def smallest_live(dtype, step):
     """Smallest pre-activation that may be kept: with relu, one that is not positive has no value and no gradient."""
     return np.finfo(dtype).smallest_subnormal if step.activation.zeros else dtype.type(-np.inf)
-
-
-# Rows of at most so many units are searched as they are; longer ones are thinned out by groups first.
-SHORT_ROW = 2048
-GROUP = 16
-# After so many interpolations a bracket is bisected: ties and outliers can make interpolation slow.
-INTERPOLATIONS = 8
-# A step falls at once to so many times the distance that was needed, or one outlier would slow the rows after it.
-STEP_OF_WAY = 16
-# That a search ends, and at the right number, is only sure where numbers are rounded as they are written.
-exact = partial(jit, fastmath=False)
-
-
-@jit
-def _count_at_least(x, n, bound):
-    total = x.dtype.type(0)
-    for i in range(n):
-        total += x.dtype.type(1) if x[i] >= bound else x.dtype.type(0)
-    return total
-
-
-@exact
-def _middle(low, high, part, half):
-    """A number that far into a bracket: neither end, but where nothing lies between them."""
-    middle = low + part * (high - low)
-    if low < middle < high:
-        return middle
-    return low + half * (high - low) if (low < 0) == (high < 0) else half * low + half * high
-
-
-@exact
-def _find_bound(x, n, k, floor, slack, guess, step):
-    """Find a bound with at least k of the first n entries at or above it, at most `slack` more unless they are tied.
-
-    Gallops from the guess, usually the bound of the row before, by `step`, usually how far the bounds of rows are
-    apart; then divides the bracket in the ratio of the counts. Counting vectorises and comparing one by one does not.
-    Guess and step may be any numbers, also infinite or NaN: they decide how long it takes, not what is found.
-
-    Returns the bound, the number of entries at or above it, and its distance from the guess. Where no more than k
-    entries are at or above `floor`, that is the bound.
-    """
-    real = x.dtype.type
-    largest = real(np.finfo(x.dtype).max)
-    bottom = max(floor, -largest)
-    low = high = start = guess if bottom < guess <= largest else bottom
-    found = above = _count_at_least(x, n, low)
-    least = real(1e-3) * abs(low) + real(1e-30)
-    step = step if least < step < largest else least
-    while above >= k:
-        low, found = high, above
-        if found <= k + slack or low > largest:
-            return low, found, abs(low - start)
-        high = min(high + step, largest) if high < largest else real(np.inf)
-        step += step
-        above = _count_at_least(x, n, high)
-    while found < k:
-        if low <= floor:
-            return floor, found, abs(low - start)
-        high, above = low, found
-        low = max(low - step, floor, -largest) if low > -largest else floor
-        step += step
-        found = _count_at_least(x, n, low)
-    turns = 0
-    while found > k + slack:  # the bracket loses at least one number a turn
-        turns += 1
-        part = real(found - k + 0.5) / real(found - above) if turns <= INTERPOLATIONS else real(0.5)
-        middle = _middle(low, high, min(max(part, real(0.05)), real(0.95)), real(0.5))
-        if not low < middle < high:
-            break
-        count = _count_at_least(x, n, middle)
-        if count >= k:
-            low, found = middle, count
-        else:
-            high, above = middle, count
-    return low, found, abs(low - start)
-
-
-@jit
-def _collect(x, n, bound, at):
-    """Write the places of the entries at or above the bound, ascending; `at` has room for one more. No branches."""
-    taken = 0
-    for i in range(n):
-        at[taken] = i
-        taken += 1 if x[i] >= bound else 0
-    return taken
-
-
-@jit
-def _keep_largest(row, bound, at, index, values):
-    """Keep the entries at or above the bound, or if they are more than there is room, of those equal to it the first.
-
-    `index` and `values` have room for k.
-    """
-    k, n = index.size, _collect(row, row.size, bound, at)
-    ties = k if n > k else n  # entries equal to the bound that still fit
-    if n > k:
-        for q in range(n):
-            ties -= 1 if row[at[q]] > bound else 0
-    kept = 0
-    for q in range(n):
-        x = row[at[q]]
-        if kept < k and (x > bound or ties > 0):
-            index[kept], values[kept] = at[q], x
-            kept += 1
-            ties -= 1 if x == bound else 0
-    return kept
-
-
-@jit
-def _group_maxima(row, n_groups, out):
-    """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: columns of the row folded, so the loops vectorise.
-
-    NaN is left out, for it compares with nothing.
-    """
-    for q in range(n_groups):
-        out[q] = -np.inf
-    for t in range(GROUP):
-        for q in range(n_groups):
-            x = row[t * n_groups + q]
-            out[q] = x if x > out[q] else out[q]
-    for j in range(n_groups * GROUP, row.size):
-        q = j % n_groups
-        out[q] = row[j] if row[j] > out[q] else out[q]
-
-
-@jit
-def _select_largest(a, floor, index, values, count):
-    """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns.
-
-    In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only groups
-    with a maximum above that bound, little more than k, hold candidates.
-    """
-    m, k, real = a.shape[1], index.shape[1], a.dtype.type
-    n_groups = m // GROUP
-    grouped = m > SHORT_ROW and n_groups >= 2 * k
-    at, groups, places = np.empty(m + 1, np.int32), np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
-    maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)
-    bound, group_bound, step, way = real(0), real(0), real(0), real(0)
-    for i in range(a.shape[0]):
-        row = a[i]
-        if grouped:
-            _group_maxima(row, n_groups, maxima)
-            group_bound, _, _ = _find_bound(maxima, n_groups, k, floor, 2, group_bound, step)
-            n = 0
-            for g in range(_collect(maxima, n_groups, group_bound, groups)):
-                for j in range(groups[g], m, n_groups):
-                    x[n], places[n] = row[j], j
-                    n += 1 if row[j] >= group_bound else 0
-            bound, found, way = _find_bound(x, n, k, group_bound, 0, bound, step)
-            if found == k:
-                count[i] = k
-                for q in range(min(k, _collect(x, n, bound, at))):
-                    index[i, q], values[i, q] = places[at[q]], x[at[q]]
-                step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
-                continue
-        else:
-            bound, _, way = _find_bound(row, m, k, floor, 0, bound, step)
-        step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
-        count[i] = _keep_largest(row, bound, at, index[i], values[i])
-
-
-@jit
-def _column_bounds(a, n_kept, floor, bounds):
-    """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are gathered at a time."""
-    n_rows, width, real = a.shape[0], 16, a.dtype.type
-    columns, bound, step = np.empty((width, n_rows), a.dtype), real(0), real(0)
-    for first in range(0, a.shape[1], width):
-        stop = min(first + width, a.shape[1])
-        for i in range(n_rows):
-            for j in range(first, stop):
-                columns[j - first, i] = a[i, j]
-        for j in range(first, stop):
-            bound, _, way = _find_bound(columns[j - first], n_rows, n_kept, floor, 0, bound, step)
-            step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
-            bounds[j] = bound

@@ -1,0 +1,127 @@
+"""How the estimator builds what is trained: a new network, or one that goes on from the last fit."""
+
+from sklearn.utils import check_random_state
+
+from .._model.initialization import draw_sample, initialize
+from .._model.network import Network
+from .._model.rows import merge_means
+from .._training.loop import Training, n_epochs
+from .checks import check_widths, copy_parameters, differ
+from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
+
+
+class BuildingMixin:
+    """Makes networks and trainings from the parameters of the estimator, and of what an earlier fit has left."""
+
+    def _training_for_chunk(self, seen, rows, first):
+        """The training of the last chunk, or one that goes on from the last fit or with changed parameters."""
+        if first:
+            training = self._build(seen, rows, check_random_state(self.random_state))
+            warn_of_first_chunk(training.network, rows)
+            return training
+        check_means(rows, getattr(seen, "feature_names_in_", None))
+        if not self._network.measured:
+            training = self._build_on_variance(seen, rows)
+            if training is not None:
+                return training
+        if differ(self._parameters(), self._params):
+            return self._build(seen, rows, None, "partial_fit")
+        training = self._training
+        if training is None:
+            training = self._train_on(self._network.copy(), self._params)
+        else:
+            training.begin_chunk(self._network)
+        training.network.observe(*rows.means(), anew=False)
+        return training
+
+    def _train_on(self, network, params):
+        """A training that goes on from the last fit with `network`, which has its parameters already."""
+        random_state = check_random_state(self.random_state)
+        if self._training is None:
+            training = Training(network, params, random_state)
+            training.n_steps = self.n_steps_
+            return training
+        if not differ({"random_state": self.random_state}, self._params):
+            random_state = None
+        return self._training.go_on(self._network, network, params, random_state)
+
+    def _build_on_variance(self, seen, rows):
+        """A new training, if all chunks so far were constant and this one differs; else None."""
+        moments = rows.moments()
+        if not moments[1].any():
+            moments = merge_means(self._network.fill, self._network.observed, *rows.means())
+        if not moments[1].any():
+            return None
+        training = self._build(seen, rows, check_random_state(self.random_state), moments=moments)
+        training.n_steps = training.n_earlier_steps = self.n_steps_
+        return training
+
+    def _build(self, seen, rows, random_state, going_on=None, moments=None):
+        """Return a network under training: a new one, or one that goes on from the last fit, `going_on` says how."""
+        rule, activation = self._resolve_rule()
+        encoder_sizes, decoder_sizes = self._sizes(seen.n_features_in_)
+        network = Network(
+            encoder_sizes,
+            decoder_sizes,
+            activation,
+            self.hidden_activation,
+            self.output_activation,
+            self.loss,
+            rule,
+            self.tied_weights,
+            rows.dtype,
+            self.batch_norm,
+        )
+        params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
+        if going_on:
+            check_means(rows, names)
+            network.go_on_from(self._network, going_on)
+            network.observe(*rows.means(), anew=going_on != "partial_fit")
+            return self._train_on(network, params)
+        mean, variance, count = moments or rows.moments()
+        check_size(rows, mean, variance, names)
+        warn_of_range(rows, self.output_activation)
+        warn_of_dominance(rows, names)
+        network.measure(mean, variance, self.scale)
+        network.observe(mean, count, anew=True)
+        network.look_at_density(rows)
+        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
+        return Training(network, params, random_state)
+
+    def _resolve_rule(self):
+        rule = self._new_rule("sparsity")
+        if self.loss == "binary_cross_entropy" and self.output_activation != "sigmoid":
+            raise ValueError(
+                "loss='binary_cross_entropy' needs output_activation='sigmoid', "
+                f"got output_activation={self.output_activation!r}."
+            )
+        if self.corruption == "masking" and self.corruption_level > 1:
+            raise ValueError(
+                "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
+                f"{self.corruption_level}."
+            )
+        return rule, self.activation or rule.default_activation
+
+    def _sizes(self, n_features):
+        """Widths of encoder and decoder, both from the data to the code."""
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
+        decoder = hidden
+        if self.decoder_layer_sizes is not None:
+            decoder = check_widths("decoder_layer_sizes", self.decoder_layer_sizes)[::-1]
+        if self.tied_weights and decoder != hidden:
+            raise ValueError(
+                "tied_weights=True needs a decoder that mirrors the encoder: expected decoder_layer_sizes=None or "
+                f"{hidden[::-1]}, got {decoder[::-1]}."
+            )
+        if self.pretrain is not None and decoder != hidden:
+            raise ValueError(
+                f"pretrain={self.pretrain!r} needs a decoder that mirrors the encoder: expected "
+                f"decoder_layer_sizes=None or {hidden[::-1]}, got {decoder[::-1]}."
+            )
+        return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
+
+    def _count_epochs(self, n_rows, pretrains):
+        """Number of epochs of the whole network and, if it is pretrained, of each layer."""
+        whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
+        layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
+        return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]

@@ -1,0 +1,165 @@
+"""What the data itself says against a fit: values out of range or too large, and variance that few numbers hold."""
+
+import numpy as np
+
+from .._warning import warn
+
+# Share of the variance that a tenth of the features may hold without a warning, and a hundredth of the rows.
+SHARE_OF_FEATURES, SHARE_OF_ROWS = 0.99, 0.5
+# Fewest rows of which one can be an outlier.
+ENOUGH_ROWS = 20
+# Share of the units that may be dead without a warning, and fewest rows that can tell.
+DEAD_SHARE, FEWEST_ROWS = 0.5, 500
+# Size of data whose squares can be summed in float64.
+LARGEST = 1e150
+# Part of the width of an output's range by which data may leave it.
+SLACK = 0.01
+RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
+
+
+def naming(columns, names, most=5):
+    """Some features by name, or by number."""
+    shown = [str(i if names is None else names[i]) for i in columns[:most]]
+    return ", ".join(shown + ["..."] * (len(columns) > most))
+
+
+def check_probabilities(rows):
+    """Raise where data, as a target of the cross-entropy, leaves [0, 1]."""
+    low, high = rows.extremes()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"loss='binary_cross_entropy' expects data in [0, 1], got values from {low:.3g} to {high:.3g}. "
+            "Scale X, for instance with MinMaxScaler(clip=True), or use loss='squared_error'."
+        )
+
+
+def warn_of_range(rows, output_activation):
+    """Warn where an output with bounds can't reach the data."""
+    if output_activation not in RANGES:
+        return
+    (lowest, highest), (low, high) = RANGES[output_activation], rows.extremes()
+    slack = SLACK * (highest - lowest if np.isfinite(highest) else max(high, 0.0))
+    if low < lowest - slack or high > highest + slack:
+        bounds = f"from {lowest:g} to {highest:g}" if np.isfinite(highest) else f"of at least {lowest:g}"
+        warn(
+            f"output_activation={output_activation!r} gives values {bounds}, and X has values from {low:.3g} to "
+            f"{high:.3g}, which it cannot reconstruct. Scale X, for instance with MinMaxScaler, or use "
+            "output_activation='identity'."
+        )
+
+
+def check_size(rows, mean, variance, names):
+    """Raise where squares, or the unit of the data, are not finite numbers or vanish.
+
+    Parameters
+    ----------
+    rows : Rows
+    mean, variance : ndarray of shape (n_features,)
+    names : ndarray of str or None
+        Of the features.
+    """
+    largest = min(float(np.finfo(rows.dtype).max), LARGEST)
+    bad = np.flatnonzero(~np.isfinite(variance) | ~(np.abs(mean) < largest))
+    if bad.size or not np.isfinite(variance.sum()):
+        columns = bad if bad.size else np.argsort(-variance)[:1]
+        low, high = rows.extremes()
+        raise ValueError(
+            f"Values of X are too large: the variance of {columns.size} features ({naming(columns, names)}) is not a "
+            f"finite number; X has values from {low:.3g} to {high:.3g}. Write NaN instead of a number that marks what "
+            "is missing, or divide these features by their size."
+        )
+    total = float(variance.sum())
+    size = np.sqrt(total)
+    if total == 0 and not np.linalg.norm(mean) < largest:  # then the mean is what the data is measured by
+        raise ValueError(
+            f"Values of X are too large: the norm of the mean is not a finite number, features have values up to "
+            f"{np.abs(mean).max():.3g}. Divide X by its size."
+        )
+    if (total > 0 and not 1 / largest < size < largest) or (total == 0 and _varies(rows)):
+        raise ValueError(
+            f"Values of X differ by amounts that {rows.dtype} cannot square or invert: their total standard deviation "
+            f"is {size:.3g}. Multiply X by a constant, for instance with StandardScaler."
+        )
+
+
+def check_means(rows, names):
+    """The same of a later chunk, whose unit is known, from the means that are taken of it anyway."""
+    mean, _ = rows.means()
+    bad = np.flatnonzero(~(np.abs(mean) < LARGEST))
+    if bad.size:
+        raise ValueError(
+            f"Values of X are too large: the means of {bad.size} features ({naming(bad, names)}) are up to "
+            f"{np.abs(mean).max():.3g} in size, and their squares are not finite numbers. Write NaN instead of a "
+            "number that marks what is missing, or divide X by its size."
+        )
+
+
+def _varies(rows):
+    """Whether data whose squared differences vanish is constant all the same."""
+    if rows.missing or len(rows) == 1:
+        return False
+    if rows.sparse:
+        low, high = rows.extremes()
+        return high - low > 0 and high - low < 1e-150
+    first = rows.tile(0, 1)
+    return any((rows.tile(lo, hi) != first).any() for lo, hi in rows.pieces())
+
+
+def warn_of_dominance(rows, names):
+    """Warn where few rows, or few features, hold nearly all the variance: what else there is will not be learned."""
+    _, variance, count = rows.moments()
+    squares = variance * count
+    total = squares.sum()
+    if not total > 0:
+        return
+    n_rows, features = len(rows), np.argsort(-squares)
+    farthest = np.argsort(-rows.distances)
+    n_outliers = int(np.searchsorted(rows.distances[farthest].cumsum(), SHARE_OF_ROWS * total)) + 1
+    if n_rows >= ENOUGH_ROWS and n_outliers <= max(1, n_rows // 100):
+        outliers = farthest[:n_outliers]
+        share = rows.distances[outliers].sum() / total
+        warn(
+            f"{outliers.size} of {n_rows} rows ({naming(rows.numbers(outliers), None)}): here lie {100 * share:.1f} % "
+            f"of the variance of X, most of it in the features {naming(features, names, 3)}. The others are hardly "
+            "learned. Look for outliers, write NaN instead of a number that marks what is missing, or clip, for "
+            "instance after RobustScaler."
+        )
+        return
+    holding = int(np.searchsorted(squares[features].cumsum(), SHARE_OF_FEATURES * total)) + 1
+    n_varying = np.count_nonzero(squares)
+    if n_varying > 1 and holding <= max(1, n_varying // 10):
+        share = squares[features[:holding]].sum() / total
+        warn(
+            f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}): here lie "
+            f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Put "
+            "StandardScaler, or for outliers RobustScaler, in front if the features have different units."
+        )
+
+
+def warn_of_first_chunk(network, rows):
+    """Warn where a stream begins with equal rows, which have no size to measure others by."""
+    if not network.measured and len(rows) > 1 and network.observed.any():
+        warn(
+            f"The first chunk, of {len(rows)} rows, has no variance. The mean and the scale are taken from the first "
+            "chunk that has some, and training begins anew with it."
+        )
+
+
+def warn_of_dead_units(network, fraction, n_rows):
+    """Warn after a fit that left many units without use, where there were rows for them."""
+    if fraction > DEAD_SHARE and network.measured and n_rows >= max(FEWEST_ROWS, network.parameters.n_units):
+        warn(
+            f"{100 * fraction:.0f} % of the units did not fire in the last epoch. Ask for fewer units (n_components), "
+            "or more active ones, lower learning_rate_init or the penalty, standardise X, or revive units with "
+            "dead_units='auxiliary' or 'resample'."
+        )
+
+
+def warn_of_unobserved(observed, names):
+    """Warn of features without any observed value so far."""
+    columns = np.flatnonzero(observed == 0)
+    if columns.size:
+        warn(
+            f"{columns.size} of {observed.size} features have no observed value: {naming(columns, names)}. They are "
+            "filled with 0, nothing is learned of them, and impute leaves them NaN."
+        )

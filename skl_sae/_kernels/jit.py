@@ -1,0 +1,106 @@
+"""The one place that decides how kernels are compiled.
+
+Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
+for the types they meet, and kept in numba's cache folder. A kernel calls kernels of its own file only, and `row_of`:
+the cache does not see a change in another file.
+"""
+
+from functools import cache, partial, wraps
+
+import numba
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+from .cache import KernelCache
+from .compiling import out_of_reach
+
+# Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
+FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def jit(function, signature=None, fastmath=FASTMATH):
+    """Compile a kernel: nogil, cached, IEEE division; with a `signature` at once, for these types alone.
+
+    `error_model="numpy"` removes the branch on a zero divisor that keeps loops from being vectorised.
+    Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
+    process instead of failing at import.
+    """
+    kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    if numba.config.DISABLE_JIT:
+        return kernel
+    try:
+        kernel._cache = KernelCache(function)
+    except (OSError, RuntimeError):
+        pass
+    kernel.compile = partial(out_of_reach, kernel.compile)
+    if signature is not None:
+        kernel.compile(signature)
+        kernel.disable_compile()
+    return kernel
+
+
+def jit_views(*kinds, fastmath=FASTMATH):
+    """Compile a kernel once for each dtype, that of its first argument, whatever the layouts of the arrays.
+
+    Blocks of units are views whose rows are contiguous and lie apart; types of their own would be compiled for them,
+    and for arrays that are read-only. Rows are read through `row_of`.
+
+    Parameters
+    ----------
+    kinds : str
+        Of each argument: ``"x"`` an array, ``"out"`` one that is written, both of two axes or all of one, which is then
+        a row; ``"v"`` a vector; ``"n"`` an integer.
+    """
+
+    def decorate(function):
+        @cache
+        def compiled(dtype):
+            number = numba.from_dtype(dtype)
+            known = {
+                "x": types.Array(number, 2, "A", readonly=True),
+                "out": types.Array(number, 2, "A"),
+                "v": types.Array(number, 1, "A", readonly=True),
+                "n": types.intp,
+            }
+            return jit(function, tuple(known[kind] for kind in kinds), fastmath)
+
+        @wraps(function)
+        def call(*args):
+            if args[0].ndim == 1:
+                args = [x[None] if kind in ("x", "out") else x for kind, x in zip(kinds, args, strict=True)]
+            return compiled(args[0].dtype)(*args)
+
+        return call
+
+    return decorate
+
+
+@intrinsic
+def _contiguous_row(typing, x, i):
+    def generate(context, builder, signature, args):
+        kind, row_kind = signature.args[0], signature.return_type
+        array = context.make_array(kind)(context, builder, args[0])
+        step, inner = cgutils.unpack_tuple(builder, array.strides, 2)
+        n = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+        size = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
+        apart = builder.and_(builder.icmp_signed("!=", inner, size), builder.icmp_signed(">", n, n.type(1)))
+        with builder.if_then(apart, likely=False):
+            context.call_conv.return_user_exc(builder, ValueError, ("Rows must be contiguous.",))
+        data = cgutils.pointer_add(builder, array.data, builder.mul(args[1], step), return_type=array.data.type)
+        row = context.make_array(row_kind)(context, builder)
+        populate_array(row, data, [n], [size], size, meminfo=None)
+        return row._getvalue()
+
+    return types.Array(x.dtype, 1, "C", readonly=not x.mutable)(x, types.intp), generate
+
+
+if numba.config.DISABLE_JIT:
+
+    def row_of(x, i):
+        """Row i of a view of two axes whose rows are contiguous; loops over it are vectorised."""
+        return x[i]
+
+else:
+    row_of = _contiguous_row

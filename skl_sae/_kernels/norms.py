@@ -1,0 +1,47 @@
+"""Norms of rows: taken, made one, and kept one."""
+
+import numpy as np
+
+from .jit import jit
+
+
+def row_norms(x):
+    """Norm of each row."""
+    return np.sqrt(np.einsum("ij,ij->i", x, x))
+
+
+def unit_rows(x):
+    """The rows divided by their norms; a row of zeros stays.
+
+    They are scaled by powers of two first, which is exact: squares neither vanish nor overflow.
+    """
+    largest = np.abs(x).max(axis=1, initial=0, keepdims=True)
+    x = np.ldexp(x, -np.frexp(np.where(np.isfinite(largest), largest, 0))[1])
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(norms > 0, norms, 1)
+
+
+@jit
+def remove_radial(weights, gradient):
+    """Project the gradient of each row on the tangent of the unit sphere."""
+    for i in range(weights.shape[0]):
+        w, g = weights[i], gradient[i]
+        radial = w.dtype.type(0)
+        for c in range(w.size):
+            radial += w[c] * g[c]
+        for c in range(w.size):
+            g[c] -= radial * w[c]
+
+
+@jit
+def normalise_rows(weights):
+    """Divide each row by its norm; a row of zeros stays, and one whose norm overflows becomes NaN."""
+    for i in range(weights.shape[0]):
+        w = weights[i]
+        square = w.dtype.type(0)
+        for c in range(w.size):
+            square += w[c] * w[c]
+        if square != 0:
+            factor = 1 / np.sqrt(square) if square < np.inf else w.dtype.type(np.nan)
+            for c in range(w.size):
+                w[c] *= factor

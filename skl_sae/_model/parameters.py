@@ -1,0 +1,106 @@
+"""All parameters of a network in one flat vector, with named views.
+
+Every weight matrix is stored (inner, outer): a row belongs to the unit nearer the code, so the weights of a unit are
+contiguous. Layers stand in pairs, the encoder's and the decoder's of one depth, outermost first; the code's own pair
+also holds the rule's parameters. A tied pair has one matrix under two names.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import batch_norm
+
+
+class Units(SimpleNamespace):
+    """Per-unit arrays by name, unit on axis 0: `encoder`, `encoder_bias`, `decoder` and the rule's own."""
+
+    def block(self, lo, hi):
+        """The units ``lo..hi`` of each array, as views."""
+        return Units(**{name: array[lo:hi] for name, array in vars(self).items()})
+
+
+class Parameters:
+    """Views on `theta` by name: ``enc0.weight`` is the layer next to the data, the last one feeds the code.
+
+    Parameters
+    ----------
+    encoder_sizes, decoder_sizes : tuple of int
+        Widths from the data to the code, both included.
+    own : dict of str to float
+        Initial values of the rule's per-unit parameters.
+    batch_norm : bool
+        Whether each encoder layer has the arrays of batch normalisation.
+    """
+
+    def __init__(self, encoder_sizes, decoder_sizes, tied, own, dtype, batch_norm=False):
+        self.encoder_sizes, self.decoder_sizes = tuple(encoder_sizes), tuple(decoder_sizes)
+        self.tied, self.own, self.batch_norm = tied, dict(own), batch_norm
+        size = sum(int(np.prod(shape)) for shape in self.shapes().values())
+        self.theta = np.zeros(size, dtype)
+        self._name()
+
+    def shapes(self):
+        """Shape of each array by name, in the order of the flat vector."""
+        shapes = {}
+        encoder = list(zip(self.encoder_sizes, self.encoder_sizes[1:], strict=False))
+        decoder = list(zip(self.decoder_sizes, self.decoder_sizes[1:], strict=False))
+        for i in range(max(len(encoder), len(decoder))):
+            if i < len(encoder):
+                outer, inner = encoder[i]
+                shapes[f"enc{i}.weight"] = inner, outer
+                shapes[f"enc{i}.bias"] = (inner,)
+                shapes.update({f"enc{i}.{name}": (inner,) for name in self.norm_arrays})
+                if i == len(encoder) - 1:
+                    shapes.update({f"rule.{name}": (inner,) for name in self.own})
+            if i < len(decoder):
+                outer, inner = decoder[i]
+                if not self.tied:
+                    shapes[f"dec{i}.weight"] = inner, outer
+                shapes[f"dec{i}.bias"] = (outer,)
+        return shapes
+
+    def _name(self):
+        self.start, self.views, position = {}, {}, 0
+        for name, shape in self.shapes().items():
+            size = int(np.prod(shape))
+            self.start[name] = position
+            self.views[name] = self.theta[position : position + size].reshape(shape)
+            position += size
+        if self.tied:
+            for i in range(self.encoder_depth):
+                self.start[f"dec{i}.weight"] = self.start[f"enc{i}.weight"]
+                self.views[f"dec{i}.weight"] = self.views[f"enc{i}.weight"]
+        last = self.encoder_depth - 1
+        #: name of each per-unit array of the code, as the rules know it
+        self.unit_names = {
+            "encoder": f"enc{last}.weight",
+            "encoder_bias": f"enc{last}.bias",
+            "decoder": f"dec{self.decoder_depth - 1}.weight",
+            **{name: f"enc{last}.{name}" for name in self.norm_arrays},
+            **{name: f"rule.{name}" for name in self.own},
+        }
+        self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
+
+    norm_arrays = property(lambda self: tuple(batch_norm.ARRAYS) if self.batch_norm else ())
+    encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)
+    decoder_depth = property(lambda self: len(self.decoder_sizes) - 1)
+    n_units = property(lambda self: self.encoder_sizes[-1])
+
+    def __getitem__(self, name):
+        return self.views[name]
+
+    def copy(self):
+        """Parameters of the same shapes with numbers of their own, writable even if these lie in a memory map."""
+        other = Parameters.__new__(Parameters)
+        other.__setstate__({**self.__getstate__(), "theta": np.array(self.theta)})
+        return other
+
+    def __getstate__(self):
+        """Only what the views are made from."""
+        names = "encoder_sizes", "decoder_sizes", "tied", "own", "batch_norm", "theta"
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._name()

@@ -1,0 +1,266 @@
+"""Rows of the data, dense or CSR, in the network's units, tile by tile. X is only read; NaN is a missing value.
+
+What need not be copied is read where it lies, a tile at a time: memory maps of any order and type, and data whose
+conversion would be large. So a fit needs its parameters and a few batches, however large X is.
+"""
+
+import mmap
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite
+
+from .._kernels.jit import jit
+from .._kernels.threads import partition, run
+
+# Blocks of rows whose sums are taken at once, and numbers that are read or converted at a time.
+SUM_BLOCKS, TILE_SIZE = 8, 1 << 18
+# Bytes up to which data in another type or order is converted at once: cheaper than to convert it in every epoch.
+SMALL = 1 << 26
+
+
+@jit
+def _gather(X, rows, offset, factor, fill, out):
+    factor = X.dtype.type(factor)
+    for i in range(rows.size):
+        x, o = X[rows[i]], out[i]
+        for c in range(o.size):
+            value = x[c] if x[c] == x[c] else fill[c]
+            o[c] = (value - offset[c]) * factor
+
+
+@jit
+def _gather_csr(data, indices, indptr, rows, offset, factor, out):
+    """Each entry is computed as `_gather` does, so that sparse rows have the bits of dense ones."""
+    factor, zero = data.dtype.type(factor), data.dtype.type(0)
+    for i in range(rows.size):
+        o = out[i]
+        for c in range(o.size):
+            o[c] = (zero - offset[c]) * factor
+        for q in range(indptr[rows[i]], indptr[rows[i] + 1]):
+            o[indices[q]] = (data[q] - offset[indices[q]]) * factor
+
+
+@jit
+def _add_differences(X, shift, sums, count):
+    for i in range(X.shape[0]):
+        x = X[i]
+        for c in range(x.size):
+            seen = x[c] == x[c]
+            sums[c] += x[c] - shift[c] if seen else 0.0
+            count[c] += 1 if seen else 0
+
+
+@jit
+def _add_squares(X, shift, sums, of_rows):
+    for i in range(X.shape[0]):
+        x, total = X[i], 0.0
+        for c in range(x.size):
+            difference = x[c] - shift[c] if x[c] == x[c] else 0.0
+            sums[c] += difference * difference
+            total += difference * difference
+        of_rows[i] = total
+
+
+@jit
+def _add_stored(data, indices, indptr, shift, squared, sums, stored, of_rows):
+    """The same of what is stored in CSR; an entry that is not stored differs from the shift by minus the shift."""
+    for i in range(indptr.size - 1):
+        total = 0.0
+        for q in range(indptr[i], indptr[i + 1]):
+            c = indices[q]
+            difference = data[q] - shift[c]
+            sums[c] += difference * difference if squared else difference
+            stored[c] += 1
+            total += difference * difference - shift[c] * shift[c]
+        of_rows[i] = total
+
+
+class Rows:
+    """Access to the rows of X by number.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Validated; may be read-only, of any real type and, if it is dense, of any order.
+    dtype : dtype, optional
+        The type that rows are given in; that of X by default.
+    chosen : ndarray of int, optional
+        The rows of X that are meant, in their order; all by default.
+    """
+
+    def __init__(self, X, dtype=None, chosen=None):
+        self.dtype, self.chosen = np.dtype(X.dtype if dtype is None else dtype), chosen
+        self.sparse = sparse.issparse(X)
+        if self.sparse:
+            X = _canonical(X.astype(self.dtype, copy=False))
+        elif _is_better_converted(X, self.dtype):
+            X = np.ascontiguousarray(X, self.dtype)
+        self.X = X
+        self._is_direct = self.sparse or (X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
+        self._means = self._moments = None
+        #: of each row, the squared distance from the mean; known with the moments
+        self.distances = None
+
+    @property
+    def missing(self):
+        """Whether any value is missing."""
+        return not self.sparse and bool((self.means()[1] < len(self)).any())
+
+    def assert_no_infinity(self, estimator_name, known_means=False):
+        """Raise scikit-learn's error if a value is infinite; look at the means alone where they are needed anyway."""
+        if known_means and np.isfinite(self.means()[0]).all():
+            return
+        options = {"allow_nan": True, "input_name": "X", "estimator_name": estimator_name}
+        if self.sparse:
+            assert_all_finite(self.X, **options)
+        elif self.X.dtype.kind == "f":
+            for lo, hi in self.pieces():
+                assert_all_finite(self._raw(np.s_[lo:hi]), **options)
+
+    def __len__(self):
+        return self.X.shape[0] if self.chosen is None else len(self.chosen)
+
+    @property
+    def shape(self):
+        """Numbers of rows and features."""
+        return len(self), self.X.shape[1]
+
+    def subset(self, chosen):
+        """Some of the rows, without a copy."""
+        return Rows(self.X, self.dtype, chosen if self.chosen is None else self.chosen[chosen])
+
+    def numbers(self, rows):
+        """Rows of X that some `rows` of this stand for."""
+        return rows if self.chosen is None else self.chosen[rows]
+
+    def take(self, rows, offset, factor, fill, out):
+        """Write ``(X[rows] - offset) * factor``, with the feature's `fill` where a value is missing."""
+        if self.sparse:
+            _gather_csr(self.X.data, self.X.indices, self.X.indptr, self.numbers(rows), offset, factor, out)
+        elif self._is_direct:
+            _gather(self.X, self.numbers(rows), offset, factor, fill, out)
+        else:
+            _gather(self._converted(rows), np.arange(len(rows)), offset, factor, fill, out)
+
+    def tile(self, lo, hi):
+        """Rows ``lo..hi`` as a dense array of the type asked for."""
+        return self._converted(np.s_[lo:hi])
+
+    def _raw(self, rows):
+        return self.X[rows if self.chosen is None else self.chosen[rows]]
+
+    def _converted(self, rows):
+        x = self._raw(rows)
+        return x.toarray() if self.sparse else np.ascontiguousarray(x, self.dtype)
+
+    def pieces(self, lo=0, hi=None):
+        """Ranges of rows of about `TILE_SIZE` numbers."""
+        hi, step = len(self) if hi is None else hi, max(1, TILE_SIZE // self.X.shape[1])
+        return [(first, min(hi, first + step)) for first in range(lo, hi, step)]
+
+    def extremes(self):
+        """The smallest and the largest observed value."""
+        if self.sparse:
+            values = self.X.data if self.X.nnz == self.X.shape[0] * self.X.shape[1] else np.append(self.X.data, 0)
+            return float(values.min()), float(values.max())
+        low = high = np.nan
+        for lo, hi in self.pieces():
+            x = self.tile(lo, hi)
+            low, high = np.fmin(low, np.fmin.reduce(x, axis=None)), np.fmax(high, np.fmax.reduce(x, axis=None))
+        return float(low), float(high)
+
+    # sums over all rows, in float64
+
+    def means(self):
+        """Mean of the observed values of each feature, in float64, and their number; of none, 0.
+
+        The mean is that of the differences from the first row (where that is missing, from the smallest value), so that
+        it is exact for a constant feature.
+        """
+        if self._means is None:
+            first = self.tile(0, 1)[0].astype(np.float64)
+            if np.isnan(first).any():
+                smallest = np.full(first.size, np.nan)
+                for lo, hi in self.pieces():
+                    smallest = np.fmin(smallest, np.fmin.reduce(self.tile(lo, hi), axis=0))
+                first = np.nan_to_num(np.where(np.isnan(first), smallest, first))
+            sums, count = self._sum_sparse(first, False) if self.sparse else self._sum(_add_differences, first)
+            with np.errstate(all="ignore"):
+                self._means = first + sums / np.maximum(count, 1), count
+        return self._means
+
+    def moments(self):
+        """Mean and variance of the observed values of each feature, in float64, and their number."""
+        if self._moments is None:
+            mean, count = self.means()
+            with np.errstate(all="ignore"):
+                squares = self._sum_sparse(mean, True) if self.sparse else self._sum(_add_squares, mean)
+                variance = squares[0] / np.maximum(count, 1)
+            self._moments, self.distances = (mean, variance, count), squares[1]
+        return self._moments
+
+    def _sum(self, kernel, shift):
+        """Sums over all rows of the differences from `shift`, or of their squares, by feature.
+
+        They are the same for any number of threads. The second result is the number of observed values of each feature,
+        or the sum of each row.
+        """
+        n, d = self.shape
+        blocks = partition(n, max(1, n / SUM_BLOCKS))
+        sums, of_rows = np.zeros((len(blocks), d)), np.empty(n)
+        count = np.zeros((len(blocks), d), np.int64)
+
+        def add(block, slot):
+            for lo, hi in self.pieces(*blocks[block]):
+                kernel(self.tile(lo, hi), shift, sums[block], count[block] if counts else of_rows[lo:hi])
+
+        counts = kernel is _add_differences
+        run(add, len(blocks), inline=n * d < TILE_SIZE)
+        return sums.sum(axis=0), count.sum(axis=0) if counts else of_rows
+
+    def _sum_sparse(self, shift, squared):
+        """The same of CSR, from what is stored; every entry is observed."""
+        n, d = self.shape
+        X = self.X if self.chosen is None else self.X[self.chosen]
+        sums, stored, of_rows = np.zeros(d), np.zeros(d, np.int64), np.empty(n)
+        _add_stored(X.data, X.indices, X.indptr, shift, squared, sums, stored, of_rows)
+        sums += (n - stored) * (shift * shift if squared else -shift)
+        return sums, of_rows + shift @ shift if squared else np.full(d, n)
+
+
+def _canonical(X):
+    """CSR without duplicates, the caller's left as it is. Its flags may lie: they are found anew."""
+    X = type(X)((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def _is_better_converted(X, dtype):
+    """Whether to make a copy of dense data in the kernels' type and order at once."""
+    if X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned:
+        return False
+    return X.size * dtype.itemsize <= SMALL or (X.dtype == dtype and not _is_mapped(X))
+
+
+def _is_mapped(X):
+    """Whether an array lies in a memory map."""
+    while X is not None:
+        if isinstance(X, np.memmap | mmap.mmap):
+            return True
+        X = getattr(X, "base", None) if isinstance(X, np.ndarray) else getattr(X, "obj", None)
+    return False
+
+
+def merge_means(mean, count, other_mean, other_count):
+    """Moments of features that have been constant so far together with others that are, too.
+
+    Means that differ by no more than they were rounded by are equal.
+    """
+    total = np.maximum(count + other_count, 1)
+    apart = np.where((count > 0) & (other_count > 0), other_mean - mean, 0)
+    apart[np.abs(apart) <= 1e-6 * np.abs(mean)] = 0
+    variance = count * other_count / total**2 * apart**2
+    return np.where(count > 0, mean, other_mean) + apart * other_count / total, variance, count + other_count

@@ -1,0 +1,1 @@
+"""How a network is trained: the step, the optimizers, the loop."""

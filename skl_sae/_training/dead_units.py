@@ -1,0 +1,115 @@
+"""Units that no longer fire: how they are told, and how they are revived."""
+
+import numpy as np
+
+from .._kernels.norms import unit_rows
+from .._model.codes import Decoding
+from .._model.inference import squared_errors
+from ..sparsity import BaseSparsity
+from ..sparsity._topk import select_largest
+
+#: A unit is dead when it has not fired for this share of an epoch, and for at least so many rows.
+DEAD_EPOCHS, DEAD_ROWS = 0.25, 1000
+#: Units of a row that the auxiliary loss lets learn, at most.
+AUXILIARY_UNITS = 256
+#: Norm of a resampled unit's encoder row, relative to the mean of the living.
+RESAMPLED_NORM = 0.2
+
+
+class DeadUnits:
+    """Counts for each unit the rows since it fired. A unit fires where its value is positive.
+
+    Parameters
+    ----------
+    n_units : int
+    """
+
+    def __init__(self, n_units):
+        self.idle = np.zeros(n_units, np.int64)
+
+    def copy(self):
+        """Counts of its own."""
+        other = DeadUnits(self.idle.size)
+        other.idle[:] = self.idle
+        return other
+
+    def count(self, fired, n_rows):
+        """Note a step."""
+        self.idle += n_rows
+        self.idle[fired] = 0
+
+    def mask(self, epoch_rows):
+        """Which units are dead, in epochs of `epoch_rows` rows."""
+        return self.idle >= max(DEAD_EPOCHS * epoch_rows, DEAD_ROWS)
+
+
+class Auxiliary(BaseSparsity):
+    r"""A second rule beside another one: dead units learn to reconstruct what the living leave over.
+
+    Of the dead units the k with the largest pre-activations in each row reconstruct the residual e, without the
+    decoder's bias: :math:`w \min(n_{dead} / k, 1) \sum \|\hat e - e\|^2 / \sum \|e - ar e\|^2` is added to the loss.
+    The residual takes no gradient; encoder and decoder of the dead units do.
+
+    Parameters
+    ----------
+    k : int
+        Number of dead units a row.
+    weight : float, default=1/32
+        Weight w of the loss.
+
+    References
+    ----------
+    Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, appendix A.2.
+    """
+
+    scope = "row"
+
+    def __init__(self, k, weight=1 / 32):
+        self.k, self.weight = k, weight
+
+    def encode(self, a, p, step):
+        """Select among the dead units."""
+        n_dead = np.count_nonzero(step.dead)
+        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, n_dead), step)
+        weight = self.weight * min(n_dead / self.k, 1)
+        code.decoding = Decoding([(a.shape[1], weight)], target="residual")
+        return [code]
+
+
+def auxiliary_rule(network):
+    """Return the second rule by which dead units learn from the residual."""
+    p = network.parameters
+    return Auxiliary(max(1, min(AUXILIARY_UNITS, p.n_units, p.decoder_sizes[-2] // 2)))
+
+
+def resample(network, optimizer, rows, dead, random_state):
+    """Restart dead units on rows that are badly reconstructed.
+
+    Rows are drawn with probability proportional to the square of their loss. The decoder row becomes the row's
+    direction, the encoder row the same at a fifth of the mean norm of the living, the bias zero, and the optimizer
+    forgets what it knew of the unit (Bricken et al., *Towards Monosemanticity*, 2023, appendix).
+    """
+    units = np.flatnonzero(dead)
+    if not units.size:
+        return
+    weights = squared_errors(network, rows) ** 2
+    chance = weights / weights.sum() if weights.sum() > 0 else None
+    n_drawn = min(len(units), len(rows) if chance is None else np.count_nonzero(chance))
+    drawn = random_state.choice(len(rows), n_drawn, replace=False, p=chance)
+    units, p = units[:n_drawn], network.parameters
+    x = np.empty((n_drawn, p.encoder_sizes[0]), network.dtype)
+    network.load(rows, drawn, x)
+    x = unit_rows(x)
+    alive = np.linalg.norm(p.units.encoder[~dead], axis=1)
+    p.units.decoder[units] = x
+    p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
+    p.units.encoder_bias[units] = 0
+    names = ["encoder", "encoder_bias", "decoder"]
+    if p.batch_norm:  # the size of the pre-activations is the gain, whatever the norm of the encoder's row
+        names.append("norm_gain")
+        gain = np.abs(p.units.norm_gain[~dead])
+        p.units.norm_gain[units] = RESAMPLED_NORM * gain.mean() if alive.size else 1.0
+    for name in names:
+        start, width = p.start[p.unit_names[name]], getattr(p.units, name)[0].size
+        for unit in units:
+            optimizer.forget(start + unit * width, start + (unit + 1) * width)

@@ -1,0 +1,134 @@
+"""The benchmark's arithmetic, and one short run of it."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+
+pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="needs the checkout")
+
+
+@pytest.fixture
+def path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_operations_of_a_step(path):
+    from cases import CASES
+    from machine import flops, n_parameters
+
+    dense, sparse = CASES["l1_dense"], CASES["topk_1000"]
+    assert n_parameters((784, 196, 784)) == 784 * 196 * 2 + 196 + 784
+    # five products of 2 batch d m, without the gradient of the input; four of them as thin as the code
+    assert flops(dense, (784, 1024, 784), 0.9) == 5 * 2 * 256 * 784 * 1024
+    assert flops(sparse, (784, 1000, 784), 0.025) == pytest.approx((1 + 4 * 0.025) * 2 * 256 * 784 * 1000)
+    # each of six layers three products, the first two
+    sizes = (784, 128, 64, 32, 64, 128, 784)
+    weights = [a * b for a, b in zip(sizes, sizes[1:], strict=False)]  # noqa: RUF007
+    assert flops(CASES["deep"], sizes, 1.0) == 2 * 256 * (3 * sum(weights) - weights[0])
+
+
+def test_seconds_to_a_score(path):
+    from quality import seconds_to
+
+    curve = {"seconds": [0.0, 2.0, 4.0], "scores": [0.0, 0.8, 0.9]}
+    assert seconds_to(curve, 0.4) == pytest.approx(1.0)
+    assert seconds_to(curve, 0.85) == pytest.approx(3.0)
+    assert seconds_to(curve, 0.95) is None
+
+
+def test_a_short_run(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "--case", "digits", "--peer", "mlp", "torch"]
+    command += ["--rounds", "2", "--seconds", "0.01", "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    record = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["digits"]
+    assert len(record["peers"]["ours"]["rates"]) == len(record["peers"]["mlp"]["rates"]) == 2
+    assert record["density"][0] == pytest.approx(16 / 128, rel=0.05)
+    # PyTorch is either there and agrees, or is skipped with a note
+    assert "torch" in record["notes"] or record["peers"]["torch"]["agrees"]
+    table = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "| digits |" in table
+    assert "| ours |" in table
+
+
+def test_tutorials_translate_to_the_units_of_keras(path):
+    from tutorial_models import MODELS
+
+    for name, model in MODELS.items():
+        sae = model.estimator()
+        assert sae.max_iter == model.epochs - model.pretraining * model.n_layers > 0, name
+        assert (sae.scale, sae.dead_units, sae.tol, sae.learning_rate) == (False, None, 0, "constant"), name
+        assert sae.epsilon == pytest.approx(1e-7 * model.n_features), name
+    pretrained = MODELS["b_pretrained"]
+    assert pretrained.epochs == MODELS["b_sgd"].epochs
+    assert (pretrained.shortened(1).epochs, pretrained.shortened(1).fine_tuning) == (4, 1)
+    assert MODELS["a"].estimator().sparsity.alpha == pytest.approx(0.0784)
+
+
+def test_a_short_run_of_a_tutorial(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "tutorials.py"), "--cases", "c"]
+    command += ["--rounds", "2", "--epochs", "20", "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    record = json.loads((tmp_path / "tutorials.json").read_text(encoding="utf-8"))["c"]
+    results = record["results"]
+    assert len(results["ours"]) == 2
+    # Keras is either there and takes the same way, or is skipped with a note
+    for ours, other in zip(results["ours"], results.get("keras", []), strict=False):
+        assert ours["mse"] == pytest.approx(other["mse"], rel=0.01)
+    assert ("keras" in results) != ("keras" in record["notes"])
+    assert "| c |" in (tmp_path / "tutorials.md").read_text(encoding="utf-8")
+
+
+def test_a_short_run_of_the_imputers(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "imputation.py"), "--data", "breast_cancer"]
+    command += ["--levels", "30", "--seeds", "1", "--epochs", "20", "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    lines = (tmp_path / "imputation.md").read_text(encoding="utf-8").splitlines()
+    cells = [line.split("|")[1:3] for line in lines if "±" in line]
+    errors = [(name.strip(), float(cell.split("±")[0])) for name, cell in cells]
+    assert [name for name, _ in errors[:5]] == [
+        "mean",
+        "KNNImputer",
+        "IterativeImputer",
+        "SparseAutoencoder, masking",
+        "SparseAutoencoder, masked loss alone",
+    ]
+    assert len(errors) == 9  # the last is not measured on held-out rows
+    assert errors[0][1] == pytest.approx(1, abs=0.1)  # standardised data
+    assert errors[3][1] < 0.7 * errors[0][1]
+
+
+def test_the_guide_recommends_what_was_measured(path):
+    from imputation import SETTING
+
+    guide = (ROOT / "docs" / "guide.rst").read_text(encoding="utf-8")
+    expression = guide[guide.index("SparseAutoencoder(\n        hidden_layer_sizes=(512") :].partition("\n    )\n")[0]
+    call = ast.parse(expression + ")", mode="eval").body
+    found = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    assert found == SETTING | {"max_iter": 300}
+
+
+def test_self_taught_learning_on_digits(path):
+    import numpy as np
+    from self_taught import autoencoder, measure, split
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    unlabelled, train, y_train, test, y_test = split(X / 16, y)
+    assert len(unlabelled) == (y >= 5).sum()
+    assert set(y_train) == set(y_test) == set(range(5))
+    assert np.array_equal(np.concatenate([train, test]), X[y < 5] / 16)
+    accuracy, loss, activation, _ = measure(autoencoder(6e-3, 32, 20, 0), (unlabelled, train, y_train, test, y_test))
+    assert accuracy > 75
+    assert np.isfinite(loss)
+    assert 0.05 < activation < 0.5

@@ -1,0 +1,88 @@
+"""numpydoc's validation of the public names, with the checks chosen in pyproject.toml."""
+
+import importlib
+import inspect
+import pkgutil
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import ERROR_MSGS, validate
+
+import skl_sae
+
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXCEPT = set(PYPROJECT["tool"]["numpydoc_validation"]["checks"]) - {"all"}
+CHECKS = set(ERROR_MSGS) - EXCEPT
+
+
+def public_modules():
+    """The package and its modules without a leading underscore, at any depth."""
+    yield skl_sae
+    for info in pkgutil.walk_packages(skl_sae.__path__, "skl_sae."):
+        if not any(part.startswith("_") for part in info.name.split(".")):
+            yield importlib.import_module(info.name)
+
+
+def public_objects():
+    """Dotted names: what a module lists in ``__all__``."""
+    return [
+        f"{module.__name__}.{name}"
+        for module in public_modules()
+        for name in module.__all__
+        if callable(getattr(module, name))
+    ]
+
+
+def public_methods():
+    """Dotted names of the methods that the public classes define themselves.
+
+    Fitted attributes that are properties are left out: the docstring of the class describes them.
+    """
+    for path in public_objects():
+        module, _, name = path.rpartition(".")
+        cls = getattr(importlib.import_module(module), name)
+        if not inspect.isclass(cls):
+            continue
+        for attribute, value in vars(cls).items():
+            # scikit-learn generates set_fit_request and its like: those are descriptors of another kind
+            written_here = inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)
+            conditional = type(value).__name__ == "_AvailableIfDescriptor"
+            if not attribute.startswith("_") and not attribute.endswith("_") and (written_here or conditional):
+                yield f"{path}.{attribute}"
+
+
+def overrides_documented(path):
+    """Whether a base class documents the method: then a line about what differs is enough."""
+    module_and_class, _, method = path.rpartition(".")
+    module, _, name = module_and_class.rpartition(".")
+    bases = getattr(importlib.import_module(module), name).__mro__[1:]
+    return any(getattr(vars(base).get(method), "__doc__", None) for base in bases)
+
+
+def errors(path, checks):
+    return [f"{path}: {code} {text}" for code, text in validate(path)["errors"] if code in checks]
+
+
+def test_there_is_something_to_check():
+    assert "skl_sae.SparseAutoencoder" in public_objects()
+    assert "skl_sae.SparseAutoencoder.fit" in list(public_methods())
+
+
+@pytest.mark.parametrize("path", public_objects())
+def test_docstring_of_object(path):
+    is_base = path.rpartition(".")[2].startswith("Base")
+    assert not errors(path, CHECKS if is_base else CHECKS | {"EX01"})
+
+
+@pytest.mark.parametrize("path", sorted(public_methods()))
+def test_docstring_of_method(path):
+    said_before = {"PR01", "RT01"} if overrides_documented(path) else set()
+    assert not errors(path, CHECKS - said_before)
+
+
+def test_reference_lists_every_public_object():
+    reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8").split()
+    missing = [path for path in public_objects() if path.rpartition(".")[2] not in reference]
+    assert not missing

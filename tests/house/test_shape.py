@@ -1,0 +1,54 @@
+"""Files, functions and objects that can be read: their sizes have limits."""
+
+import ast
+
+import pytest
+import sources
+from sources import FILES, TREES, name_of
+
+# The estimator's file is longer because of its docstrings.
+LINES, LINES_OF_THE_ESTIMATOR, LINES_OF_A_BODY = 350, 760, 60
+ATTRIBUTES = 15
+# Classes with more attributes: estimators, whose attributes are their parameters and what they have learned.
+ESTIMATORS = {"SparseAutoencoder", "SparseAutoencoderImputer"}
+each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
+@each_file
+def test_files_are_short(path):
+    limit = LINES_OF_THE_ESTIMATOR if path.stem == "_autoencoder" else LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
+
+
+@each_file
+def test_functions_are_short(path):
+    for function in sources.functions(path):
+        body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+        assert not body or function.end_lineno - body[0].lineno < LINES_OF_A_BODY, f"{function.name} is too long"
+
+
+def attributes(definition):
+    """Names that a class assigns to ``self``, in any of its methods."""
+    targets = [node for node in ast.walk(definition) if isinstance(node, ast.Attribute)]
+    return {
+        node.attr
+        for node in targets
+        if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+
+
+def test_objects_have_few_attributes():
+    many = {}
+    for path in FILES:
+        own = {definition.name: (definition, attributes(definition)) for definition in sources.classes(path)}
+        for name, (definition, mine) in own.items():
+            bases = [base.id for base in definition.bases if isinstance(base, ast.Name) and base.id in own]
+            found = mine.union(*(own[base][1] for base in bases))
+            if len(found) > ATTRIBUTES and name not in ESTIMATORS:
+                many[f"{name_of(path)}: {name}"] = len(found)
+    assert not many
+
+
+@each_file
+def test_modules_say_what_they_are(path):
+    assert ast.get_docstring(TREES[path])

@@ -1,0 +1,117 @@
+"""Imports point one way, between the wings and between files; and what one file owns."""
+
+import graphlib
+import itertools
+import sys
+
+import pytest
+import sources
+from sources import FILES, PACKAGE, TREES, imports, module, name_of, room
+
+# From the bottom to the top: a file imports from its own entry and from those below.
+WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
+# Small files at the top of the package that import nothing of it, so that anybody may use them.
+GROUND = {"_named_parameters", "_version", "_warning"}
+# They may use the kernels and public names, and one another as listed.
+SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
+SATELLITES_MAY_USE = {"image": {"coding"}, "inspection": {"metrics"}}
+# Files of satellites that reach further, each by name.
+REACH_FURTHER = {"coding._unrolled", "coding._recovery_autoencoder", "compression"}
+REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
+
+RANK = {name: rank for rank, wing in enumerate(WINGS) for name in wing}
+PUBLIC = {"sparsity", "_autoencoder", "_imputer"}
+each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
+def test_a_stranger_finds_the_wings():
+    """Folders, and at the top only what the page of the design names."""
+    names = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert names - {"__pycache__", "py.typed"} <= {"__init__", *RANK, *GROUND, *SATELLITES}
+    assert {"_kernels", "_model", "sparsity", "_training", "_autoencoder"} <= names
+
+
+@pytest.mark.parametrize("wing", ["_kernels", "_model", "_training", "_estimator"])
+def test_inside_a_private_wing_names_carry_no_underscore(wing):
+    names = {path.stem for path in (PACKAGE / wing).glob("*.py")} - {"__init__"}
+    assert names and not {name for name in names if name.startswith("_")}
+
+
+@each_file
+def test_imports_point_one_way(path):
+    mine = room(path)
+    used = {name.split(".")[0] for name in sources.imports_of_the_house(path)} - {mine, ""}
+    if mine == "__init__":
+        return
+    if mine in GROUND:
+        assert not used
+    elif mine in RANK:
+        assert not {name for name in used - GROUND if RANK.get(name, len(WINGS)) > RANK[mine]}
+    else:
+        assert mine in SATELLITES, "give it a room: a wing, the ground or the satellites"
+        assert used & SATELLITES <= SATELLITES_MAY_USE.get(mine, set())
+        if module(path) not in REACH_FURTHER:
+            assert used - SATELLITES <= GROUND | PUBLIC | {"_kernels"}
+
+
+def test_files_have_no_cycle():
+    graph = {module(path): sources.imports_of_the_house(path) for path in FILES if module(path) != "__init__"}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) not in SATELLITES], ids=name_of)
+def test_the_core_loads_only_what_is_required(path):
+    packages = {name.split(".")[0] for name in sources.imports_at_load(path)}
+    assert packages <= REQUIRED | {"skl_sae"}
+
+
+def test_package_init_only_imports():
+    body = TREES[PACKAGE / "__init__.py"].body
+    for node in body[1:]:
+        names = {target.id for target in getattr(node, "targets", [])}
+        assert type(node).__name__ == "ImportFrom" or names == {"__all__"}
+
+
+# Modules that only one file may use, and what others may take from them all the same.
+WITH_VECTORS = ["_kernels.vectors", "_kernels.products", "_kernels.sparse_products", "_kernels.waiting"]
+FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
+OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading")}
+OF_NUMBA = {
+    ("_kernels.thread_count", "numba.config"),
+    ("_kernels.thread_count", "numba.np.ufunc.parallel"),
+    ("_kernels.compiling", "numba.core.compiler_lock.global_compiler_lock"),
+    ("_kernels.cache", "numba"),
+    ("_kernels.cache", "numba.core.caching.FunctionCache"),
+    ("_kernels.cache", "numba.core.serialize.dumps"),
+}
+OWNERS = {
+    "numba": ("_kernels.jit", OF_NUMBA | set(itertools.product(WITH_VECTORS, FOR_VECTORS))),
+    "llvmlite": ("_kernels.vectors", set(itertools.product(WITH_VECTORS, ["llvmlite.ir"]))),
+    "threading": ("_kernels.threads", OF_THREADS | {("_estimator.fitted", "threading.RLock")}),
+    "concurrent": ("_kernels.threads", set()),
+    "multiprocessing": ("_kernels.thread_count", set()),
+    "joblib": ("_kernels.thread_count", {("_warning", "joblib")}),
+    "threadpoolctl": ("_kernels.blas", set()),
+    "sklearn.callback": ("_training.callbacks", set()),
+}
+
+
+@each_file
+@pytest.mark.parametrize("library", OWNERS)
+def test_one_place_owns(library, path):
+    """How kernels are compiled, threads, BLAS, and scikit-learn's callbacks."""
+    owner, exceptions = OWNERS[library]
+    uses = {name for name in imports(path) if f"{name}.".startswith(f"{library}.")}
+    if module(path) != owner:
+        assert {(module(path), name) for name in uses} <= exceptions
+
+
+@each_file
+def test_kernels_call_kernels_that_their_cache_sees(path):
+    """Those of their own file and of the kernels' wing: a change in any of these compiles a kernel anew."""
+    elsewhere = {name.rsplit(".", 1)[1] for name in imports(path) if name.startswith("skl_sae.")}
+    elsewhere -= {name.rsplit(".", 1)[1] for name in imports(path) if name.startswith("skl_sae._kernels.")}
+    for function in sources.functions(path):
+        called = sources.names_called(function)
+        if sources.is_kernel(function):
+            assert not called & elsewhere, function.name

@@ -1,0 +1,324 @@
+"""Ctrl-C at any instruction: threads, BLAS and the next call are as before, and the arrays are nobody's any more."""
+
+import _thread
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from skl_sae._kernels import blas, compiling, threads
+from skl_sae._kernels.blas import single_threaded_blas
+from skl_sae._kernels.threads import run
+
+ROOT = Path(__file__).parents[2]
+
+
+class _Raised:
+    """Sends the signal without running bytecode, so that it waits for the traced code, as a real one would."""
+
+    __neg__ = _thread.interrupt_main
+
+
+class Interrupt:
+    """Interrupts the calling thread at the n-th event in some modules: at a line, or at an instruction by a signal.
+
+    Python looks at signals between some instructions only, and never between a lock of C and the block under `with`.
+    """
+
+    def __init__(self, n, modules, by_signal):
+        self.left, self.files, self.by_signal = n, {module.__file__ for module in modules}, by_signal
+        self.done = False
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self._call)
+
+    def __exit__(self, *exception):
+        sys.settrace(self.before)
+
+    def _call(self, frame, event, arg):
+        if frame.f_code.co_filename not in self.files:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = self.by_signal, not self.by_signal
+        return self._at
+
+    def _at(self, frame, event, arg):
+        if event == ("opcode" if self.by_signal else "line"):
+            self.left -= 1
+            if self.left <= 0:
+                self.done = True
+                sys.settrace(None)  # the next call of this function would look at the signal
+                if not self.by_signal:
+                    raise KeyboardInterrupt
+                -_Raised()
+        return self._at
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Also in a process that was started in the background, where interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    monkeypatch.setattr(threads, "n_slots", lambda: 3)
+    monkeypatch.setattr(threads, "n_threads", lambda: 3)
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+
+
+@pytest.fixture
+def two_blas_threads():
+    with threadpool_limits(2, user_api="blas"):
+        if n_blas_threads() != {2}:
+            pytest.skip("this BLAS takes no limit of two threads")
+        yield
+
+
+def n_blas_threads():
+    return {library.num_threads for library in blas._libraries("blas")}
+
+
+def assert_all_threads_work():
+    meet, slots = threading.Barrier(3), []
+
+    def task(block, slot):
+        meet.wait(10)
+        slots.append(slot)
+
+    run(task, 3)
+    assert sorted(slots) == [0, 1, 2]
+
+
+class Work:
+    """A task that knows how many threads are in it."""
+
+    def __init__(self):
+        self.inside, self.done = [], []
+
+    def __call__(self, block, slot):
+        self.inside.append(block)
+        time.sleep(0.0003)
+        self.done.append(block)
+        self.inside.remove(block)
+
+
+@pytest.mark.parametrize("by_signal, new", [(False, True), (False, False), (True, True), (True, False)])
+def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkeypatch):
+    """When the exception arrives nobody works; then all threads are there. With new workers, and with old ones."""
+    n, interrupts = 0, 0
+    assert_all_threads_work()
+    while True:
+        n += 1
+        if new:
+            monkeypatch.setattr(threads, "_pool", threads._Pool())
+        work, interrupt = Work(), Interrupt(n, [threads], by_signal)
+        try:
+            with interrupt:
+                run(work, 6)
+            assert sorted(work.done) == list(range(6))
+        except KeyboardInterrupt:
+            interrupts += 1
+        assert not work.inside, n
+        assert_all_threads_work()
+        if not interrupt.done:
+            break
+    assert interrupts > 50
+    if new:
+        threads._pool.retire()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_interrupt_anywhere_in_the_limit_of_blas(nested, two_blas_threads):
+    """Another thread can still take it, and it ends for all."""
+    n, interrupts = 0, 0
+    while True:
+        n += 1
+        interrupt, inside = Interrupt(n, [blas], True), []
+        try:
+            with interrupt, single_threaded_blas():
+                inside.append(n_blas_threads())
+                if nested:
+                    with single_threaded_blas():
+                        inside.append(n_blas_threads())
+                    inside.append(n_blas_threads())
+        except KeyboardInterrupt:
+            interrupts += 1
+        assert n_blas_threads() == {2}, n
+        assert all(threads == {1} for threads in inside)
+        thread = threading.Thread(target=single_threaded_blas().__enter__, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive() and n_blas_threads() == {2}
+        if not interrupt.done:
+            break
+    assert interrupts > 50
+
+
+def test_an_interrupt_anywhere_while_a_kernel_is_compiled():
+    """It is raised at once or afterwards, and the work is done; another thread can compile."""
+    n = 0
+    while True:
+        n += 1
+        interrupt, done = Interrupt(n, [compiling], True), []
+        try:
+            with interrupt:
+                assert compiling.out_of_reach(done.append, 1) is None
+            assert done == [1]
+        except KeyboardInterrupt:
+            pass
+        for thread in threading.enumerate():
+            if thread.name == "skl_sae-compiler":
+                thread.join(10)
+        assert len(done) <= 1
+        if not interrupt.done:
+            break
+    assert n > 20
+
+
+def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
+    """While a block is at work, however often."""
+    main, ended = threading.get_ident(), []
+
+    def task(block, slot):
+        if slot:
+            for _ in range(5):
+                signal.pthread_kill(main, signal.SIGINT)
+                time.sleep(0.02)
+            ended.append(block)
+        else:
+            time.sleep(0.005)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(task, 3)
+    assert ended
+    assert_all_threads_work()
+
+
+def test_a_block_that_does_not_end_is_left_to_itself(three_threads, monkeypatch):
+    """After some time; and the next call has other workers."""
+    main, leave, begun = threading.get_ident(), threading.Event(), threading.Event()
+    monkeypatch.setattr(threads, "PATIENCE", 0.1)
+
+    def task(block, slot):
+        if slot:
+            begun.set()
+            leave.wait(60)
+        else:
+            begun.wait(10)
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.1)
+
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        run(task, 3)
+    assert time.perf_counter() - start < 10
+    assert_all_threads_work()
+    leave.set()
+
+
+def test_a_kernel_is_not_compiled_in_the_main_thread():
+    threads = []
+    assert compiling.out_of_reach(lambda x: threads.append(threading.current_thread()) or x, 3) == 3
+    assert threads[0] is not threading.main_thread()
+    with pytest.raises(ZeroDivisionError):
+        compiling.out_of_reach(lambda: 1 / 0)
+
+
+STRESS = """
+import os, random, signal, sys, threading, time
+import numpy as np
+from threadpoolctl import threadpool_info
+from skl_sae import SparseAutoencoder, threads
+from skl_sae.sparsity import TopK
+
+def blas():
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+X = np.random.default_rng(0).normal(size=(1500, 300)).astype(np.float32)
+sae = SparseAutoencoder(512, sparsity=TopK(8), max_iter=2, batch_size=256, random_state=0, tol=0)
+expected = sae.fit(X).transform(X)
+before, pool, rng = blas(), threads._pool, random.Random(0)
+calls = [lambda: sae.fit(X), lambda: sae.transform(X), lambda: SparseAutoencoder(
+    512, sparsity=TopK(8), batch_size=256, random_state=0).partial_fit(X)]
+start = time.perf_counter()
+for call in calls:
+    call()
+mean, hits = (time.perf_counter() - start) / 3, 0
+for n in range(int(sys.argv[1])):
+    timer = threading.Timer(rng.random() * mean, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        rng.choice(calls)()
+        timer.join()
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        hits += 1
+    timer.join()
+    assert blas() == before, (n, blas())
+    assert not threads._pool._owner
+assert hits > int(sys.argv[1]) / 2, hits
+assert threads._pool is pool
+assert np.array_equal(sae.fit(X).transform(X), expected)
+print("well")
+"""
+
+
+def in_process(code, *arguments, timeout, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-c", code, *arguments]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+    assert result.returncode == 0 and result.stdout.strip().endswith("well"), result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_hundreds_of_interrupts_of_fits():
+    in_process(STRESS, "300", timeout=300, NUMBA_NUM_THREADS="3")
+
+
+LOADING = """
+import os, random, signal, sys, threading, time
+import numpy as np
+import skl_sae._kernels.products, skl_sae._model.activations
+from skl_sae._model.activations import ACTIVATIONS
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def load():
+    for name, row in ACTIVATIONS.items():
+        for dtype in (np.float32, np.float64):
+            row.forward(np.ones((4, 16), dtype))
+            row.backward(np.ones((4, 16), dtype), np.ones((4, 16), dtype))
+
+threads = [threading.Thread(target=load) for _ in range(2)]
+timer = threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT))
+for thread in threads:
+    thread.start()
+try:
+    timer.start()
+    load()
+    timer.join()
+    time.sleep(0.01)
+except KeyboardInterrupt:
+    pass
+for thread in threads:
+    thread.join()
+load()
+print("well")
+"""
+
+
+@pytest.mark.slow
+def test_interrupts_while_kernels_are_loaded(tmp_path):
+    """In the main thread, while others load the same."""
+    in_process(LOADING, "0", timeout=120, NUMBA_CACHE_DIR=str(tmp_path))
+    for n in range(25):
+        in_process(LOADING, str(0.012 * n), timeout=60, NUMBA_CACHE_DIR=str(tmp_path))

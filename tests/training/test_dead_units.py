@@ -1,0 +1,180 @@
+"""Dead units: how they are told, the auxiliary loss against differences, resampling.
+
+T1, T2, T4 and T5 name mistakes of published code that these tests would see.
+"""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from test_gradients import TOLERANCE, Problem
+
+from skl_sae import SparseAutoencoder
+from skl_sae._model.rows import Rows
+from skl_sae._training.dead_units import (
+    DEAD_EPOCHS,
+    DEAD_ROWS,
+    RESAMPLED_NORM,
+    Auxiliary,
+    DeadUnits,
+    auxiliary_rule,
+    resample,
+)
+from skl_sae._training.optimizers import Adam
+from skl_sae.sparsity import L1, BatchTopK, Gated, LifetimeTopK, Matryoshka, TopK
+
+DEAD = np.array([True, False, True, False, False, True, False, False, True])
+SIZES = {"shallow": ((4, 9), (4, 9)), "deep": ((4, 5, 9), (4, 6, 9))}
+
+
+class ProblemWithDeadUnits(Problem):
+    """The objective with the auxiliary loss of k units a row."""
+
+    def __init__(self, model, seed, k=3, dead=DEAD, missing=False):
+        super().__init__(model, seed, missing=missing, auxiliary=Auxiliary(k, 0.5))
+        self.k, self.dead = k, dead
+
+    def run(self, update):
+        return super().run(update, self.dead)
+
+    def naive_value(self, theta):
+        views, held = self.views(theta), self.views(self.parameters.theta)
+        extra = naive.auxiliary_loss(self.model, views, held, self.x, self.target, self.dead, self.k, 0.5)
+        return naive.objective(self.model, views, held, self.x, self.target) + extra
+
+
+@pytest.mark.parametrize("batch_norm, dropout", [(False, 0.0), (True, 0.3)])
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("k", [3, 20], ids=["few", "more than are dead"])
+@pytest.mark.parametrize("loss, output", [("squared_error", "identity"), ("binary_cross_entropy", "sigmoid")])
+@pytest.mark.parametrize("depth", SIZES)
+@pytest.mark.parametrize(
+    "rule", [TopK(2), L1(0.3), LifetimeTopK(0.3), BatchTopK(2), Gated(0.3), Matryoshka(TopK(2), (0.3, 1.0))], ids=repr
+)
+def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing, batch_norm, dropout):
+    """T1: it reaches the encoder of the dead units, not their decoder alone."""
+    options = {"batch_norm": batch_norm, "dropout": dropout}
+    model = naive.Model(*SIZES[depth], "relu", "tanh", output, loss, rule, l2=0.1, **options)
+    for seed in range(3):
+        value_error, error = ProblemWithDeadUnits(model, seed, k, missing=missing).errors()
+        if error <= TOLERANCE:
+            break
+    assert value_error <= 1e-6  # the residual of the twin is a difference
+    assert error <= TOLERANCE
+
+
+def test_the_auxiliary_loss_moves_encoders_of_dead_units():
+    """T1, by itself: units that are not selected learn through the auxiliary loss alone."""
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", TopK(2))
+    problem = ProblemWithDeadUnits(model, 0, k=9)
+    problem.parameters.units.encoder_bias[:] = np.where(DEAD, 5.0, 50.0)  # the living take both places
+    _, gradient = problem.gradient()
+    encoder = problem.views(gradient)["enc0.weight"]
+    assert (abs(encoder[DEAD]).max(axis=1) > 1e-6).all()
+
+
+def test_the_auxiliary_reconstruction_has_no_bias():
+    """T2: the decoder's bias takes no gradient from the auxiliary loss."""
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", TopK(2))
+    problem = ProblemWithDeadUnits(model, 0)
+    _, gradient = problem.gradient()
+    _, plain = Problem(model, 0).gradient()
+    assert_allclose(problem.views(gradient)["dec0.bias"], problem.views(plain)["dec0.bias"], rtol=1e-12)
+    assert abs(gradient - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize("dead", [np.zeros(9, bool), np.ones(9, bool)], ids=["none", "all"])
+def test_no_or_only_dead_units(dead):
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", TopK(2))
+    value, gradient = ProblemWithDeadUnits(model, 0, dead=dead).gradient()
+    expected, plain = Problem(model, 0).gradient()
+    assert np.isfinite(gradient).all()
+    assert (value == expected) != dead.any()
+    assert np.array_equal(gradient, plain) != dead.any()
+
+
+def test_a_perfect_reconstruction_leaves_nothing_to_learn():
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", TopK(2))
+    problem = ProblemWithDeadUnits(model, 0)
+    problem.parameters.theta[:] = 0
+    problem.x[:] = problem.target[:] = 0
+    value, gradient = problem.gradient()
+    assert value == 0 and not gradient.any()
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_selected_unit_of_value_zero_has_not_fired(compressed):
+    """T4: with fewer positive units than k, those that fill up do not count."""
+    rule = TopK(4) if compressed else L1(0.1)
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", rule)
+    problem = Problem(model, 0)
+    problem.parameters.units.encoder_bias[:] = np.where(DEAD, -100, 10)
+    problem.gradient()
+    fired = problem.step.fired
+    assert not fired[DEAD].any()
+    assert fired[~DEAD].any()
+
+
+def test_a_unit_is_dead_after_a_share_of_an_epoch():
+    units = DeadUnits(3)
+    units.count(np.array([True, False, False]), 600)
+    assert_array_equal(units.idle, [0, 600, 600])
+    units.count(np.array([False, True, False]), 500)
+    assert_array_equal(units.idle, [500, 0, 1100])
+    assert_array_equal(units.mask(100), [False, False, True]), f"at least {DEAD_ROWS} rows"
+    assert not units.mask(1100 / DEAD_EPOCHS + 1).any()
+
+
+@pytest.mark.filterwarnings("ignore:1 of 50 rows")
+def test_resampling_restarts_units_on_rows_of_large_loss():
+    """T5: the rows of the arrays themselves change, and the encoder's has a norm of its own, not that of the sample."""
+    X = np.random.default_rng(0).standard_normal((50, 6))
+    X[7] *= 100
+    sae = SparseAutoencoder(8, sparsity="l1", max_iter=1, random_state=0, warm_start=True).fit(X)
+    network, optimizer = sae._network, sae._training.optimizer
+    units, before = network.parameters.units, network.parameters.theta.copy()
+    dead = np.arange(8) == 3
+    optimizer.first[:] = optimizer.second[:] = 1
+    resample(network, optimizer, Rows(X), dead, np.random.RandomState(0))
+    direction = (X[7] - sae.mean_) / np.linalg.norm(X[7] - sae.mean_)
+    assert_allclose(units.decoder[3], direction, atol=1e-12)
+    alive = np.linalg.norm(units.encoder[~dead], axis=1).mean()
+    assert_allclose(units.encoder[3], RESAMPLED_NORM * alive * direction, atol=1e-12)
+    assert units.encoder_bias[3] == 0
+    changed = network.parameters.theta != before
+    assert_array_equal(changed | (optimizer.first == 1), True)
+    assert (optimizer.first == 0).sum() == (optimizer.second == 0).sum() == 2 * 6 + 1
+
+
+def test_resampling_without_dead_units_changes_nothing():
+    X = np.random.default_rng(0).standard_normal((50, 6))
+    sae = SparseAutoencoder(8, max_iter=1, random_state=0, warm_start=True).fit(X)
+    before = sae._network.parameters.theta.copy()
+    resample(sae._network, Adam(before.size, before.dtype, vars(sae)), Rows(X), np.zeros(8, bool), None)
+    assert_array_equal(sae._network.parameters.theta, before)
+
+
+def test_the_auxiliary_rule_fits_the_network():
+    sae = SparseAutoencoder(8, max_iter=1).fit(np.random.default_rng(0).standard_normal((50, 6)))
+    assert auxiliary_rule(sae._network).k == 3  # half the width of the data
+
+
+@pytest.mark.parametrize("how, rule", [("auxiliary", TopK(4)), ("resample", L1(0.1))])
+def test_dead_units_live_again(how, rule):
+    """Units that never win, or whose intercept keeps them silent, stay dead without help."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 16)) @ rng.standard_normal((16, 16))
+
+    def dead_at_the_end(dead_units):
+        sae = SparseAutoencoder(64, sparsity=rule, dead_units=dead_units, random_state=0, warm_start=True)
+        sae.set_params(max_iter=1, learning_rate_init=1e-9).fit(X)
+        units = sae._network.parameters.units
+        units.encoder[32:] *= 1e-3
+        units.encoder_bias[32:] = -1e-3 if how == "auxiliary" else -1
+        units.encoder_bias[:32] += 1e-2
+        sae.set_params(max_iter=50, learning_rate_init=3e-3).fit(X)
+        return sae.dead_fraction_
+
+    without = dead_at_the_end(None)
+    assert without >= 0.3
+    assert dead_at_the_end(how) <= without / 2

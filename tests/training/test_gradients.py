@@ -1,0 +1,403 @@
+"""Every gradient of the training step against central differences of the naive objective, in float64.
+
+The product of all options is run; what is not in the product is drawn at random, one draw a configuration.
+"""
+
+import itertools
+import zlib
+
+import naive
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skl_sae._kernels import threads
+from skl_sae._kernels.noise import drop, layer_key
+from skl_sae._model.activations import ACTIVATIONS
+from skl_sae._model.losses import LOSSES
+from skl_sae._model.network import Network
+from skl_sae._training import decoder, encoder, step
+from skl_sae._training.step import TrainingStep
+from skl_sae.sparsity import (
+    L1,
+    RULES,
+    BaseSparsity,
+    BatchTopK,
+    Gated,
+    JumpReLU,
+    KLDivergence,
+    LifetimeTopK,
+    Matryoshka,
+    StepContext,
+    TopK,
+)
+
+ALL = ("identity", "relu", "sigmoid", "tanh")
+TOLERANCE = 1e-6
+
+# (name, instances, activations that they accept)
+RELU, LINEAR, BOUNDED = ("relu",), ("identity", "relu"), ("sigmoid", "tanh")
+INSTANCES = [
+    (None, [BaseSparsity()], ALL),
+    ("l1", [L1(0.3), L1(0.3, norm_aware=True), L1(0.3, unit_decoder=False)], ALL),
+    ("l1", [L1(0.3, target_l0=2)], RELU),
+    ("kl", [KLDivergence(0.2, 0.4), KLDivergence(0.2, 0.4, momentum=0.8)], BOUNDED),
+    ("topk", [TopK(3), TopK(0.6)], ALL),
+    ("batch_topk", [BatchTopK(2)], LINEAR),
+    ("lifetime_topk", [LifetimeTopK(0.3)], ALL),
+    ("jumprelu", [JumpReLU(0.3, 0.3, 0.8), JumpReLU(0.3, 0.3, 0.8, cost="tanh", sharpness=1.5)], RELU),
+    ("gated", [Gated(0.3)], RELU),
+    ("matryoshka", [Matryoshka(TopK(3), (0.25, 0.5, 1.0))], ALL),
+    ("matryoshka", [Matryoshka(L1(0.3, norm_aware=True), (0, 0.4, 1.0), (0.2, 0.3, 0.9))], ALL),
+    ("matryoshka", [Matryoshka(BatchTopK(2), (0.3, 1.0))], LINEAR),
+    ("matryoshka", [Matryoshka(Gated(0.3), (0.3, 1.0)), Matryoshka(JumpReLU(0.3, 0.3, 0.8), (0.3, 1.0))], RELU),
+]
+# Parameters of a rule that are state: their gradient is zero.
+STATE = {"L1": ("alpha",), "KLDivergence": ("mean_activation",), "BatchTopK": ("threshold",)}
+# Losses by name: the output activations that they accept.
+OUTPUTS = {"squared_error": ALL, "binary_cross_entropy": ("sigmoid",)}
+
+RULE_CASES = [(name, rule, act) for name, rules, acts in INSTANCES for rule in rules for act in acts]
+LOSS_CASES = [(loss, output) for loss, outputs in OUTPUTS.items() for output in outputs]
+DEPTHS = [(e, d, False) for e, d in itertools.product([(), (5,), (6, 5)], [(), (5,), (6, 5), (4, 7)])]
+DEPTHS += [(e, e, True) for e in [(), (5,), (6, 5)]]
+
+
+def test_every_rule_is_checked():
+    missing = set(RULES) - {name for name, _, _ in INSTANCES}
+    assert not missing, f"rules without an entry in INSTANCES of {__name__}: {sorted(missing)}"
+    for name, rules, _ in INSTANCES:
+        expected = BaseSparsity if name is None else RULES[name]
+        assert rules and all(type(rule) is expected for rule in rules)
+        assert expected.__name__ in naive.RULES, f"naive.RULES lacks {expected.__name__}"
+
+
+def test_every_activation_and_loss_is_checked():
+    assert set(ACTIVATIONS) == set(ALL) == set(naive.ACTIVATIONS), "add the activation to ALL and to naive.ACTIVATIONS"
+    assert set(LOSSES) == set(OUTPUTS) == set(naive.LOSSES), "add the loss to OUTPUTS and to naive.LOSSES"
+
+
+@pytest.mark.parametrize("rules, accepted", [row[1:] for row in INSTANCES], ids=repr)
+def test_no_valid_activation_is_left_out(rules, accepted):
+    for rule, activation in itertools.product(rules, set(ALL) - set(accepted)):
+        with pytest.raises(ValueError, match="activation"):
+            rule.initialize(8, activation)
+
+
+class Problem:
+    """A network at a random point, a batch, and the gradient that the step tells.
+
+    Parameters
+    ----------
+    model : naive.Model
+    seed : int
+    n_rows : int
+    missing : bool
+        Whether a quarter of the target's entries is NaN.
+    noisy : bool
+        Whether the input is not the target.
+    """
+
+    def __init__(self, model, seed, n_rows=7, missing=False, noisy=False, auxiliary=None):
+        m = self.model = model._replace(masks=masks(model, seed, n_rows))
+        self.key = seed
+        rng = np.random.default_rng(seed)
+        self.network = Network(
+            m.encoder_sizes,
+            m.decoder_sizes,
+            m.activation,
+            m.hidden_activation,
+            m.output_activation,
+            m.loss,
+            clone(m.rule),
+            m.tied,
+            np.dtype(np.float64),
+            m.batch_norm,
+        )
+        self.network.unit_norm = False
+        self.parameters = p = self.network.parameters
+        p.theta[:] = 0.6 * rng.standard_normal(p.theta.size)
+        for name in p.own:
+            p[f"rule.{name}"][:] = rng.uniform(0.2, 0.8, p.n_units)
+        self.x = rng.random((n_rows, m.encoder_sizes[0]))
+        self.target = np.where(missing & (rng.random(self.x.shape) < 0.25), np.nan, self.x)
+        if noisy:
+            self.x = self.x + 0.3 * rng.standard_normal(self.x.shape)
+        own_target = missing or noisy or not self.network.centred
+        self.step = TrainingStep(self.network, n_rows, m.l2, m.l1, auxiliary, m.dropout, own_target)
+
+    def load(self, lo, hi, x, target):
+        target[:] = self.target[lo:hi]
+        x[:] = self.x[lo:hi]
+
+    def run(self, update, dead=None):
+        step = StepContext(self.model.activation, 1 / len(self.x), self.model.number, dead, key=self.key)
+        return self.step(self.load, len(self.x), step, update)
+
+    def gradient(self, spoil=False):
+        """Value and gradient; with `spoil`, a parameter is destroyed as soon as its gradient is told."""
+        theta, told = self.parameters.theta, np.zeros(self.parameters.theta.size, int)
+        gradient, kept = np.zeros(theta.size), theta.copy()
+
+        def update(start, part):
+            gradient[start : start + part.size] += part
+            told[start : start + part.size] += 1
+            if spoil:
+                theta[start : start + part.size] = np.nan
+
+        value = self.run(update)
+        theta[:] = kept
+        assert (told == 1).all(), "each parameter is told once"
+        return value, gradient
+
+    def views(self, theta):
+        """Named arrays of a stack of parameter vectors."""
+        p = self.parameters
+        shapes = {name: view.shape for name, view in p.views.items()}
+        cut = {name: theta[..., p.start[name] : p.start[name] + int(np.prod(s))] for name, s in shapes.items()}
+        return {name: part.reshape(*theta.shape[:-1], *shapes[name]) for name, part in cut.items()}
+
+    def naive_value(self, theta):
+        held = self.views(self.parameters.theta)
+        return naive.objective(self.model, self.views(theta), held, self.x, self.target)
+
+    def differences(self, h=1e-6):
+        theta = self.parameters.theta
+        shifts = h * np.eye(theta.size)
+        return (self.naive_value(theta + shifts) - self.naive_value(theta - shifts)) / (2 * h)
+
+    def state(self):
+        """Whether a parameter is a rule's state, which no gradient moves."""
+        flags = np.zeros(self.parameters.theta.size, bool)
+        for name in STATE.get(type(getattr(self.model.rule, "rule", self.model.rule)).__name__, ()):
+            if name in self.parameters.own:
+                start = self.parameters.start[f"rule.{name}"]
+                flags[start : start + self.parameters.n_units] = True
+        for name, view in self.parameters.views.items():
+            if name.endswith(("norm_mean", "norm_variance")):
+                flags[self.parameters.start[name] :][: view.size] = True
+        return flags
+
+    def errors(self):
+        """Relative errors of the value and of the gradient."""
+        value, gradient = self.gradient()
+        state = self.state()
+        assert not gradient[state].any(), "state has no gradient"
+        expected, difference = self.naive_value(self.parameters.theta), np.where(state, 0, self.differences())
+        value_error = abs(value - expected) / max(1, abs(expected))
+        return value_error, abs(gradient - difference).max() / max(1, abs(gradient).max())
+
+
+def masks(model, key, n_rows):
+    """What the package's dropout makes of ones."""
+    ones = [np.ones((n_rows, width)) for width in model.encoder_sizes[1:]] if model.dropout else []
+    for i, mask in enumerate(ones):
+        drop(mask, layer_key(key, i if i < len(ones) - 1 else len(ones)), 0, 0, model.dropout)
+    return tuple(ones)
+
+
+def seed_of(*what):
+    return zlib.crc32(repr(what).encode())
+
+
+def assert_gradient(what, make, *args, **options):
+    """At one random point, or another where a kink falls inside the difference."""
+    for attempt in range(2):
+        problem = make(*args, seed_of(what, attempt), **options)
+        value_error, error = problem.errors()
+        assert value_error <= 1e-9, (problem.model, value_error)
+        if error <= TOLERANCE:
+            return problem
+    raise AssertionError(f"relative error {error:.1e} of the gradient: {problem.model}")
+
+
+def selects(rule):
+    """Whether the code is always compressed."""
+    return isinstance(getattr(rule, "rule", rule), (TopK, BatchTopK, LifetimeTopK))
+
+
+def layouts(rule, activation):
+    """Thresholds of the density that lead to each layout the rule can have."""
+    return (0.0, 2.0) if ACTIVATIONS[activation].zeros and not selects(rule) else (0.15,)
+
+
+CONFIGURATIONS = [
+    (rule_case, loss_case, depth, layout)
+    for rule_case, loss_case, depth in itertools.product(RULE_CASES, LOSS_CASES, DEPTHS)
+    for layout in layouts(rule_case[1], rule_case[2])
+]
+
+
+def draw(configuration):
+    """The model of a configuration, and whether entries are missing; the rest is drawn at random."""
+    (_, rule, activation), (loss, output), (encoder, decoder, tied), _ = configuration
+    rng = np.random.default_rng(seed_of(configuration))
+    hidden, l2, l1 = rng.choice(ALL), rng.choice([0, 0.1]), rng.choice([0, 0.05])
+    sizes = (4, *encoder, 9), (4, *decoder, 9)
+    number, batch_norm, dropout = int(rng.choice([1, 3])), bool(rng.integers(2)), float(rng.choice([0, 0.3]))
+    model = naive.Model(*sizes, activation, str(hidden), output, loss, rule, tied, l2, l1, number, batch_norm, dropout)
+    return model, {"missing": bool(rng.integers(2)), "noisy": bool(rng.integers(2))}
+
+
+@pytest.mark.parametrize("loss_case", LOSS_CASES, ids="-".join)
+@pytest.mark.parametrize("rule_case", RULE_CASES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_gradient(rule_case, loss_case, monkeypatch):
+    for configuration in CONFIGURATIONS:
+        if configuration[:2] == (rule_case, loss_case):
+            model, options = draw(configuration)
+            monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", configuration[3])
+            problem = assert_gradient(configuration, Problem, model, **options)
+            compressed = selects(model.rule) or configuration[3] == 2.0
+            assert problem.step.first.compressed == compressed
+
+
+def test_every_pair_of_options_is_drawn():
+    """What is drawn at random meets every option of the product in a deep network, and each other."""
+    rows = []
+    for configuration in CONFIGURATIONS:
+        model, options = draw(configuration)
+        if configuration[2][0] or configuration[2][1]:
+            drawn = model.hidden_activation, model.l2, model.l1, *model[10:13], *options.values()
+            rows.append([repr(option) for option in configuration + drawn])
+    columns = list(zip(*rows))
+    for i, j in itertools.combinations(range(len(columns)), 2):
+        if j >= 4:
+            expected = set(itertools.product(columns[i], columns[j]))
+            assert expected == set(zip(columns[i], columns[j]))
+
+
+@pytest.mark.parametrize("batch_norm, dropout", [(False, 0.0), (True, 0.3)])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("hidden", [(), (5,)])
+@pytest.mark.parametrize("rule_case", RULE_CASES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, dropout, monkeypatch):
+    """Several blocks of units and of the other layers' rows, several tiles of rows, on four threads."""
+    _, rule, activation = rule_case
+    monkeypatch.setattr(step, "BLOCK_SIZE", 1)
+    monkeypatch.setattr(step, "SMALL_WORK", 0)
+    monkeypatch.setattr(encoder, "NORM_UNITS", 16)
+    for module in (threads, step):
+        monkeypatch.setattr(module, "n_slots", lambda: 4)
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+
+    def make(model, seed):
+        problem = Problem(model, seed, n_rows=40)
+        problem.step.tile_rows = 16
+        return problem
+
+    for layout in layouts(rule, activation):
+        monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", layout)
+        sizes = (3, *hidden, 50)
+        options = rule, tied, 0.1, 0.05, 3, batch_norm, dropout
+        model = naive.Model(sizes, sizes, activation, "tanh", "tanh", "squared_error", *options)
+        problem = assert_gradient((rule_case, hidden, tied, layout), make, model)
+        assert len(problem.step.blocks) == 3 and len(problem.step.tiles) > 1
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("hidden", [(), (5,), (6, 5)])
+@pytest.mark.parametrize("rule", [BaseSparsity(), L1(0.3), TopK(3)], ids=repr)
+def test_a_parameter_that_was_told_is_not_read_again(rule, hidden, tied, monkeypatch):
+    """So an optimizer may change it at once."""
+    monkeypatch.setattr(step, "BLOCK_SIZE", 1)
+    sizes = (3, *hidden, 50)
+    model = naive.Model(sizes, sizes, "relu", "relu", "identity", "squared_error", rule, tied, 0.1, 0.05)
+    problem = Problem(model, 0)
+    (value, gradient), (expected, plain) = problem.gradient(spoil=True), problem.gradient()
+    assert value == expected
+    np.testing.assert_array_equal(gradient, plain)
+
+
+@pytest.mark.parametrize("hidden", [(), (6, 5)])
+def test_layout_follows_the_density_of_the_last_step(hidden):
+    """A code of few active entries is compressed from the second step on, and tells the same gradient."""
+    sizes = (4, *hidden, 20)
+    model = naive.Model(sizes, sizes, "relu", "tanh", "identity", "squared_error", L1(0.1))
+    problem = Problem(model, 0, n_rows=20)
+    a = naive.pre_activations(model, problem.parameters.views, problem.x)
+    problem.parameters.units.encoder_bias[:] -= np.quantile(a, 0.9)
+    (dense_value, dense), reader = problem.gradient(), problem.step.first
+    assert not reader.compressed
+    assert 0 < reader.density < decoder.DENSITY_BREAK_EVEN
+    value, gradient = problem.gradient()
+    assert reader.compressed
+    assert value == pytest.approx(dense_value, rel=1e-12)
+    np.testing.assert_allclose(gradient, dense, rtol=1e-9, atol=1e-12)
+    problem.parameters.units.encoder_bias[:] += 10
+    problem.gradient()
+    problem.gradient()
+    assert not reader.compressed
+
+
+def test_a_selecting_rule_has_no_dense_code():
+    model = naive.Model((4, 9), (4, 9), "sigmoid", "relu", "identity", "squared_error", TopK(2))
+    problem = Problem(model, 0)
+    problem.gradient()
+    reader = problem.step.first
+    assert reader.dense is None
+    assert reader.sparse.values.shape == (7, 2)
+
+
+@pytest.mark.parametrize("layout", [0.0, 2.0])
+@pytest.mark.parametrize(
+    "hidden, tied", [((), False), ((), True), ((5,), False), ((5,), True)], ids=lambda option: str(option)
+)
+def test_unit_norm(hidden, tied, layout, monkeypatch):
+    """Rows of the decoder get the tangential part of their gradient, and have norm one after the step."""
+    monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", layout)
+    sizes = (4, *(hidden if tied else ()), 9), (4, *hidden, 9)
+    model = naive.Model(*sizes, "relu", "tanh", "identity", "squared_error", L1(0.3), tied, 0.1)
+    problem = Problem(model, 1)
+    p, rows = problem.parameters, problem.parameters.units.decoder
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    _, free = problem.gradient()
+    problem.network.unit_norm = True
+    before, theta = rows.copy(), p.theta.copy()
+    gradient = np.zeros_like(theta)
+
+    def update(start, part):
+        gradient[start : start + part.size] += part
+        p.theta[start : start + part.size] -= 0.3 * part
+
+    problem.run(update)
+    name = p.unit_names["decoder"]
+    at = np.s_[p.start[name] : p.start[name] + rows.size]
+    told, tangent = gradient[at].reshape(rows.shape), free[at].reshape(rows.shape)
+    tangent = tangent - (tangent * before).sum(axis=1, keepdims=True) * before
+    np.testing.assert_allclose(told, tangent, atol=1e-12)
+    assert abs(told).max() > 1e-3
+    moved = before - 0.3 * told
+    np.testing.assert_allclose(rows, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-12)
+    others = np.ones(theta.size, bool)
+    others[at] = False
+    np.testing.assert_allclose(gradient[others], free[others], atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [TopK(3), L1(0.3)], ids=repr)
+def test_shorter_batches_use_the_same_workspace(rule):
+    """What a longer batch left behind does not leak into the next."""
+    model = naive.Model((4, 5, 9), (4, 5, 9), "relu", "tanh", "identity", "squared_error", rule)
+    problem = Problem(model, 3, n_rows=12)
+    problem.gradient()
+    problem.x = problem.target = problem.x[:5]
+    value_error, error = problem.errors()
+    assert value_error <= 1e-9 and error <= TOLERANCE
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("hidden", [(), (5,)])
+@pytest.mark.parametrize("rule_case", RULE_CASES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_float32_follows_float64(rule_case, hidden, tied):
+    _, rule, activation = rule_case
+    sizes = (4, *hidden, 9)
+    model = naive.Model(sizes, sizes, activation, "tanh", "identity", "squared_error", rule, tied, 0.1, 0.05)
+    problem = Problem(model, 0)
+    value, gradient = problem.gradient()
+    network = Network(*model[:8], np.dtype(np.float32))
+    network.unit_norm = False
+    network.parameters.theta[:] = problem.parameters.theta
+    problem.step = TrainingStep(network, len(problem.x), model.l2, model.l1)
+    value_32, gradient_32 = problem.gradient()
+    assert problem.step.x.dtype == problem.step.first.gradients[0].dtype == np.float32
+    assert value_32 == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(gradient_32, gradient, atol=2e-5 * max(1, abs(gradient).max()))
