@@ -26,8 +26,9 @@ from ._model.rows import Rows
 from ._training.callbacks import CallbackSupportMixin, Epochs
 from ._training.dead_units import DEAD_ROWS
 from ._training.loop import train
-from ._training.optimizers import OPTIMIZERS, SCHEDULES
+from ._training.optimizers import OPTIMIZERS
 from ._training.pretraining import pretrain
+from ._training.schedule import SCHEDULES
 from ._warning import warn
 from .sparsity._names import RuleParametersMixin
 
@@ -465,7 +466,7 @@ class SparseAutoencoder(
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
         continues = self.warm_start and "_network" in vars(self)
-        if continues and not self._network.measured:  # constant data gave no units to go on in
+        if continues and not self._network.scaling.measured:  # constant data gave no scale to go on with
             continues = not rows.moments()[1].any()
         training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
         phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
@@ -481,7 +482,7 @@ class SparseAutoencoder(
         training.finish_fit(rows)
         epochs.close()
         fitted = self._result(training, training.network, len(rows), history.loss_curve)
-        warn_of_unobserved(training.network.observed, getattr(seen, "feature_names_in_", None))
+        warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
         warn_of_dead_units(training.network, fitted["dead_fraction_"], len(rows))
         training.put_by()
         fitted |= {
@@ -526,7 +527,7 @@ class SparseAutoencoder(
         try:
             loss = training.one_pass(rows, self.batch_size)
             network = training.finish_chunk(rows)
-            warn_of_unobserved(network.observed, getattr(seen, "feature_names_in_", None))
+            warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
         except BaseException:
             training.undo_chunk()
             raise
@@ -565,7 +566,7 @@ class SparseAutoencoder(
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
         network = network.copy()
         with suppress(ValueError):  # of numbers that are not finite the next epoch tells
-            network.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
+            network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
     def _result(self, training, network, recent_rows, loss_curve):
@@ -576,11 +577,11 @@ class SparseAutoencoder(
             "loss_curve_": loss_curve,
             "n_steps_": training.n_steps,
             "sparsity_": network.rule,
-            "activation_": network.activation,
+            "activation_": network.architecture.activation,
             "dead_fraction_": float((training.dead_units.idle >= recent_rows).mean()),
-            "mean_": read_only(network.offset.copy()),
-            "scale_": network.scale,
-            "code_scale_": network.code_scale,
+            "mean_": read_only(network.scaling.offset.copy()),
+            "scale_": network.scaling.scale,
+            "code_scale_": network.scaling.code_scale,
             "_params": training.params,
         }
 
@@ -625,7 +626,7 @@ class SparseAutoencoder(
         check_sparse_structure(X)
         with np.errstate(all="ignore"):
             codes = check_array(X, accept_sparse="csr", dtype=network.dtype, order="C", input_name="X")
-        n_units = network.parameters.n_units
+        n_units = network.architecture.n_units
         if codes.shape[1] != n_units:
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
         with np.errstate(all="ignore"):

@@ -2,10 +2,12 @@
 
 from sklearn.utils import check_random_state
 
+from .._model.architecture import Architecture
 from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
 from .._model.rows import merge_means
-from .._training.loop import Training, n_epochs
+from .._training.schedule import n_epochs
+from .._training.training import Training
 from .checks import check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 
@@ -20,7 +22,7 @@ class BuildingMixin:
             warn_of_first_chunk(training.network, rows)
             return training
         check_means(rows, getattr(seen, "feature_names_in_", None))
-        if not self._network.measured:
+        if not self._network.scaling.measured:
             training = self._build_on_variance(seen, rows)
             if training is not None:
                 return training
@@ -31,7 +33,7 @@ class BuildingMixin:
             training = self._train_on(self._network.copy(), self._params)
         else:
             training.begin_chunk(self._network)
-        training.network.observe(*rows.means(), anew=False)
+        training.network.scaling.observe(*rows.means(), anew=False)
         return training
 
     def _train_on(self, network, params):
@@ -49,7 +51,8 @@ class BuildingMixin:
         """A new training, if all chunks so far were constant and this one differs; else None."""
         moments = rows.moments()
         if not moments[1].any():
-            moments = merge_means(self._network.fill, self._network.observed, *rows.means())
+            scaling = self._network.scaling
+            moments = merge_means(scaling.fill, scaling.observed, *rows.means())
         if not moments[1].any():
             return None
         training = self._build(seen, rows, check_random_state(self.random_state), moments=moments)
@@ -58,37 +61,25 @@ class BuildingMixin:
 
     def _build(self, seen, rows, random_state, going_on=None, moments=None):
         """Return a network under training: a new one, or one that goes on from the last fit, `going_on` says how."""
-        rule, activation = self._resolve_rule()
-        encoder_sizes, decoder_sizes = self._sizes(seen.n_features_in_)
-        network = Network(
-            encoder_sizes,
-            decoder_sizes,
-            activation,
-            self.hidden_activation,
-            self.output_activation,
-            self.loss,
-            rule,
-            self.tied_weights,
-            rows.dtype,
-            self.batch_norm,
-        )
+        network = Network(*self._design(seen.n_features_in_, rows.dtype))
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
             check_means(rows, names)
             network.go_on_from(self._network, going_on)
-            network.observe(*rows.means(), anew=going_on != "partial_fit")
+            network.scaling.observe(*rows.means(), anew=going_on != "partial_fit")
             return self._train_on(network, params)
         mean, variance, count = moments or rows.moments()
         check_size(rows, mean, variance, names)
         warn_of_range(rows, self.output_activation)
         warn_of_dominance(rows, names)
-        network.measure(mean, variance, self.scale)
-        network.observe(mean, count, anew=True)
-        network.look_at_density(rows)
+        network.scaling.measure(mean, variance, self.scale)
+        network.scaling.observe(mean, count, anew=True)
+        network.scaling.look_at_density(rows)
         initialize(network, rows, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 
-    def _resolve_rule(self):
+    def _design(self, n_features, dtype):
+        """The architecture of the network, and its rule."""
         rule = self._new_rule("sparsity")
         if self.loss == "binary_cross_entropy" and self.output_activation != "sigmoid":
             raise ValueError(
@@ -100,10 +91,22 @@ class BuildingMixin:
                 "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
                 f"{self.corruption_level}."
             )
-        return rule, self.activation or rule.default_activation
+        encoder, decoder = self._hidden_sizes()
+        architecture = Architecture(
+            encoder_sizes=(n_features, *encoder, self.n_components),
+            decoder_sizes=(n_features, *decoder, self.n_components),
+            activation=self.activation or rule.default_activation,
+            hidden_activation=self.hidden_activation,
+            output_activation=self.output_activation,
+            loss=self.loss,
+            tied=self.tied_weights,
+            batch_norm=self.batch_norm,
+            dtype=dtype,
+        )
+        return architecture, rule
 
-    def _sizes(self, n_features):
-        """Widths of encoder and decoder, both from the data to the code."""
+    def _hidden_sizes(self):
+        """Widths of the hidden layers of encoder and decoder, both from the data to the code."""
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         decoder = hidden
         if self.decoder_layer_sizes is not None:
@@ -118,7 +121,7 @@ class BuildingMixin:
                 f"pretrain={self.pretrain!r} needs a decoder that mirrors the encoder: expected "
                 f"decoder_layer_sizes=None or {hidden[::-1]}, got {decoder[::-1]}."
             )
-        return (n_features, *hidden, self.n_components), (n_features, *decoder, self.n_components)
+        return hidden, decoder
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""

@@ -138,7 +138,7 @@ def warn_of_dominance(rows, names):
 
 def warn_of_first_chunk(network, rows):
     """Warn where a stream begins with equal rows, which have no size to measure others by."""
-    if not network.measured and len(rows) > 1 and network.observed.any():
+    if not network.scaling.measured and len(rows) > 1 and network.scaling.observed.any():
         warn(
             f"The first chunk, of {len(rows)} rows, has no variance. The mean and the scale are taken from the first "
             "chunk that has some, and training begins anew with it."
@@ -147,7 +147,8 @@ def warn_of_first_chunk(network, rows):
 
 def warn_of_dead_units(network, fraction, n_rows):
     """Warn after a fit that left many units without use, where there were rows for them."""
-    if fraction > DEAD_SHARE and network.measured and n_rows >= max(FEWEST_ROWS, network.parameters.n_units):
+    enough_rows = n_rows >= max(FEWEST_ROWS, network.architecture.n_units)
+    if fraction > DEAD_SHARE and network.scaling.measured and enough_rows:
         warn(
             f"{100 * fraction:.0f} % of the units did not fire in the last epoch. Ask for fewer units (n_components), "
             "or more active ones, lower learning_rate_init or the penalty, standardise X, or revive units with "

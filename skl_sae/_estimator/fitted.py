@@ -75,13 +75,13 @@ class FittedStateMixin:
     @property
     def components_(self):
         network = self._fitted("components_")
-        if network.parameters.decoder_depth > 1:
+        if network.architecture.decoder_depth > 1:
             raise AttributeError("components_ exists only for a decoder of a single layer; see coefs_.")
         return read_only(network.coefs()[-1])
 
     @property
     def _n_features_out(self):
-        return self._network.parameters.n_units
+        return self._network.architecture.n_units
 
     def _fitted(self, name):
         if "_network" not in vars(self):

@@ -1,4 +1,4 @@
-"""Sums and counts over the rows of each column, and over the entries of each unit; whether numbers are finite."""
+"""Sums over the rows of each column and over the entries of each unit, and what is made of sums."""
 
 import numpy as np
 
@@ -60,3 +60,14 @@ def all_finite(x):
     """Whether no number of a contiguous array is NaN or infinite: the sum of squares tells, unless it overflows."""
     flat = x.reshape(-1)
     return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+
+
+def explained_fraction(residual, total, exponent=0):
+    """``1 - residual / total * 2**exponent``; where `total` is zero, 1 for no residual and 0 for any other.
+
+    The fraction of a variance that is explained, from sums of squares. Minus infinity below all numbers.
+    """
+    exact = np.where(residual == 0, 1.0, 0.0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = np.ldexp(np.divide(residual, total), exponent)
+    return np.where(total == 0, exact, 1.0 - ratio)

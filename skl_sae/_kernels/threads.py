@@ -1,8 +1,9 @@
 """The one pool of threads.
 
 `run(task, n_blocks)` calls ``task(block, slot)`` once for every block, on the calling thread and on the workers of
-one process-wide pool. Blocks are claimed dynamically; what a block writes must not depend on who claims it. Results
-are then the same bits for any number of threads. `slot` numbers the threads at work: scratch memory is indexed by it.
+one process-wide pool, and returns the results in the order of the blocks. Blocks are claimed dynamically; what a block
+does must not depend on who claims it. Results are then the same bits for any number of threads. `slot` numbers the
+threads at work: scratch memory is indexed by it.
 
 An interrupt can hit the caller at any line. So what has happened is never counted but read from what is there, every
 clean-up may run twice, and it runs twice. Python objects shared by threads are changed by single calls that no other
@@ -36,16 +37,15 @@ def partition(n, size, multiple=16):
 
 
 def run(task, n_blocks, inline=False):
-    """Call ``task(block, slot)`` for each block; an exception in a block is raised here, after all have stopped.
+    """Return ``[task(block, slot) for each block]``; an exception is raised here, after all blocks have stopped.
 
     With `inline`, for one block, or while another thread uses the pool, the caller does all the work.
     """
+    results = None
     if not inline and n_blocks > 1:
         n = min(n_blocks, n_threads(), n_slots())
-        if n > 1 and _pool.run(task, n_blocks, n):
-            return
-    for block in range(n_blocks):
-        task(block, 0)
+        results = _pool.run(task, n_blocks, n) if n > 1 else None
+    return [task(block, 0) for block in range(n_blocks)] if results is None else results
 
 
 class _Ticket:
@@ -82,7 +82,7 @@ class _Call:
     """One run: the blocks that nobody has begun, the tickets of the workers, and what went wrong."""
 
     def __init__(self, task, n_blocks):
-        self.task, self.blocks, self.tickets = task, deque(range(n_blocks)), []
+        self.task, self.blocks, self.tickets, self.results = task, deque(range(n_blocks)), [], [None] * n_blocks
         self.errors, self.interrupts, self._thread = [], [], threading.get_ident()
 
     def work(self, slot):
@@ -93,7 +93,7 @@ class _Call:
                     block = self.blocks.popleft()
                 except IndexError:  # another thread was faster
                     return
-                self.task(block, slot)
+                self.results[block] = self.task(block, slot)
         except BaseException as error:
             self.blocks.clear()
             (self.errors if isinstance(error, Exception) else self.interrupts).append(error)
@@ -175,12 +175,12 @@ class _Pool:
         self._owner, self._workers, self.retired = {}, [], False
 
     def run(self, task, n_blocks, n_threads):
-        """Returns False, and does nothing, while another call has the pool."""
+        """Results of the blocks; None, and nothing is done, while another call has the pool."""
         call = _Call(task, n_blocks)
         try:
             try:
                 if self._owner.setdefault("call", call) is not call:
-                    return False
+                    return None
                 for worker in self._helpers(n_threads - 1):
                     worker.give(call)
                 call.work(0)
@@ -189,7 +189,7 @@ class _Pool:
         finally:
             self._end(call)
         call.raise_error()
-        return True
+        return call.results
 
     def _end(self, call):
         if not call.close():

@@ -13,7 +13,7 @@ reduces it.
 
 import numpy as np
 
-from .._kernels.layouts import compress_nonzero, compress_support, order_by_unit
+from .._kernels.layouts import compress_nonzero, compress_support, order_by_unit, pack_rows, scatter_rows
 from .._kernels.noise import drop, drop_entries
 from .._kernels.products import multiply, multiply_t
 from .._kernels.reductions import any_positive, any_positive_segments, count_nonzero, sum_columns, sum_segments
@@ -77,11 +77,17 @@ class DenseCode:
 
     def compact(self):
         """The same code in the layout that is decoded faster."""
-        if self.n_active() >= DENSITY_BREAK_EVEN * self.values.size:
-            return self
+        return self if self.n_active() >= DENSITY_BREAK_EVEN * self.values.size else self.to_rows()
+
+    def to_rows(self):
+        """The entries of each row."""
         code = RowCode.empty(*self.values.shape, self.values.dtype)
         code.compress(0, len(self.values), self)
         return code
+
+    def to_dense(self, out):
+        """Write the values of all units into an array (rows, units)."""
+        out[:] = self.values
 
     def put(self, at, code):
         """Copy a code into the place `at`, rows or a block of units, unless it was written there."""
@@ -198,6 +204,18 @@ class RowCode:
         """Number of entries."""
         return int(self.count.sum())
 
+    def to_rows(self):
+        """The entries of each row."""
+        return self
+
+    def to_dense(self, out):
+        """Write the values of all units into an array (rows, units)."""
+        scatter_rows(self.index, self.values, self.count, out)
+
+    def packed(self):
+        """Units and values of all entries, each in one array, by ascending unit within a row."""
+        return pack_rows(self.index, self.values, self.count)
+
     def ordered(self, n_units, pre=None):
         """The same entries ordered by unit."""
         n = self.n_active()
@@ -257,6 +275,6 @@ class UnitCode:
         """Of each unit, whether it has a positive value."""
         return any_positive_segments(self.ptr, self.values)
 
-    def to_rows(self, values, out):
+    def restore_rows(self, values, out):
         """Write entries into the places of the `RowCode` that this was made from."""
         out.reshape(-1)[self.position] = values

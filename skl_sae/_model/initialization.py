@@ -28,7 +28,7 @@ TILE_SIZE = 1 << 18
 
 def draw_sample(rows, network, random_state):
     """Numbers of rows: every row at most once, unless there are more units than rows."""
-    n_wanted = max(network.parameters.n_units, min(SAMPLE_ROWS, len(rows)))
+    n_wanted = max(network.architecture.n_units, min(SAMPLE_ROWS, len(rows)))
     return np.resize(random_state.permutation(len(rows)), n_wanted)
 
 
@@ -49,10 +49,10 @@ def initialize(network, rows, picked, random_state):
         The rows of the sample, at least as many as units.
     random_state : RandomState
     """
-    p, units = network.parameters, network.parameters.units
+    p, units, kind = network.parameters, network.parameters.units, network.architecture
     _draw_uniform(p, random_state)
-    h = _fit_hidden_layers(network, rows, picked) if p.encoder_depth > 1 else None
-    mean, size = np.zeros(p.encoder_sizes[-2], network.dtype), 1.0
+    h = _fit_hidden_layers(network, rows, picked) if kind.encoder_depth > 1 else None
+    mean, size = np.zeros(kind.encoder_sizes[-2], network.dtype), 1.0
     if h is not None:
         mean, h, size = _centre(h)
     encoder_norm, decoder_norm = _norms(network)
@@ -62,13 +62,13 @@ def initialize(network, rows, picked, random_state):
         directions = unit_rows(unit_rows(x) + unit_rows(random_state.standard_normal(x.shape)))
         if mirrors:
             units.decoder[lo:hi] = decoder_norm * directions
-        if not p.tied:
+        if not kind.tied:
             units.encoder[lo:hi] = directions * (encoder_norm / size)
     if network.unit_norm and not mirrors:
         units.decoder[:] = unit_rows(units.decoder)
     with single_threaded_blas():
         units.encoder_bias[:] = network.rule.initial_bias - units.encoder @ mean
-    if p.batch_norm:
+    if kind.batch_norm:
         _start_batch_norm(network, rows, picked)
     for name, value in p.own.items():
         getattr(units, name)[:] = value
@@ -82,7 +82,7 @@ def _tiles(n_rows, width):
 def _draw_uniform(p, random_state):
     """Glorot-uniform weights, drawn a tile at a time."""
     for name, view in p.views.items():
-        if name.endswith("weight") and not (p.tied and name.startswith("dec")):
+        if name.endswith("weight") and not (p.architecture.tied and name.startswith("dec")):
             bound = np.sqrt(6 / sum(view.shape))
             for lo, hi in _tiles(*view.shape):
                 view[lo:hi] = random_state.uniform(-bound, bound, view[lo:hi].shape)
@@ -90,7 +90,7 @@ def _draw_uniform(p, random_state):
 
 def _load(network, rows, picked):
     x = np.empty((len(picked), rows.shape[1]), network.dtype)
-    network.load(rows, picked, x)
+    network.scaling.load(rows, picked, x)
     return x
 
 
@@ -99,7 +99,7 @@ def _first_products(network, rows, picked):
     weights = network.parameters["enc0.weight"]
     out = np.empty((len(picked), len(weights)), network.dtype)
     for lo, hi in _tiles(len(picked), rows.shape[1]):
-        x = network.inputs(rows, picked[lo:hi])
+        x = network.scaling.inputs(rows, picked[lo:hi])
         if isinstance(x, SparseRows):
             x.multiply_t(weights, np.zeros_like(out[0]), out=out[lo:hi])
         else:
@@ -109,10 +109,11 @@ def _first_products(network, rows, picked):
 
 def _norms(network):
     """Norms of the rows of the code's encoder and decoder."""
-    deep = network.parameters.encoder_depth > 1
+    kind = network.architecture
+    deep = kind.encoder_depth > 1
     if network.rule.unit_norm:
         return DEEP_ENCODER_NORM_OF_UNIT_DECODER if deep else ENCODER_NORM_OF_UNIT_DECODER, 1.0
-    small = network.centred and network.activation != "sigmoid"
+    small = kind.centred and kind.activation != "sigmoid"
     return DEEP_ENCODER_NORM if deep else ENCODER_NORM, DECODER_NORM if small else FULL_DECODER_NORM
 
 
@@ -121,13 +122,13 @@ def _fit_hidden_layers(network, rows, picked):
     p = network.parameters
     a = _first_products(network, rows, picked)
     with single_threaded_blas():
-        for i in range(p.encoder_depth - 1):
+        for i in range(network.architecture.encoder_depth - 1):
             if i > 0:
                 a = h @ p[f"enc{i}.weight"].T  # noqa: F821
-            spread = _spread(a, network) / HIDDEN_SPREAD
+            spread = _spread(a, network.scaling) / HIDDEN_SPREAD
             p[f"enc{i}.weight"][:] /= spread
             h = a / spread
-            ACTIVATIONS[network.hidden_activation].forward(h)
+            ACTIVATIONS[network.architecture.hidden_activation].forward(h)
     return h
 
 
@@ -145,21 +146,21 @@ def _root_mean_square(rows):
     return float(np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1).mean()))
 
 
-def _spread(a, network):
+def _spread(a, scaling):
     """Standard deviation; 1 where there is none but for rounding of the values and of the mean taken from them."""
-    spread, size = float(a.std()), float(np.abs(a).max() + np.linalg.norm(network.offset) / network.scale)
+    spread, size = float(a.std()), float(np.abs(a).max() + np.linalg.norm(scaling.offset) / scaling.scale)
     return spread if spread > 4 * np.finfo(a.dtype).eps * size else 1.0
 
 
 def _start_batch_norm(network, rows, picked):
     """Batch normalisation that changes nothing on the sample."""
-    p, a = network.parameters, _first_products(network, rows, picked)
+    p, kind, a = network.parameters, network.architecture, _first_products(network, rows, picked)
     with single_threaded_blas():
-        for i in range(p.encoder_depth):
+        for i in range(kind.encoder_depth):
             bias = p[f"enc{i}.bias"]
             batch_norm.measure(a, *(p[f"enc{i}.{name}"] for name in p.norm_arrays))
             h = a + bias
             bias += p[f"enc{i}.norm_mean"]
-            ACTIVATIONS[network.hidden_activation].forward(h)
-            if i + 1 < p.encoder_depth:
+            ACTIVATIONS[network.architecture.hidden_activation].forward(h)
+            if i + 1 < kind.encoder_depth:
                 a = h @ p[f"enc{i + 1}.weight"].T

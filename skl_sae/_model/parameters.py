@@ -5,6 +5,7 @@ contiguous. Layers stand in pairs, the encoder's and the decoder's of one depth,
 also holds the rule's parameters. A tied pair has one matrix under two names.
 """
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,26 +26,30 @@ class Parameters:
 
     Parameters
     ----------
-    encoder_sizes, decoder_sizes : tuple of int
-        Widths from the data to the code, both included.
+    architecture : Architecture
     own : dict of str to float
         Initial values of the rule's per-unit parameters.
-    batch_norm : bool
-        Whether each encoder layer has the arrays of batch normalisation.
+
+    Attributes
+    ----------
+    theta : ndarray
+        All numbers.
+    start : dict of str to int
+        Where each array begins in `theta`.
+    units : Units
+        The per-unit arrays of the code.
     """
 
-    def __init__(self, encoder_sizes, decoder_sizes, tied, own, dtype, batch_norm=False):
-        self.encoder_sizes, self.decoder_sizes = tuple(encoder_sizes), tuple(decoder_sizes)
-        self.tied, self.own, self.batch_norm = tied, dict(own), batch_norm
+    def __init__(self, architecture, own):
+        self.architecture, self.own = architecture, dict(own)
         size = sum(int(np.prod(shape)) for shape in self.shapes().values())
-        self.theta = np.zeros(size, dtype)
+        self.theta = np.zeros(size, architecture.dtype)
         self._name()
 
     def shapes(self):
         """Shape of each array by name, in the order of the flat vector."""
-        shapes = {}
-        encoder = list(zip(self.encoder_sizes, self.encoder_sizes[1:], strict=False))
-        decoder = list(zip(self.decoder_sizes, self.decoder_sizes[1:], strict=False))
+        shapes, kind = {}, self.architecture
+        encoder, decoder = list(pairwise(kind.encoder_sizes)), list(pairwise(kind.decoder_sizes))
         for i in range(max(len(encoder), len(decoder))):
             if i < len(encoder):
                 outer, inner = encoder[i]
@@ -55,7 +60,7 @@ class Parameters:
                     shapes.update({f"rule.{name}": (inner,) for name in self.own})
             if i < len(decoder):
                 outer, inner = decoder[i]
-                if not self.tied:
+                if not kind.tied:
                     shapes[f"dec{i}.weight"] = inner, outer
                 shapes[f"dec{i}.bias"] = (outer,)
         return shapes
@@ -67,25 +72,23 @@ class Parameters:
             self.start[name] = position
             self.views[name] = self.theta[position : position + size].reshape(shape)
             position += size
-        if self.tied:
-            for i in range(self.encoder_depth):
+        kind = self.architecture
+        if kind.tied:
+            for i in range(kind.encoder_depth):
                 self.start[f"dec{i}.weight"] = self.start[f"enc{i}.weight"]
                 self.views[f"dec{i}.weight"] = self.views[f"enc{i}.weight"]
-        last = self.encoder_depth - 1
+        last = kind.encoder_depth - 1
         #: name of each per-unit array of the code, as the rules know it
         self.unit_names = {
             "encoder": f"enc{last}.weight",
             "encoder_bias": f"enc{last}.bias",
-            "decoder": f"dec{self.decoder_depth - 1}.weight",
+            "decoder": f"dec{kind.decoder_depth - 1}.weight",
             **{name: f"enc{last}.{name}" for name in self.norm_arrays},
             **{name: f"rule.{name}" for name in self.own},
         }
         self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
 
-    norm_arrays = property(lambda self: tuple(batch_norm.ARRAYS) if self.batch_norm else ())
-    encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)
-    decoder_depth = property(lambda self: len(self.decoder_sizes) - 1)
-    n_units = property(lambda self: self.encoder_sizes[-1])
+    norm_arrays = property(lambda self: tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ())
 
     def __getitem__(self, name):
         return self.views[name]
@@ -98,8 +101,7 @@ class Parameters:
 
     def __getstate__(self):
         """Only what the views are made from."""
-        names = "encoder_sizes", "decoder_sizes", "tied", "own", "batch_norm", "theta"
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("architecture", "own", "theta")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -78,8 +78,8 @@ class Auxiliary(BaseSparsity):
 
 def auxiliary_rule(network):
     """Return the second rule by which dead units learn from the residual."""
-    p = network.parameters
-    return Auxiliary(max(1, min(AUXILIARY_UNITS, p.n_units, p.decoder_sizes[-2] // 2)))
+    kind = network.architecture
+    return Auxiliary(max(1, min(AUXILIARY_UNITS, kind.n_units, kind.decoder_sizes[-2] // 2)))
 
 
 def resample(network, optimizer, rows, dead, random_state):
@@ -97,15 +97,17 @@ def resample(network, optimizer, rows, dead, random_state):
     n_drawn = min(len(units), len(rows) if chance is None else np.count_nonzero(chance))
     drawn = random_state.choice(len(rows), n_drawn, replace=False, p=chance)
     units, p = units[:n_drawn], network.parameters
-    x = np.empty((n_drawn, p.encoder_sizes[0]), network.dtype)
-    network.load(rows, drawn, x)
+    x = np.empty((n_drawn, network.architecture.n_features), network.dtype)
+    network.scaling.load(rows, drawn, x)
     x = unit_rows(x)
     alive = np.linalg.norm(p.units.encoder[~dead], axis=1)
     p.units.decoder[units] = x
     p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
     p.units.encoder_bias[units] = 0
     names = ["encoder", "encoder_bias", "decoder"]
-    if p.batch_norm:  # the size of the pre-activations is the gain, whatever the norm of the encoder's row
+    if (
+        network.architecture.batch_norm
+    ):  # the size of the pre-activations is the gain, whatever the norm of the encoder's row
         names.append("norm_gain")
         gain = np.abs(p.units.norm_gain[~dead])
         p.units.norm_gain[units] = RESAMPLED_NORM * gain.mean() if alive.size else 1.0

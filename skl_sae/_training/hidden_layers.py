@@ -7,20 +7,18 @@ import numpy as np
 
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
-from .weights import add_weight_penalty
+from .weights import BLOCK_SIZE, add_weight_penalty
 
 
 class HiddenLayers:
-    """The hidden layers and the output's bias, in a batch.
+    """The hidden layers and the output's bias.
 
     Parameters
     ----------
     parameters : Parameters
     encoder : EncoderPass
-    l2, l1 : float
-        Weight penalties.
-    block_size : int
-        Entries of a weight matrix that are updated at once.
+    penalties : tuple of float
+        Weight penalties ``l2 / 2 * ||W||^2 + l1 * |W|_1``.
 
     Attributes
     ----------
@@ -28,8 +26,9 @@ class HiddenLayers:
         Arguments of `update_weights` for all weights.
     """
 
-    def __init__(self, parameters, encoder, l2, l1, block_size):
-        self.parameters, self.encoder, self.penalties = parameters, encoder, (l2, l1)
+    def __init__(self, parameters, encoder, penalties):
+        self.parameters, self.encoder, self.penalties = parameters, encoder, penalties
+        self.tied = parameters.architecture.tied
         self.vectors, self.blocks = [], []
         for name, view in parameters.views.items():
             side, layer, array = name[:3], name[3 : name.index(".")], name[name.index(".") + 1 :]
@@ -37,53 +36,37 @@ class HiddenLayers:
                 continue
             if view.ndim == 1:
                 self.vectors.append((name, side, int(layer), array))
-            elif not (parameters.tied and side == "dec"):
-                blocks = partition(len(view), max(16, block_size // view.shape[1]))
+            elif not (self.tied and side == "dec"):
+                blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
                 self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
 
-    def begin(self, passes, n_rows, update):
-        """Open a step.
-
-        Parameters
-        ----------
-        passes : list of DecoderPass
-            Of all codes.
-        n_rows : int
-        update : callable
-            See `TrainingStep`.
-        """
-        # the codes that reconstruct the input and teach the decoder
-        self.passes = [r for r in passes if r.decoding.target == "input" and not r.decoding.frozen]
-        self.n_rows, self.update = n_rows, update
-
-    def update_vectors(self):
+    def update_vectors(self, batch):
         """Update all that is not a matrix."""
         for name, side, i, array in self.vectors:
-            self.update(self.parameters.start[name], self._vector_gradient(side, i, array))
+            batch.update(self.parameters.start[name], self._vector_gradient(batch, side, i, array))
 
-    def _vector_gradient(self, side, i, array):
+    def _vector_gradient(self, batch, side, i, array):
         if side == "enc":
-            return self.encoder.vector_gradient(i, array, self.n_rows)
-        return sum(reader.bias_gradient(i) for reader in self.passes)
+            return self.encoder.vector_gradient(batch, i, array)
+        return sum(each.bias_gradient(batch, i) for each in batch.teachers)
 
-    def update_weights(self, name, side, i, lo, hi):
+    def update_weights(self, batch, name, side, i, lo, hi):
         """Update rows ``lo..hi`` of the weights `name` of layer i; returns their penalty."""
-        weights, gradient = self.parameters[name][lo:hi], self._weight_gradient(name, side, i, lo, hi)
+        weights, gradient = self.parameters[name][lo:hi], self._weight_gradient(batch, name, side, i, lo, hi)
         value = add_weight_penalty(weights, gradient, *self.penalties)
-        self.update(self.parameters.start[name] + lo * weights.shape[1], gradient.reshape(-1))
+        batch.update(self.parameters.start[name] + lo * weights.shape[1], gradient.reshape(-1))
         return value
 
-    def _weight_gradient(self, name, side, i, lo, hi):
+    def _weight_gradient(self, batch, name, side, i, lo, hi):
         """Gradient of some rows; of tied weights, the sum of both sides."""
-        n, add = self.n_rows, False
-        gradient = np.empty_like(self.parameters[name][lo:hi])
+        gradient, add = np.empty_like(self.parameters[name][lo:hi]), False
         if side == "enc":
-            delta = self.encoder.gradients[i][:n, lo:hi]
-            self.encoder.correlate(i, DenseCode(delta, grad=delta), n, gradient)
-            if not self.parameters.tied:
+            delta = self.encoder.gradients[i][: batch.n_rows, lo:hi]
+            self.encoder.correlate(batch, i, DenseCode(delta, grad=delta), gradient)
+            if not self.tied:
                 return gradient
             add = True
-        for reader in self.passes:
-            reader.weight_gradient(i, lo, hi, gradient, add)
+        for each in batch.teachers:
+            each.weight_gradient(batch, i, lo, hi, gradient, add)
             add = True
         return gradient

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules.
+"""Optimizers.
 
 An optimizer keeps its moments for the flat parameter vector. ``begin(rate)`` opens a step; ``update(theta, start,
 gradient)`` then moves the slice of `theta` that begins at `start`, so that blocks can be updated by several threads
@@ -124,10 +124,3 @@ class SGD(Optimizer):
 
 
 OPTIMIZERS = {"adam": Adam, "sgd": SGD}
-
-# Factor on learning_rate_init at progress t, the fraction of the steps already taken.
-SCHEDULES = {
-    "constant": lambda t: 1.0,
-    "cosine": lambda t: 0.5 * (1 + math.cos(math.pi * t)),
-    "linear": lambda t: 1 - t,
-}

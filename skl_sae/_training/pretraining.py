@@ -12,7 +12,8 @@ from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
 from .._model.rows import Rows
 from ..sparsity import BaseSparsity
-from .loop import Training, train
+from .loop import train
+from .training import Training
 
 
 def pretrain(network, rows, params, random_state, epochs):
@@ -34,12 +35,12 @@ def pretrain(network, rows, params, random_state, epochs):
         That of the last layer, done.
     histories : list of History
     """
-    histories, depth = [], network.parameters.encoder_depth
+    histories, depth = [], network.architecture.encoder_depth
     params = {**params, "max_iter": params["pretrain_max_iter"]}
     for layer in range(depth):
         below = Rows(inference.hidden_values(network, rows, layer)) if layer else rows
         stage = _stage(network, layer, below)
-        stage.look_at_density(below)
+        stage.scaling.look_at_density(below)
         initialize(stage, below, draw_sample(below, stage, random_state), random_state)
         level = _corruption_level(params, network, rows, stage, below)
         training = Training(stage, {**params, "corruption_level": level}, random_state)
@@ -50,23 +51,23 @@ def pretrain(network, rows, params, random_state, epochs):
 
 
 def _stage(network, layer, rows):
-    """One pair of layers as an autoencoder, in units of its data."""
-    p, hidden = network.parameters, network.hidden_activation
-    last = layer == p.encoder_depth - 1
-    activation = network.activation if last else hidden
-    rule, output, loss = network.rule, network.output_activation, network.loss_name
-    if not last and (rule.overrides("encode") or hidden != network.activation):
+    """One pair of layers as an autoencoder, with a scaling of its data."""
+    kind = network.architecture
+    hidden, last = kind.hidden_activation, layer == kind.encoder_depth - 1
+    rule, output, loss = network.rule, kind.output_activation, kind.loss
+    if not last and (rule.overrides("encode") or hidden != kind.activation):
         rule = BaseSparsity()
     if layer:  # of values that are not negative, a linear output with squared error is the classic choice
         output, loss = "identity" if hidden == "relu" else hidden, "squared_error"
-    sizes = p.encoder_sizes[layer : layer + 2]
-    stage = Network(sizes, sizes, activation, hidden, output, loss, clone(rule), p.tied, network.dtype, p.batch_norm)
+    sizes = kind.encoder_sizes[layer : layer + 2]
+    pair = kind._replace(encoder_sizes=sizes, decoder_sizes=sizes, output_activation=output, loss=loss)
+    stage = Network(pair if last else pair._replace(activation=hidden), clone(rule))
     if layer:
         mean, variance, count = rows.moments()
-        stage.measure(mean, variance, scale=not (p.tied or stage.unit_norm))
-        stage.observe(mean, count, anew=True)
+        stage.scaling.measure(mean, variance, scale=not (kind.tied or stage.unit_norm))
+        stage.scaling.observe(mean, count, anew=True)
     else:
-        stage.take_units(network)
+        stage.scaling = network.scaling.of(stage.architecture)
     return stage
 
 
@@ -75,26 +76,31 @@ def _corruption_level(params, network, rows, stage, below):
     level = params["corruption_level"]
     if params["corruption"] != "gaussian" or below is rows:
         return level
-    spreads = [1.0 if n.scaled else float(np.sqrt(r.moments()[1].mean())) for n, r in [(stage, below), (network, rows)]]
-    return level * spreads[0] / (spreads[1] or 1.0)
+    here, there = (_spread(*each) for each in [(stage, below), (network, rows)])
+    return level * here / (there or 1.0)
+
+
+def _spread(network, rows):
+    """Size of what varies in the data, as the network sees it."""
+    return 1.0 if network.scaling.scaled else float(np.sqrt(rows.moments()[1].mean()))
 
 
 def _adopt(network, stage, layer):
-    """Copy the parameters of a stage; inner layers of the network know no units, so these are folded in."""
-    p, q = network.parameters, stage.parameters
-    scale, offset = (stage.scale, stage.offset) if layer else (1.0, 0 * stage.offset)
+    """Copy the parameters of a stage; inner layers of the network have no scaling, so it is folded in."""
+    p, q, kind, scaling = network.parameters, stage.parameters, network.architecture, stage.scaling
+    scale, offset = (scaling.scale, scaling.offset) if layer else (1.0, 0 * scaling.offset)
     with single_threaded_blas():
         weight = q["enc0.weight"] / scale
         shift = weight @ offset
-    bias = q["enc0.bias"] if p.batch_norm else q["enc0.bias"] - shift
+    bias = q["enc0.bias"] if kind.batch_norm else q["enc0.bias"] - shift
     p[f"enc{layer}.weight"][:], p[f"enc{layer}.bias"][:] = weight, bias
     for name in p.norm_arrays:
         p[f"enc{layer}.{name}"][:] = q[f"enc0.{name}"] + (shift if name == "norm_mean" else 0)
-    if not stage.centred:
+    if not stage.architecture.centred:
         scale, offset = 1.0, 0.0
-    if not p.tied:
+    if not kind.tied:
         p[f"dec{layer}.weight"][:] = q["dec0.weight"] * scale
     p[f"dec{layer}.bias"][:] = q["dec0.bias"] * scale + offset
-    if layer == p.encoder_depth - 1:
+    if layer == kind.encoder_depth - 1:
         for name in p.own:
             getattr(p.units, name)[:] = getattr(q.units, name)

@@ -1,6 +1,9 @@
-"""Kernels over weights: penalties, the constraint of rows to norm one, and whether all numbers are finite."""
+"""Penalties on weights, and how many weights are updated at once."""
 
 from .._kernels.jit import jit
+
+# Entries of a weight matrix that are updated as one block: gradient and moments stay in the cache of one core.
+BLOCK_SIZE = 40_000
 
 
 def add_weight_penalty(weights, gradient, l2, l1):

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator.data_checks import RANGES, check_size, naming
 from skl_sae._model.rows import Rows
-from skl_sae._training import loop
+from skl_sae._training import training
 from skl_sae.sparsity import RULES, TopK
 
 DIGITS = load_digits().data
@@ -290,7 +290,7 @@ def test_an_epsilon_that_float32_cannot_hold():
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_last_step_that_diverges(method, monkeypatch):
     """Nothing follows in which the loss would show it."""
-    step, sae = loop.Training._step, make(sparsity=TopK(4), batch_size=2000, max_iter=1)
+    step, sae = training.Training._step, make(sparsity=TopK(4), batch_size=2000, max_iter=1)
     for value in (np.nan, np.inf, 1e300):
 
         def spoilt(self, *args, value=value):
@@ -298,20 +298,20 @@ def test_a_last_step_that_diverges(method, monkeypatch):
             self.network.parameters.units.decoder[3, 5] = value
             return loss
 
-        monkeypatch.setattr(loop.Training, "_step", spoilt)
+        monkeypatch.setattr(training.Training, "_step", spoilt)
         with pytest.raises(ValueError, match="Lower learning_rate_init"):
             getattr(sae, method)(1e10 * DIGITS)
 
 
 def test_parameters_that_only_the_units_of_the_data_make_infinite(monkeypatch):
     """Of a unit that never fires: no code and no reconstruction shows them."""
-    step = loop.Training._step
+    step = training.Training._step
 
     def spoilt(self, *args):
         loss, units = step(self, *args), self.network.parameters.units
         units.encoder[3], units.encoder_bias[3], units.decoder[3, 5] = 0, -1e6, 1e305
         return loss
 
-    monkeypatch.setattr(loop.Training, "_step", spoilt)
-    with pytest.raises(ValueError, match="the parameters are not finite in the units of the data"):
+    monkeypatch.setattr(training.Training, "_step", spoilt)
+    with pytest.raises(ValueError, match="the parameters are not finite on the scale of the data"):
         make(sparsity=TopK(4), batch_size=2000, max_iter=1).fit(1e10 * DIGITS)

@@ -59,7 +59,7 @@ def test_the_loss_counts_observed_entries_alone(params):
     data = X / 10 if "loss" in params else X
     data = np.where((data < 0) | (data > 1), np.nan, data) if "loss" in params else data
     sae = make(sparsity=None, batch_size=150, max_iter=1, learning_rate_init=STILL, **params).fit(data)
-    sizes, output, loss = sae._network.parameters.encoder_sizes, sae.output_activation, sae.loss
+    sizes, output, loss = sae._network.architecture.encoder_sizes, sae.output_activation, sae.loss
     model = naive.Model(sizes, sizes, "relu", "relu", output, loss, sae.sparsity_)
     x = np.where(np.isnan(data), np.nanmean(data, axis=0), data)
     target = (data - sae.mean_) / sae.scale_ if output == "identity" else data

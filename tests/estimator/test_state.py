@@ -22,7 +22,8 @@ from skl_sae import SparseAutoencoder, _autoencoder, _version
 from skl_sae._estimator import fitted as fitted_state
 from skl_sae._model import inference
 from skl_sae._model.network import Network
-from skl_sae._training import loop, step
+from skl_sae._model.scaling import Scaling
+from skl_sae._training import chunks, loop, schedule, step, training
 from skl_sae.sparsity import L1, RULES, TopK
 
 rng = np.random.default_rng(0)
@@ -151,7 +152,7 @@ def refusals(sae, call):
     with failing(inference, "active_mean_square", MemoryError):
         refused(MemoryError, X)
     yield "memory at the end"
-    with failing(Network, "set_code_scale", KeyboardInterrupt), failing(Network, "copy", MemoryError, after=2):
+    with failing(Scaling, "set_code_scale", KeyboardInterrupt), failing(Network, "copy", MemoryError, after=2):
         refused(BaseException, X)
     yield "memory, and again while the failure is undone"
 
@@ -204,7 +205,7 @@ def test_a_first_call_that_raises_leaves_nothing(call):
     for error, owner, name in (
         (MemoryError, inference, "active_mean_square"),
         (ZeroDivisionError, L1, "penalty"),
-        (KeyboardInterrupt, loop.Training, "_step"),
+        (KeyboardInterrupt, training.Training, "_step"),
     ):
         with failing(owner, name, error), pytest.raises(error):
             call(sae, X)
@@ -244,7 +245,7 @@ def test_a_failed_fit_does_not_move_a_generator_that_is_nobody_elses():
 
 # interrupts
 
-INTERRUPTED = [_autoencoder, loop, fitted_state, step]
+INTERRUPTED = [_autoencoder, loop, training, chunks, fitted_state, step]
 SLOW = [pytest.param(1, marks=pytest.mark.slow)]
 
 
@@ -295,7 +296,7 @@ def test_an_interrupt_while_a_failure_is_undone():
     """In its middle: the arrays are half restored."""
     sae, twin = streamed({}), streamed({})
     for follow in (lambda each: each.set_params(beta_1=0.8).partial_fit(X), lambda each: each.partial_fit(MORE)):
-        with failing(Network, "set_code_scale", ValueError), failing(loop.DeadUnits, "copy", KeyboardInterrupt, 1):
+        with failing(Scaling, "set_code_scale", ValueError), failing(training.DeadUnits, "copy", KeyboardInterrupt, 1):
             with pytest.raises(KeyboardInterrupt):
                 sae.partial_fit(X)
         assert state(sae) == state(twin)
@@ -381,7 +382,7 @@ def test_a_model_is_kept_while_a_thread_trains(kept):
 def test_a_model_is_kept_in_the_middle_of_a_chunk():
     sae, (_, _, states) = make().partial_fit(X), in_a_row(2)
     sae.partial_fit(MORE)
-    step, copies = loop.Training._step, []
+    step, copies = training.Training._step, []
 
     def kept_step(self, *args):
         loss = step(self, *args)
@@ -389,7 +390,7 @@ def test_a_model_is_kept_in_the_middle_of_a_chunk():
         return loss
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.Training, "_step", kept_step)
+        patch.setattr(training.Training, "_step", kept_step)
         sae.partial_fit(MORE)
     assert len(copies) == 3
     for each in copies:
@@ -515,7 +516,7 @@ def test_attributes_are_read_only_and_no_views_of_the_network(params):
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
-        for own in (sae._network.parameters.theta, sae._network.offset, sae._network.fill):
+        for own in (sae._network.parameters.theta, sae._network.scaling.offset, sae._network.scaling.fill):
             assert not np.shares_memory(array, own)
     before = state(sae)
     for array in arrays:
@@ -658,7 +659,7 @@ def test_a_stream_of_single_rows_learns(container):
 
 @pytest.mark.parametrize("n_rows, batch_size", [(1, 5), (5, 5), (6, 5), (96, 16), (97, 16), (127, 16), (1000, 7)])
 def test_batches_are_of_nearly_equal_size(n_rows, batch_size):
-    edges = loop.batch_edges(n_rows, batch_size)
+    edges = schedule.batch_edges(n_rows, batch_size)
     sizes = np.diff(edges)
     assert (edges[0], edges[-1]) == (0, n_rows)
     assert sizes.max() <= batch_size and sizes.max() - sizes.min() <= 1
@@ -683,7 +684,7 @@ def test_a_chunk_can_be_undone_after_one_whose_end_was_interrupted(monkeypatch):
     sae = SparseAutoencoder(6, random_state=0).partial_fit(X).partial_fit(X)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "skl_sae._training.loop.Training.close_chunk", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            "skl_sae._training.training.Training.close_chunk", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             sae.partial_fit(X)

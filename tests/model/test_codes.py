@@ -100,7 +100,7 @@ def test_order_by_unit(case):
     counts = case.support.sum(axis=0)
     assert_array_equal(code.ptr, [0, *np.cumsum(counts)])
     back = np.full_like(rows.values, np.nan)
-    code.to_rows(code.values, back)
+    code.restore_rows(code.values, back)
     assert_array_equal(scattered(rows, back, case.n_units), case.values)
     assert np.isnan(back).sum() == back.size - case.support.sum()
 

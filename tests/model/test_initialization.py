@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skl_sae._model.architecture import Architecture
 from skl_sae._model.initialization import (
     DECODER_NORM,
     ENCODER_NORM,
@@ -23,13 +24,13 @@ X = np.random.default_rng(0).standard_normal((300, 10)) * np.arange(1, 11) + 3
 def start(rule, encoder=(), decoder=(), tied=False, X=X, n_units=40, dtype=np.float64, activation=None):
     sizes = (X.shape[1], *encoder, n_units), (X.shape[1], *decoder, n_units)
     activation = activation or rule.default_activation
-    network = Network(*sizes, activation, "relu", "identity", "squared_error", rule, tied, np.dtype(dtype))
+    network = Network(Architecture(*sizes, activation, tied=tied, dtype=np.dtype(dtype)), rule)
     rows, random_state = Rows(X.astype(dtype)), np.random.RandomState(0)
-    network.measure(*rows.moments()[:2], True)
+    network.scaling.measure(*rows.moments()[:2], True)
     picked = draw_sample(rows, network, random_state)
     initialize(network, rows, picked, random_state)
     sample = np.empty((len(picked), X.shape[1]), dtype)
-    network.load(rows, picked, sample)
+    network.scaling.load(rows, picked, sample)
     return network, sample
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skl_sae._model.architecture import Architecture
 from skl_sae._model.parameters import Parameters
 
 SIZES = [
@@ -22,14 +23,16 @@ each_case = pytest.mark.parametrize("encoder, decoder, tied", CASES)
 
 
 def make(encoder, decoder, tied, dtype=np.float64):
-    p = Parameters(encoder, decoder, tied, {"gain": 2.0, "threshold": 0.1}, np.dtype(dtype))
+    p = Parameters(
+        Architecture(encoder, decoder, "relu", tied=tied, dtype=np.dtype(dtype)), {"gain": 2.0, "threshold": 0.1}
+    )
     p.theta[:] = np.arange(p.theta.size)
     return p
 
 
 def depth(name, p):
     """Number of the layer that a parameter belongs to; the rule's are the code layer's."""
-    return p.encoder_depth - 1 if name.startswith("rule") else int(name[3 : name.index(".")])
+    return p.architecture.encoder_depth - 1 if name.startswith("rule") else int(name[3 : name.index(".")])
 
 
 @each_case
@@ -60,7 +63,8 @@ def test_layers_stand_in_pairs(encoder, decoder, tied):
 def test_units_are_views(encoder, decoder, tied):
     p = make(encoder, decoder, tied)
     last_e, last_d = len(encoder) - 2, len(decoder) - 2
-    assert p.n_units == 9 and (p.encoder_depth, p.decoder_depth) == (last_e + 1, last_d + 1)
+    kind = p.architecture
+    assert kind.n_units == 9 and (kind.encoder_depth, kind.decoder_depth) == (last_e + 1, last_d + 1)
     p.units.block(2, 4).encoder[:] = -1
     assert (p[f"enc{last_e}.weight"][2:4] == -1).all() and (p.theta == -1).sum() == 2 * encoder[-2]
     p.units.block(2, 4).decoder[:] = -2
@@ -75,7 +79,7 @@ def test_units_are_views(encoder, decoder, tied):
 @each_case
 def test_tied_layers_are_one_array(encoder, decoder, tied):
     p = make(encoder, decoder, tied)
-    for i in range(min(p.encoder_depth, p.decoder_depth)):
+    for i in range(min(p.architecture.encoder_depth, p.architecture.decoder_depth)):
         assert np.shares_memory(p[f"enc{i}.weight"], p[f"dec{i}.weight"]) == tied
         assert (p.start[f"enc{i}.weight"] == p.start[f"dec{i}.weight"]) == tied
 
@@ -93,5 +97,6 @@ def test_copies_have_views_of_their_own_vector(encoder, decoder, tied, duplicate
 
 
 def test_pickle_holds_the_vector_once():
-    p = Parameters((300, 400), (300, 400), True, {}, np.dtype(np.float32))
+    architecture = Architecture((300, 400), (300, 400), "relu", tied=True, dtype=np.dtype(np.float32))
+    p = Parameters(architecture, {})
     assert len(pickle.dumps(p)) < 1.1 * p.theta.nbytes

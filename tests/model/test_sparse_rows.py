@@ -8,7 +8,7 @@ from scipy import sparse
 from skl_sae import SparseAutoencoder
 from skl_sae._model.codes import DenseCode, RowCode
 from skl_sae._model.sparse_rows import WORTH_IT, SparseRows
-from skl_sae._training import dead_units, loop
+from skl_sae._training import dead_units, training
 from skl_sae._training.step import TrainingStep
 from skl_sae.sparsity import RULES, Matryoshka, TopK
 
@@ -111,8 +111,10 @@ WIDE = [
 def test_windows_of_a_batch_give_what_the_whole_batch_gives(params, monkeypatch):
     """Data too wide for a dense batch is read a few rows at a time."""
     monkeypatch.setattr(dead_units, "DEAD_ROWS", 20)
-    windows, start = [], TrainingStep._read_windows
-    monkeypatch.setattr(TrainingStep, "_read_windows", lambda self: windows.append(self.window) or start(self))
+    windows, read = [], TrainingStep._read_windows
+    monkeypatch.setattr(
+        TrainingStep, "_read_windows", lambda *args: windows.append(args[0].encoder.window) or read(*args)
+    )
 
     def fit():
         sae = SparseAutoencoder(16, max_iter=3, batch_size=50, random_state=0, **params).fit(X)
@@ -120,8 +122,8 @@ def test_windows_of_a_batch_give_what_the_whole_batch_gives(params, monkeypatch)
 
     whole = fit()
     assert not windows
-    monkeypatch.setattr(loop, "LARGE_BATCH", 0)
-    monkeypatch.setattr(loop, "WINDOW_SIZE", 7 * X.shape[1])
+    monkeypatch.setattr(training, "LARGE_BATCH", 0)
+    monkeypatch.setattr(training, "WINDOW_SIZE", 7 * X.shape[1])
     for by_windows, expected in zip(fit(), whole, strict=True):
         assert_allclose(by_windows, expected, rtol=1e-6, atol=1e-9)
     assert set(windows) == {7}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import naive
 import numpy as np
+import problems
 import pytest
 import test_common
 import test_gradients
@@ -120,7 +121,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
     monkeypatch.setitem(naive.RULES, "Wrong", hoyer)
     model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", Wrong(0.3))
     with pytest.raises(AssertionError, match="relative error"):
-        test_gradients.assert_gradient("wrong", test_gradients.Problem, model)
+        test_gradients.assert_gradient("wrong", problems.Problem, model)
 
 
 # contracts

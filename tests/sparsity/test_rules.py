@@ -4,12 +4,11 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import network_of, step_of
 
 from skl_sae._model.codes import DenseCode
-from skl_sae._model.network import Network
 from skl_sae._model.parameters import Units
 from skl_sae._training.optimizers import OPTIMIZERS
-from skl_sae._training.step import TrainingStep
 from skl_sae.sparsity import L1, RULES, BaseSparsity, Gated, JumpReLU, KLDivergence, StepContext
 
 
@@ -62,15 +61,15 @@ def test_kl_is_zero_at_the_target():
 def test_kl_running_mean(momentum, activation, solver):
     """Moved once a step, from the codes of the step, and by nothing else; the first batch is taken whole."""
     model = naive.Model(
-        (4, 9), (4, 9), activation, "relu", "identity", "squared_error", KLDivergence(0.2, momentum=momentum)
+        (4, 9), (4, 9), activation, "relu", "identity", "squared_error", KLDivergence(0.2, momentum=momentum), l2=0.1
     )
-    network = Network(*model[:8], np.dtype(float))
+    network = network_of(model)
     rng, p = np.random.default_rng(0), network.parameters
     p.theta[:] = rng.standard_normal(p.theta.size)
     p.units.mean_activation[:] = 0
     params = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "momentum": 0.9, "nesterovs_momentum": True}
     optimizer = OPTIMIZERS[solver](p.theta.size, p.theta.dtype, params)
-    step, expected = TrainingStep(network, 8, l2=0.1, own_target=False), 0.0
+    step, expected = step_of(network, 8, model, own_target=False), 0.0
     for number in range(1, 6):
         x = rng.standard_normal((8, 4))
         q = naive.probability(activation, naive.pre_activations(model, p.views, x)).mean(axis=0)
@@ -90,17 +89,16 @@ def test_kl_running_mean(momentum, activation, solver):
 def test_steps_at_the_edge_are_finite(rule, bias, dtype):
     """One row; no or every unit active; a decoder of zeros; a perfect reconstruction."""
     rule = rule()
-    network = Network(
-        (3, 5), (3, 5), rule.default_activation, "relu", "identity", "squared_error", rule, False, np.dtype(dtype)
-    )
+    model = naive.Model((3, 5), (3, 5), rule.default_activation, "relu", "identity", "squared_error", rule)
+    network = network_of(model, dtype)
     p = network.parameters
     p.units.encoder_bias[:] = bias
-    step, told = TrainingStep(network, 1, own_target=False), []
+    step, told = step_of(network, 1, model, own_target=False), []
 
     def load(lo, hi, x, target):
         x[:] = 0
 
-    value = step(load, 1, StepContext(network.activation), lambda start, g: told.append(g.copy()))
+    value = step(load, 1, StepContext(model.activation), lambda start, g: told.append(g.copy()))
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() and g.dtype == dtype for g in told)
 

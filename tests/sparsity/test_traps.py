@@ -6,13 +6,13 @@ The right behaviour stands by itself in `test_dead_units.py` (T1, T2, T4, and T5
 import naive
 import numpy as np
 import pytest
+from problems import TOLERANCE, Problem
 from test_dead_units import ProblemWithDeadUnits
-from test_gradients import TOLERANCE, Problem
 
 from skl_sae._model.codes import Decoding, UnitCode
-from skl_sae._training import decoder
+from skl_sae._training import batch
 from skl_sae._training.dead_units import Auxiliary
-from skl_sae._training.decoder import ResidualPass
+from skl_sae._training.residual import ResidualPass
 from skl_sae.sparsity import BatchTopK, JumpReLU, Matryoshka, TopK
 
 SIZES = (4, 9), (4, 9)
@@ -46,7 +46,7 @@ def test_t4_selected_counts_as_fired(monkeypatch):
     model = naive.Model(*SIZES, "sigmoid", "relu", "identity", "squared_error", rule)
     problem = Problem(model, 0)
     problem.gradient()
-    whole = problem.step.first.whole
+    whole = problem.step.passes[0].whole
     unit = whole.unit[0]
     whole.values[whole.unit == unit] = 0
     assert not whole.fired()[unit]
@@ -71,7 +71,7 @@ def test_t6_support_without_the_lower_half_of_the_window(monkeypatch):
         code.support = code.pre > p.threshold
         return [code]
 
-    monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", 2.0)
+    monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", 2.0)
     assert error(JumpReLU(0.3, 0.3, 0.8)) < 1
     monkeypatch.setattr(JumpReLU, "encode", narrow)
     assert error(JumpReLU(0.3, 0.3, 0.8)) > 1e3

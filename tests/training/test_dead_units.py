@@ -7,7 +7,7 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from test_gradients import TOLERANCE, Problem
+from problems import TOLERANCE, Problem
 
 from skl_sae import SparseAutoencoder
 from skl_sae._model.rows import Rows
@@ -110,7 +110,7 @@ def test_a_selected_unit_of_value_zero_has_not_fired(compressed):
     problem = Problem(model, 0)
     problem.parameters.units.encoder_bias[:] = np.where(DEAD, -100, 10)
     problem.gradient()
-    fired = problem.step.fired
+    fired = problem.step.units.fired
     assert not fired[DEAD].any()
     assert fired[~DEAD].any()
 

@@ -9,15 +9,12 @@ import zlib
 import naive
 import numpy as np
 import pytest
-from sklearn.base import clone
+from problems import TOLERANCE, Problem, network_of, step_of
 
 from skl_sae._kernels import threads
-from skl_sae._kernels.noise import drop, layer_key
 from skl_sae._model.activations import ACTIVATIONS
 from skl_sae._model.losses import LOSSES
-from skl_sae._model.network import Network
-from skl_sae._training import decoder, encoder, step
-from skl_sae._training.step import TrainingStep
+from skl_sae._training import batch, code_layer, hidden_layers, normalisation, step
 from skl_sae.sparsity import (
     L1,
     RULES,
@@ -28,12 +25,10 @@ from skl_sae.sparsity import (
     KLDivergence,
     LifetimeTopK,
     Matryoshka,
-    StepContext,
     TopK,
 )
 
 ALL = ("identity", "relu", "sigmoid", "tanh")
-TOLERANCE = 1e-6
 
 # (name, instances, activations that they accept)
 RELU, LINEAR, BOUNDED = ("relu",), ("identity", "relu"), ("sigmoid", "tanh")
@@ -52,8 +47,6 @@ INSTANCES = [
     ("matryoshka", [Matryoshka(BatchTopK(2), (0.3, 1.0))], LINEAR),
     ("matryoshka", [Matryoshka(Gated(0.3), (0.3, 1.0)), Matryoshka(JumpReLU(0.3, 0.3, 0.8), (0.3, 1.0))], RELU),
 ]
-# Parameters of a rule that are state: their gradient is zero.
-STATE = {"L1": ("alpha",), "KLDivergence": ("mean_activation",), "BatchTopK": ("threshold",)}
 # Losses by name: the output activations that they accept.
 OUTPUTS = {"squared_error": ALL, "binary_cross_entropy": ("sigmoid",)}
 
@@ -82,118 +75,6 @@ def test_no_valid_activation_is_left_out(rules, accepted):
     for rule, activation in itertools.product(rules, set(ALL) - set(accepted)):
         with pytest.raises(ValueError, match="activation"):
             rule.initialize(8, activation)
-
-
-class Problem:
-    """A network at a random point, a batch, and the gradient that the step tells.
-
-    Parameters
-    ----------
-    model : naive.Model
-    seed : int
-    n_rows : int
-    missing : bool
-        Whether a quarter of the target's entries is NaN.
-    noisy : bool
-        Whether the input is not the target.
-    """
-
-    def __init__(self, model, seed, n_rows=7, missing=False, noisy=False, auxiliary=None):
-        m = self.model = model._replace(masks=masks(model, seed, n_rows))
-        self.key = seed
-        rng = np.random.default_rng(seed)
-        self.network = Network(
-            m.encoder_sizes,
-            m.decoder_sizes,
-            m.activation,
-            m.hidden_activation,
-            m.output_activation,
-            m.loss,
-            clone(m.rule),
-            m.tied,
-            np.dtype(np.float64),
-            m.batch_norm,
-        )
-        self.network.unit_norm = False
-        self.parameters = p = self.network.parameters
-        p.theta[:] = 0.6 * rng.standard_normal(p.theta.size)
-        for name in p.own:
-            p[f"rule.{name}"][:] = rng.uniform(0.2, 0.8, p.n_units)
-        self.x = rng.random((n_rows, m.encoder_sizes[0]))
-        self.target = np.where(missing & (rng.random(self.x.shape) < 0.25), np.nan, self.x)
-        if noisy:
-            self.x = self.x + 0.3 * rng.standard_normal(self.x.shape)
-        own_target = missing or noisy or not self.network.centred
-        self.step = TrainingStep(self.network, n_rows, m.l2, m.l1, auxiliary, m.dropout, own_target)
-
-    def load(self, lo, hi, x, target):
-        target[:] = self.target[lo:hi]
-        x[:] = self.x[lo:hi]
-
-    def run(self, update, dead=None):
-        step = StepContext(self.model.activation, 1 / len(self.x), self.model.number, dead, key=self.key)
-        return self.step(self.load, len(self.x), step, update)
-
-    def gradient(self, spoil=False):
-        """Value and gradient; with `spoil`, a parameter is destroyed as soon as its gradient is told."""
-        theta, told = self.parameters.theta, np.zeros(self.parameters.theta.size, int)
-        gradient, kept = np.zeros(theta.size), theta.copy()
-
-        def update(start, part):
-            gradient[start : start + part.size] += part
-            told[start : start + part.size] += 1
-            if spoil:
-                theta[start : start + part.size] = np.nan
-
-        value = self.run(update)
-        theta[:] = kept
-        assert (told == 1).all(), "each parameter is told once"
-        return value, gradient
-
-    def views(self, theta):
-        """Named arrays of a stack of parameter vectors."""
-        p = self.parameters
-        shapes = {name: view.shape for name, view in p.views.items()}
-        cut = {name: theta[..., p.start[name] : p.start[name] + int(np.prod(s))] for name, s in shapes.items()}
-        return {name: part.reshape(*theta.shape[:-1], *shapes[name]) for name, part in cut.items()}
-
-    def naive_value(self, theta):
-        held = self.views(self.parameters.theta)
-        return naive.objective(self.model, self.views(theta), held, self.x, self.target)
-
-    def differences(self, h=1e-6):
-        theta = self.parameters.theta
-        shifts = h * np.eye(theta.size)
-        return (self.naive_value(theta + shifts) - self.naive_value(theta - shifts)) / (2 * h)
-
-    def state(self):
-        """Whether a parameter is a rule's state, which no gradient moves."""
-        flags = np.zeros(self.parameters.theta.size, bool)
-        for name in STATE.get(type(getattr(self.model.rule, "rule", self.model.rule)).__name__, ()):
-            if name in self.parameters.own:
-                start = self.parameters.start[f"rule.{name}"]
-                flags[start : start + self.parameters.n_units] = True
-        for name, view in self.parameters.views.items():
-            if name.endswith(("norm_mean", "norm_variance")):
-                flags[self.parameters.start[name] :][: view.size] = True
-        return flags
-
-    def errors(self):
-        """Relative errors of the value and of the gradient."""
-        value, gradient = self.gradient()
-        state = self.state()
-        assert not gradient[state].any(), "state has no gradient"
-        expected, difference = self.naive_value(self.parameters.theta), np.where(state, 0, self.differences())
-        value_error = abs(value - expected) / max(1, abs(expected))
-        return value_error, abs(gradient - difference).max() / max(1, abs(gradient).max())
-
-
-def masks(model, key, n_rows):
-    """What the package's dropout makes of ones."""
-    ones = [np.ones((n_rows, width)) for width in model.encoder_sizes[1:]] if model.dropout else []
-    for i, mask in enumerate(ones):
-        drop(mask, layer_key(key, i if i < len(ones) - 1 else len(ones)), 0, 0, model.dropout)
-    return tuple(ones)
 
 
 def seed_of(*what):
@@ -245,10 +126,10 @@ def test_gradient(rule_case, loss_case, monkeypatch):
     for configuration in CONFIGURATIONS:
         if configuration[:2] == (rule_case, loss_case):
             model, options = draw(configuration)
-            monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", configuration[3])
+            monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", configuration[3])
             problem = assert_gradient(configuration, Problem, model, **options)
             compressed = selects(model.rule) or configuration[3] == 2.0
-            assert problem.step.first.compressed == compressed
+            assert problem.step.passes[0].code.compressed == compressed
 
 
 def test_every_pair_of_options_is_drawn():
@@ -273,10 +154,11 @@ def test_every_pair_of_options_is_drawn():
 def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, dropout, monkeypatch):
     """Several blocks of units and of the other layers' rows, several tiles of rows, on four threads."""
     _, rule, activation = rule_case
-    monkeypatch.setattr(step, "BLOCK_SIZE", 1)
+    for module in (step, code_layer, hidden_layers):
+        monkeypatch.setattr(module, "BLOCK_SIZE", 1)
     monkeypatch.setattr(step, "SMALL_WORK", 0)
-    monkeypatch.setattr(encoder, "NORM_UNITS", 16)
-    for module in (threads, step):
+    monkeypatch.setattr(normalisation, "BLOCK_UNITS", 16)
+    for module in (threads, step, code_layer):
         monkeypatch.setattr(module, "n_slots", lambda: 4)
     monkeypatch.setattr(threads, "_pool", threads._Pool())
 
@@ -286,12 +168,12 @@ def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, 
         return problem
 
     for layout in layouts(rule, activation):
-        monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", layout)
+        monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", layout)
         sizes = (3, *hidden, 50)
         options = rule, tied, 0.1, 0.05, 3, batch_norm, dropout
         model = naive.Model(sizes, sizes, activation, "tanh", "tanh", "squared_error", *options)
         problem = assert_gradient((rule_case, hidden, tied, layout), make, model)
-        assert len(problem.step.blocks) == 3 and len(problem.step.tiles) > 1
+        assert len(problem.step.units.blocks) == 3 and len(threads.partition(40, problem.step.tile_rows)) > 1
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -299,7 +181,8 @@ def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, 
 @pytest.mark.parametrize("rule", [BaseSparsity(), L1(0.3), TopK(3)], ids=repr)
 def test_a_parameter_that_was_told_is_not_read_again(rule, hidden, tied, monkeypatch):
     """So an optimizer may change it at once."""
-    monkeypatch.setattr(step, "BLOCK_SIZE", 1)
+    for module in (step, code_layer, hidden_layers):
+        monkeypatch.setattr(module, "BLOCK_SIZE", 1)
     sizes = (3, *hidden, 50)
     model = naive.Model(sizes, sizes, "relu", "relu", "identity", "squared_error", rule, tied, 0.1, 0.05)
     problem = Problem(model, 0)
@@ -316,26 +199,26 @@ def test_layout_follows_the_density_of_the_last_step(hidden):
     problem = Problem(model, 0, n_rows=20)
     a = naive.pre_activations(model, problem.parameters.views, problem.x)
     problem.parameters.units.encoder_bias[:] -= np.quantile(a, 0.9)
-    (dense_value, dense), reader = problem.gradient(), problem.step.first
-    assert not reader.compressed
-    assert 0 < reader.density < decoder.DENSITY_BREAK_EVEN
+    (dense_value, dense), code = problem.gradient(), problem.step.passes[0].code
+    assert not code.compressed
+    assert 0 < problem.step.densities[0] < batch.DENSITY_BREAK_EVEN
     value, gradient = problem.gradient()
-    assert reader.compressed
+    assert code.compressed
     assert value == pytest.approx(dense_value, rel=1e-12)
     np.testing.assert_allclose(gradient, dense, rtol=1e-9, atol=1e-12)
     problem.parameters.units.encoder_bias[:] += 10
     problem.gradient()
     problem.gradient()
-    assert not reader.compressed
+    assert not code.compressed
 
 
 def test_a_selecting_rule_has_no_dense_code():
     model = naive.Model((4, 9), (4, 9), "sigmoid", "relu", "identity", "squared_error", TopK(2))
     problem = Problem(model, 0)
     problem.gradient()
-    reader = problem.step.first
-    assert reader.dense is None
-    assert reader.sparse.values.shape == (7, 2)
+    code = problem.step.passes[0].code
+    assert code.dense is None
+    assert code.entries.values.shape == (7, 2)
 
 
 @pytest.mark.parametrize("layout", [0.0, 2.0])
@@ -344,7 +227,7 @@ def test_a_selecting_rule_has_no_dense_code():
 )
 def test_unit_norm(hidden, tied, layout, monkeypatch):
     """Rows of the decoder get the tangential part of their gradient, and have norm one after the step."""
-    monkeypatch.setattr(decoder, "DENSITY_BREAK_EVEN", layout)
+    monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", layout)
     sizes = (4, *(hidden if tied else ()), 9), (4, *hidden, 9)
     model = naive.Model(*sizes, "relu", "tanh", "identity", "squared_error", L1(0.3), tied, 0.1)
     problem = Problem(model, 1)
@@ -393,11 +276,11 @@ def test_float32_follows_float64(rule_case, hidden, tied):
     model = naive.Model(sizes, sizes, activation, "tanh", "identity", "squared_error", rule, tied, 0.1, 0.05)
     problem = Problem(model, 0)
     value, gradient = problem.gradient()
-    network = Network(*model[:8], np.dtype(np.float32))
+    network = network_of(model, np.float32)
     network.unit_norm = False
     network.parameters.theta[:] = problem.parameters.theta
-    problem.step = TrainingStep(network, len(problem.x), model.l2, model.l1)
+    problem.step = step_of(network, len(problem.x), model)
     value_32, gradient_32 = problem.gradient()
-    assert problem.step.x.dtype == problem.step.first.gradients[0].dtype == np.float32
+    assert problem.step.target.dtype == problem.step.passes[0].gradients[0].dtype == np.float32
     assert value_32 == pytest.approx(value, rel=1e-5)
     np.testing.assert_allclose(gradient_32, gradient, atol=2e-5 * max(1, abs(gradient).max()))

@@ -323,12 +323,12 @@ def test_an_unpickled_estimator_keeps_the_layout_of_its_codes():
     for _ in range(10):
         sae.partial_fit(X)
     again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(sae))))
-    assert 0 < sae._training.workspace.first.density < 0.15
+    assert 0 < sae._training.densities[0] < 0.15
     assert moved(sae.partial_fit(X), again.partial_fit(X)) == 0
     # nor is the first one with a larger workspace
-    assert sae._training.workspace.first.compressed
+    assert sae._training.workspace.passes[0].code.compressed
     sae.partial_fit(np.where(np.arange(200)[:, None] == 3, np.nan, X)[:20])
-    assert sae._training.workspace.first.compressed
+    assert sae._training.workspace.passes[0].code.compressed
 
 
 def test_partial_fit_goes_on_from_a_fit():

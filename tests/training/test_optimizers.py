@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skl_sae._training.optimizers import OPTIMIZERS, SCHEDULES
+from skl_sae._training.optimizers import OPTIMIZERS
+from skl_sae._training.schedule import SCHEDULES
 
 PARAMS = [
     ("adam", {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}),

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from skl_sae import SparseAutoencoder
 from skl_sae._training import pretraining
-from skl_sae._training.loop import Training
+from skl_sae._training.training import Training
 from skl_sae.sparsity import L1, RULES, BaseSparsity, BatchTopK, Gated, JumpReLU, KLDivergence
 
 rng = np.random.default_rng(0)
@@ -77,7 +77,7 @@ def test_the_network_is_made_of_the_layers(rule, hidden, output, batch_norm, tie
             assert_allclose(below, h, atol=1e-10)
         activation = ACTIVATIONS[sae.activation_ if i == 2 else hidden]
         z = activation(layer_of_network(network, i, h))
-        x = (below - stage.offset) / stage.scale
+        x = (below - stage.scaling.offset) / stage.scaling.scale
         assert_allclose(z, activation(layer_of_network(stage, 0, x)), atol=1e-10)
         assert z.std(axis=0).max() > 1e-5
         u = z @ P[f"dec{i}.weight"] + P[f"dec{i}.bias"]
@@ -97,7 +97,7 @@ def test_units_of_inner_layers_are_folded_into_weights(stages):
     """So the test above is not about a scale of one and a mean of zero."""
     make(sparsity=None, pretrain="layerwise_only").fit(X)
     for stage, _ in stages:
-        assert abs(stage.scale - 1) > 0.01 and abs(stage.offset).max() > 0.05
+        assert abs(stage.scaling.scale - 1) > 0.01 and abs(stage.scaling.offset).max() > 0.05
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_hidden_layers_take_penalties_where_they_can(rule, hidden, expected, sta
     make(sparsity=rule, hidden_activation=hidden, pretrain="layerwise").fit(X)
     assert [type(stage.rule) for stage, _ in stages] == expected
     assert [stage.activation for stage, _ in stages] == [hidden, hidden, rule.default_activation]
-    assert [stage.parameters.encoder_sizes for stage, _ in stages] == [(10, 14), (14, 12), (12, 9)]
+    assert [stage.architecture.encoder_sizes for stage, _ in stages] == [(10, 14), (14, 12), (12, 9)]
     assert len({id(stage.rule) for stage, _ in stages} | {id(rule)}) == 4
 
 
@@ -148,7 +148,7 @@ def test_missing_values_are_the_first_layers_alone(params, stages):
     sae = make(sparsity=None, pretrain="layerwise_only", **params).fit(data)
     for _, below in stages[1:]:
         assert np.isfinite(below).all()
-    assert_allclose(stages[0][0].fill, np.nanmean(data, axis=0))
+    assert_allclose(stages[0][0].scaling.fill, np.nanmean(data, axis=0))
     assert np.isfinite(sae.impute(data)).all()
 
 

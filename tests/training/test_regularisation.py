@@ -44,7 +44,7 @@ def assert_same_distribution(losses, others):
 
 def plain_model(sae):
     """The naive twin of a network of squared error without a rule, and the arrays of the fitted one."""
-    sizes = sae._network.parameters.encoder_sizes
+    sizes = sae._network.architecture.encoder_sizes
     settings = sae.activation_, sae.hidden_activation, sae.output_activation, "squared_error", sae.sparsity_
     return naive.Model(sizes, sizes, *settings), sae._network.parameters.views
 

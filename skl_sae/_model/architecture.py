@@ -1,0 +1,49 @@
+"""What a network is built of, apart from its rule and its numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Architecture(NamedTuple):
+    """Widths and kinds of the layers of an autoencoder.
+
+    Parameters
+    ----------
+    encoder_sizes, decoder_sizes : tuple of int
+        Widths from the data to the code, both included.
+    activation : str
+        Of the code.
+    hidden_activation, output_activation, loss : str
+    tied : bool
+        Whether the decoder uses the encoder's weights.
+    batch_norm : bool
+        Whether the pre-activations of the encoder's layers are normalised.
+    dtype : dtype
+        Of all numbers.
+    """
+
+    encoder_sizes: tuple
+    decoder_sizes: tuple
+    activation: str
+    hidden_activation: str = "relu"
+    output_activation: str = "identity"
+    loss: str = "squared_error"
+    tied: bool = False
+    batch_norm: bool = False
+    dtype: np.dtype = np.dtype(np.float64)
+
+    encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)
+    decoder_depth = property(lambda self: len(self.decoder_sizes) - 1)
+    n_features = property(lambda self: self.encoder_sizes[0])
+    n_units = property(lambda self: self.encoder_sizes[-1])
+
+    @property
+    def is_deep(self):
+        """Whether there is a hidden layer on either side."""
+        return max(self.encoder_depth, self.decoder_depth) > 1
+
+    @property
+    def centred(self):
+        """Whether the target is ``(x - offset) / scale``: only a linear output can reproduce it."""
+        return self.output_activation == "identity"

@@ -1,0 +1,56 @@
+"""What batch normalisation keeps of a batch, from the way forward for the way back."""
+
+import numpy as np
+
+from .._kernels.threads import partition
+from .._model import batch_norm
+
+# Units that are normalised as one block.
+BLOCK_UNITS = 64
+
+
+class Normalisation:
+    """Arrays for the encoder's layers, for batches of up to `batch_size` rows.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    batch_size : int
+
+    Attributes
+    ----------
+    pre, delta : ndarray of shape (batch_size, n_units)
+        Pre-activations of the code, and their gradient; `pre` may be replaced by an array that has room for them.
+    blocks : list of list of (int, int)
+        Of each layer, ranges of units that are normalised at once.
+    gradients : list of dict
+        Of each hidden layer, the gradients of its vectors by name. Running statistics have one that stays zero.
+    """
+
+    def __init__(self, parameters, batch_size):
+        self.parameters = parameters
+        widths, dtype = parameters.architecture.encoder_sizes[1:], parameters.theta.dtype
+        self.pre, self.delta = (np.empty((batch_size, widths[-1]), dtype) for _ in range(2))
+        self.standardised = [np.empty((batch_size, n), dtype) for n in widths]
+        self.inverse = [np.empty(n, dtype) for n in widths]
+        names = ("bias", *parameters.norm_arrays)
+        self.gradients = [{name: np.zeros(n, dtype) for name in names} for n in widths[:-1]]
+        self.blocks = [partition(n, BLOCK_UNITS) for n in widths]
+
+    def _arrays(self, i, units):
+        names = "norm_gain", "bias", "norm_mean", "norm_variance"
+        return [self.parameters[f"enc{i}.{name}"][units] for name in names]
+
+    def forward(self, i, a, at):
+        """Turn products of layer i, of the rows and units `at`, into pre-activations, in place."""
+        units = at[1]
+        self.inverse[i][units] = batch_norm.forward(a, self.standardised[i][at], *self._arrays(i, units))
+
+    def backward(self, i, delta, at):
+        """Turn the gradient of pre-activations into that of products, in place; returns those of gain and bias."""
+        units = at[1]
+        gain = self._arrays(i, units)[0]
+        d_gain, d_bias = batch_norm.backward(delta, self.standardised[i][at], self.inverse[i][units], gain)
+        if i < len(self.gradients):
+            self.gradients[i]["norm_gain"][units], self.gradients[i]["bias"][units] = d_gain, d_bias
+        return d_gain, d_bias

@@ -1,0 +1,209 @@
+"""A network under training: its steps, the optimizer's state and the counters."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .._kernels.blas import single_threaded_blas
+from .._kernels.noise import add_gaussian, layer_key, mask_inputs
+from .._kernels.reductions import all_finite
+from .._model import inference
+from .._model.context import StepContext
+from .chunks import ChunkMixin
+from .dead_units import DeadUnits, auxiliary_rule, resample
+from .encoder import EncoderPass
+from .optimizers import OPTIMIZERS
+from .schedule import SCHEDULES, batch_edges
+from .step import TrainingStep
+
+# Share of a fit after which units are no longer resampled: the last ones need time to learn.
+RESAMPLING_ENDS = 0.6
+# What learning_rate_init="auto" is made of. Adam's steps have a length of their own: in wide layers each weight must
+# take smaller ones, and with many units fewer of them die.
+ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
+# Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
+LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
+
+
+class Training(ChunkMixin):
+    """A network under training, with the optimizer's state and the counters.
+
+    Parameters
+    ----------
+    network : Network or None
+        None in a training that is put by, of which only the moments and counters are kept.
+    params : dict
+        Parameters of the estimator.
+    random_state : RandomState
+
+    Attributes
+    ----------
+    n_steps, n_earlier_steps : int
+        Steps so far, and those of them that an earlier network has taken.
+    densities : list of float
+        Of each code, the share of its entries that needed a gradient in the last step: it decides the layout of the
+        next. The step reads the list, and writes to it.
+    revival : {"auxiliary", "resample"} or None
+        What is done for dead units.
+    """
+
+    #: The kind of encoder that steps are given.
+    encoder_pass = EncoderPass
+
+    def __init__(self, network, params, random_state):
+        self.network, self.params, self.random_state = network, params, random_state
+        theta = network.parameters.theta
+        self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
+        self.n_steps = self.n_earlier_steps = 0
+        self.workspace, self.densities = None, []
+        self.undo, self.finished, self.room = [], None, {}
+        self.rate = self._resolve_rate()
+        self.revival = params["dead_units"]
+        if self.revival == "auto":
+            self.revival = network.rule.dead_units
+        if self.revival == "resample" and network.architecture.is_deep:
+            raise ValueError(
+                "dead_units='resample' restarts units on rows of the data and needs one layer on each side: got hidden "
+                "layers, expected hidden_layer_sizes=() and decoder_layer_sizes=None; or use dead_units='auxiliary'."
+            )
+        self.dead_units = DeadUnits(network.architecture.n_units)
+        self.key = int(random_state.randint(2**32, dtype=np.uint64)) if params["dropout"] or params["corruption"] else 0
+
+    def _resolve_rate(self):
+        rate, kind = self.params["learning_rate_init"], self.network.architecture
+        if rate != "auto":
+            return rate
+        if self.params["solver"] == "sgd":
+            return SGD_RATE
+        rate = ADAM_RATE * float(np.sqrt(WIDE / max(WIDE, kind.n_units, kind.encoder_sizes[-2])))
+        return min(rate, DEEP_ADAM_RATE) if kind.is_deep else rate
+
+    def __getstate__(self):
+        """Without what is made anew where it is needed."""
+        return {**self.__dict__, **dict.fromkeys(("network", "workspace", "finished")), "undo": [], "room": {}}
+
+    def put_by(self):
+        """Keep what a later training goes on from; the network is somebody else's from now on."""
+        self.network = self.workspace = None
+
+    def go_on(self, published, network, params, random_state=None):
+        """A training of another network of the same shapes; if the solver is the same, with the moments of this one.
+
+        This one stays as it is, so that nothing is lost if the other one fails. What is taken over belongs to the
+        `published` network; so does the generator, if no other is given.
+        """
+        moments, counters, densities = self._state(published)
+        training = Training(network, params, random_state or self._generator(counters[-1]))
+        training.n_earlier_steps = self.n_earlier_steps
+        if params["solver"] != self.params["solver"]:
+            moments, counters = {}, (counters[0], 0, *counters[2:])
+        training._take(moments, counters, densities)
+        return training
+
+    def prepare(self, batch_size, rows):
+        """Allocate the workspace for batches of up to `batch_size` of the rows."""
+        params, network, space, window = self.params, self.network, self.workspace, None
+        batch_size, n_features = min(batch_size, len(rows)), rows.shape[1]
+        own_target = rows.missing or not network.architecture.centred or params["corruption"] is not None
+        if rows.sparse and network.scaling.reads_sparse and params["corruption"] is None:
+            window = max(1, WINDOW_SIZE // n_features) if batch_size * n_features > LARGE_BATCH else None
+        fits = space is not None and space.encoder.batch_size >= batch_size and space.encoder.window == window
+        if not fits or own_target > space.own_target:
+            auxiliary = auxiliary_rule(network) if self.revival == "auxiliary" else None
+            penalties, dropout = (params["weight_decay"], params["weight_l1"]), params["dropout"]
+            encoder = self.encoder_pass(network, batch_size, dropout, window)
+            self.workspace = TrainingStep(network, encoder, penalties, auxiliary, dropout, own_target, self.densities)
+
+    def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
+        """One pass over `rows`; returns the mean loss of a row.
+
+        `first` and `total` place the epoch's steps in the schedule; an infinite total is one that nobody knows.
+        """
+        n = len(rows)
+        order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
+        rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
+        for number, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), first):
+            progress = number / total
+            losses += self._step(rows, order[lo:hi], rate * factor(progress), progress, total) * (hi - lo)
+        if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
+            resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
+        self.assert_finite(losses)
+        return losses / n
+
+    def assert_finite(self, loss=0.0):
+        """Raise if a loss, a moment or a parameter is not a finite number."""
+        if np.isfinite(loss) and self.optimizer.finite and all_finite(self.network.parameters.theta):
+            return
+        what = f"the loss became {loss}" if not np.isfinite(loss) else "the parameters became infinite or NaN"
+        raise ValueError(self._failure(what))
+
+    def _failure(self, what):
+        return (
+            f"Training failed: {what} after {self.n_steps} steps, the parameters diverged. Lower learning_rate_init "
+            f"(now {self.rate}), or look for outliers in the data, which is {self.network.dtype}."
+        )
+
+    def one_pass(self, rows, batch_size):
+        """An epoch at the constant rate."""
+        with single_threaded_blas():
+            self.prepare(batch_size, rows)
+            return self.epoch(rows, batch_size, total=np.inf)
+
+    def _step(self, rows, batch, rate, progress, total):
+        network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta
+        self.n_steps += 1
+        dead = self.dead_units.mask(len(rows)) if self.revival else None
+        key = layer_key(self.key, self.n_steps)
+        number = self.n_steps - self.n_earlier_steps
+        n_steps = None if total == np.inf else total
+        step = StepContext(network.architecture.activation, 1 / len(batch), number, dead, progress, key, n_steps)
+
+        def load(lo, hi, x, target):
+            network.scaling.load(rows, batch[lo:hi], x, target if self.workspace.own_target else None)
+            if self.params["corruption"] is not None:
+                self._corrupt(x, target, layer_key(key, -1), lo)
+
+        def update(start, gradient):
+            optimizer.update(theta, start, gradient)
+
+        optimizer.begin(rate)
+        sparse = None if self.params["corruption"] else network.scaling.sparse_rows(rows, batch)
+        loss = self.workspace(load, len(batch), step, update, sparse)
+        if not (optimizer.finite and np.isfinite(loss)):
+            self.assert_finite(loss)
+        self.dead_units.count(self.workspace.units.fired, len(batch))
+        return loss
+
+    def _corrupt(self, x, target, key, row):
+        scaling, level = self.network.scaling, self.params["corruption_level"]
+        if self.params["corruption"] == "masking":
+            mask_inputs(x, (scaling.fill - scaling.offset) / x.dtype.type(scaling.scale), key, row, level)
+        else:
+            add_gaussian(x, target, key, row, level / np.sqrt(x.shape[1]) if scaling.scaled else level)
+
+    def end_with(self, training, rows):
+        """Take the counters of the training of the code's layer, after which nothing follows."""
+        self.n_steps, self.dead_units = training.n_steps, training.dead_units
+        self.calibrate(rows)
+
+    def calibrate(self, rows):
+        """Let the rule set what `transform` needs from the data as a whole."""
+        rule, network = self.network.rule, self.network
+        if rule.overrides("after_fit"):
+            with single_threaded_blas():
+                rule.after_fit(lambda: inference.pre_activations(network, rows), network.parameters.units)
+
+    def finish_fit(self, rows):
+        """Look at the network once more, and choose the scale of its codes."""
+        self.assert_finite()
+        self._choose_code_scale(rows, inference.CODE_SCALE_ROWS, anew=True)
+
+    def _choose_code_scale(self, rows, most, anew):
+        """Also the last step must leave a network of finite numbers, inside and on the scale of the data."""
+        try:
+            mean_square, n_rows = inference.active_mean_square(self.network, rows, most)
+        except ValueError as error:
+            raise ValueError(self._failure("its codes or reconstructions are not finite")) from error
+        self.network.scaling.set_code_scale(mean_square, n_rows, anew)
+        if not self.network.has_finite_coefs():
+            raise ValueError(self._failure("the parameters are not finite on the scale of the data"))
