@@ -102,5 +102,5 @@ def test_map_of_the_wings_names_every_file():
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda path: path.name)
 def test_pages_include_files_that_exist(page):
     text = page.read_text(encoding="utf-8")
-    for directive, path in re.findall(r"^ *\.\. (literalinclude|include|image|figure):: (\S+)", text, flags=re.MULTILINE):
-        assert (page.parent / path).exists(), f"{directive} {path}"
+    for path in re.findall(r"^ *\.\. (?:literalinclude|image|figure):: (\S+)", text, flags=re.MULTILINE):
+        assert (page.parent / path).exists(), path
