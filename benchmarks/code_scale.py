@@ -1,8 +1,8 @@
-"""The unit of codes before a linear classifier with a penalty: codes as they are, in the network's unit, and rescaled.
+"""The scale of codes before a linear classifier with a penalty: as they are, as the network has them, and rescaled.
 
     python benchmarks/code_scale.py [--data digits breast_cancer wine docstrings] [--seeds 3]
 
-`transform` gives codes in a unit such that active entries have a root mean square of 1 on the training data. The same
+`transform` gives codes on a scale on which active entries have a root mean square of 1 on the training data. The same
 codes times `code_scale_` are the network's own activations, and through MaxAbsScaler each unit has a largest entry of
 1. All three go to LogisticRegression and LinearSVC with their default C=1. Stratified folds, five for each seed, which
 also shuffles them; scaler and autoencoder see the training folds only, one fit for the three. Accuracies are means over
@@ -77,23 +77,23 @@ DATA = {
 
 
 def measure(before, X, y, seed):
-    """Accuracies in each fold, and `code_scale_`: a dictionary by classifier and unit."""
+    """Accuracies in each fold, and `code_scale_`: a dictionary by classifier and scale."""
     found = {}
     for train, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y):
         encoder = make_pipeline(clone(before), SparseAutoencoder(random_state=seed))
         codes, codes_test = encoder.fit_transform(X[train]), encoder.transform(X[test])
-        unit = encoder[-1].code_scale_
+        code_scale = encoder[-1].code_scale_
         scaler = MaxAbsScaler().fit(codes)
-        units = {
-            BEFORE: (unit * codes, unit * codes_test),
+        scales = {
+            BEFORE: (code_scale * codes, code_scale * codes_test),
             NOW: (codes, codes_test),
             SCALED: (scaler.transform(codes), scaler.transform(codes_test)),
         }
         for classifier, estimator in CLASSIFIERS.items():
-            for name, (a, b) in units.items():
+            for name, (a, b) in scales.items():
                 accuracy = clone(estimator).fit(a, y[train]).score(b, y[test])
                 found.setdefault((classifier, name), []).append(100 * accuracy)
-        found.setdefault("code_scale_", []).append(unit)
+        found.setdefault("code_scale_", []).append(code_scale)
     return found
 
 
@@ -118,7 +118,7 @@ def document(table, notes, options):
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn"))
     machine = f"{date.today().isoformat()}, {report.processor()}, {versions}, {options.seeds} seeds x 5 folds."
     title = "Accuracy in per cent, and the difference of the codes as they are from the two others."
-    return "\n\n".join(["# The unit of codes", about, *texts, title, table, "\n".join(notes), machine]) + "\n"
+    return "\n\n".join(["# The scale of codes", about, *texts, title, table, "\n".join(notes), machine]) + "\n"
 
 
 def main():
@@ -137,9 +137,9 @@ def main():
             print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
         rows += rows_of(title, found)
         width = clone(before).fit_transform(X).shape[1]
-        unit = np.mean(found["code_scale_"])
+        code_scale = np.mean(found["code_scale_"])
         size = f"{len(X)} rows, {width} features, {len(set(y))} classes"
-        notes.append(f"- {title}: {size}; mean `code_scale_` {unit:.3f}")
+        notes.append(f"- {title}: {size}; mean `code_scale_` {code_scale:.3f}")
     table = report.lines(["", BEFORE, NOW, SCALED, "as they are - times", "as they are - MaxAbs"], rows)
     text = document(table, notes, options)
     options.out.mkdir(parents=True, exist_ok=True)

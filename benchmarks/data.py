@@ -2,7 +2,7 @@
 
 ``python benchmarks/data.py CASE FOLDER [--mnist PATH]`` writes, once for all peers of a case,
 
-``X.npy`` or ``X.npz``    rows in units in which their first chunk has mean zero and total variance one; CSR as it is
+``X.npy`` or ``X.npz``    rows scaled such that their first chunk has mean zero and total variance one; CSR as it is
 ``start.npz``             mean and scale that are still to be applied (to CSR only), and the weights of a new estimator
 ``note.txt``              what stands in for data that could not be had
 """
@@ -86,7 +86,7 @@ def standardise(X, n_first):
     return ((X - mean) / scale).astype(np.float32)
 
 
-def in_units_of_training(sae):
+def as_trained(sae):
     """Copies of weights and intercepts for codes as the network learns with them; the sides mirror each other."""
     weights, intercepts = ([array.copy() for array in arrays] for arrays in (sae.coefs_, sae.intercepts_))
     code = len(weights) // 2
@@ -97,9 +97,9 @@ def in_units_of_training(sae):
 
 
 def start(case, first):
-    """Units, weights and intercepts of a new estimator: fitted to the first chunk with a rate that moves nothing."""
+    """Scale, weights and intercepts of a new estimator: fitted to the first chunk with a rate that moves nothing."""
     sae = case.estimator(learning_rate_init=1e-30, batch_size=first.shape[0]).partial_fit(first)
-    weights, intercepts = in_units_of_training(sae)
+    weights, intercepts = as_trained(sae)
     intercepts[0] += sae.mean_ @ weights[0]
     intercepts[-1] = (intercepts[-1] - sae.mean_) / sae.scale_
     weights[0] *= sae.scale_
@@ -109,7 +109,7 @@ def start(case, first):
 
 
 def write(case, folder, path=None):
-    """Write the files of a case; the rows of its first call set the units."""
+    """Write the files of a case; the rows of its first call set mean and scale."""
     X, note = SOURCES[case.data](path, np.random.default_rng(0))
     n_first = len(X) * 6 // 7 if case is QUALITY else case.chunk_rows
     if sparse.issparse(X):

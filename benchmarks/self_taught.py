@@ -8,12 +8,12 @@ regression with weight decay 1e-4 is fitted on the codes of the first, and its a
 tutorial has 98.3 % with 200 sigmoid units, a target activation of .1, and L-BFGS; on raw pixels "around 96 %".
 
 Its objective is 1/2 of the squared error + 1/2 lambda |W|^2 + beta KL, with lambda = 3e-3 and beta = 3. Ours has the
-squared error whole, so the same is `weight_decay` = 2 lambda = 6e-3 and `alpha` = 2 beta = 6; a sigmoid output has no
-units of its own. The mean activation is a running mean over batches instead of the mean over all rows. "Half the decay"
-has `weight_decay` = 3e-3: the best of 13 combinations of decay, alpha and target by cross-validation within the first
-half, after 20 epochs, searched because early runs of the tutorial's setting had 98.2 %. Those runs, with three learning
-rates and 30 or 100 epochs, printed the accuracy on the second half too; 0.01 has the lowest loss of the three, and the
-highest accuracy. Writes self_taught.md.
+squared error whole, so the same is `weight_decay` = 2 lambda = 6e-3 and `alpha` = 2 beta = 6; with a sigmoid output,
+data is not scaled. The mean activation is a running mean over batches instead of the mean over all rows. "Half the
+decay" has `weight_decay` = 3e-3: the best of 13 combinations of decay, alpha and target by cross-validation within the
+first half, after 20 epochs, searched because early runs of the tutorial's setting had 98.2 %. Those runs, with three
+learning rates and 30 or 100 epochs, printed the accuracy on the second half too; 0.01 has the lowest loss of the three,
+and the highest accuracy. Writes self_taught.md.
 """
 
 import argparse

@@ -183,7 +183,7 @@ class Keras:
         inputs = h = X - self.offset
         options = {"batch_size": self.params["batch_size"], "verbose": 0}
         for i, (stage, encoder) in enumerate(self.stages):
-            z, mean, scale = self._units(h) if i else (h, None, None)
+            z, mean, scale = self._scaled(h) if i else (h, None, None)
             if i:
                 self._rescale(i, scale, 0.0)
             stage.fit(z, z if i else X, epochs=pretraining, **options)
@@ -194,13 +194,13 @@ class Keras:
         return float(self.network.fit(inputs, X, epochs=fine_tuning, **options).history["loss"][-1])
 
     @staticmethod
-    def _units(h):
+    def _scaled(h):
         """Data of mean zero and total variance one: as they are, SGD diverges on the values of a layer."""
         mean, scale = h.mean(axis=0), float(np.sqrt(h.var(axis=0).sum()))
         return (h - mean) / scale, mean, scale
 
     def _rescale(self, i, factor, mean):
-        """Change the units of the data of a pair of layers: by a factor, then by the mean."""
+        """Change the scale of the data of a pair of layers: by a factor, then by the mean."""
         first, last = self.layers[i], self.layers[len(self.layers) - 1 - i]
         first.kernel.assign(first.kernel * factor)
         first.bias.assign(first.bias - ops.matmul(mean + ops.zeros(first.kernel.shape[0]), first.kernel))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data import in_units_of_training
+from data import as_trained
 
 from .ours import describe  # noqa: F401  (a request asks for it)
 
@@ -29,7 +29,7 @@ class Ours:
         off = {name: value for name, value in off.items() if name in self.model.params}
         still = {"max_iter": 1, "learning_rate_init": 1e-30, "random_state": seed}
         self.sae = self.model.estimator(**still, **off).fit(X)
-        weights, intercepts = in_units_of_training(self.sae)
+        weights, intercepts = as_trained(self.sae)
         intercepts[0] += self.sae.mean_ @ weights[0]
         layers = enumerate(zip(weights, intercepts))
         np.savez(

@@ -1,8 +1,9 @@
-"""numpydoc's validation of the public names, with the checks chosen in pyproject.toml."""
+"""numpydoc's validation of the public names, with the checks chosen in pyproject.toml; and the pages of docs/."""
 
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 from pathlib import Path
 
@@ -86,3 +87,20 @@ def test_reference_lists_every_public_object():
     reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8").split()
     missing = [path for path in public_objects() if path.rpartition(".")[2] not in reference]
     assert not missing
+
+
+def test_map_of_the_wings_names_every_file():
+    page = (ROOT / "docs" / "internals.rst").read_text(encoding="utf-8")
+    page = page.partition("The wings\n===")[2].partition("\nThe state\n===")[0]
+    missing = []
+    for wing in ("_kernels", "_model", "sparsity", "_training", "_estimator"):
+        names = {path.stem for path in (ROOT / "skl_sae" / wing).glob("*.py")} - {"__init__"}
+        missing += [f"{wing}/{name}" for name in sorted(names) if f"``{name}``" not in page]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda path: path.name)
+def test_pages_include_files_that_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"^ *\.\. (?:literalinclude|image|figure):: (\S+)", text, flags=re.MULTILINE):
+        assert (page.parent / path).exists(), path
