@@ -13,7 +13,6 @@ import inspect
 import os
 import pickle
 import uuid
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,11 +21,12 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 from .._version import __version__
+from .._warning import warn
 from .vectors import REGISTER
 
 MAGIC = b"skl_sae kernel 2"
-# Kinds of the errors that the user was told of.
-_warnings = []
+# Kinds of the errors that were met, and what the user is still to be told of the first.
+_errors, _untold = [], []
 
 
 def _digest(content):
@@ -120,22 +120,29 @@ class KernelCache(FunctionCache):
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:
-            self._warn(error)
+            self._note(error)
 
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
         except Exception as error:
-            self._warn(error)
+            self._note(error)
 
-    def _warn(self, error):
-        """Once in a process."""
-        if not _warnings:
-            _warnings.append(error.__class__)
-            warnings.warn(
+    def _note(self, error):
+        """For `tell`: kernels are loaded in a thread that has no caller."""
+        if not _errors:
+            _untold.append(
                 f"The cache of compiled kernels in {self.cache_path} can't be used ({type(error).__name__}: {error}). "
                 "What is missing there is compiled anew in each process, which takes seconds. The environment variable "
-                "NUMBA_CACHE_DIR names another folder.",
-                UserWarning,
-                stacklevel=2,
+                "NUMBA_CACHE_DIR names another folder."
             )
+        _errors.append(type(error))
+
+
+def tell():
+    """Warn of what went wrong with the cache, at the caller's line, once in a process."""
+    try:
+        message = _untold.pop()
+    except IndexError:
+        return
+    warn(message)

@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from .cache import KernelCache
+from .cache import KernelCache, tell
 from .compiling import out_of_reach
 
 # Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
@@ -42,10 +42,18 @@ def jit(function, signature=None, fastmath=FASTMATH, kept=None):
     if kept is not None:
         kernel._cache = kept
     kernel.compile = partial(out_of_reach, kernel.compile)
+    kernel._compile_for_args = partial(_and_tell, kernel._compile_for_args)
     if signature is not None:
-        kernel.compile(signature)
+        _and_tell(kernel.compile, signature)
         kernel.disable_compile()
     return kernel
+
+
+def _and_tell(compile_, *args, **kwargs):
+    """Outside of numba's functions and of the thread that compiles, from where the caller's line is seen."""
+    result = compile_(*args, **kwargs)
+    tell()
+    return result
 
 
 def jit_views(*kinds, fastmath=FASTMATH):

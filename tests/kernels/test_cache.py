@@ -7,6 +7,8 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from numba import config
 
 import skl_sae
 from skl_sae._kernels import cache, products
-from skl_sae._kernels.jit import jit
+from skl_sae._kernels.jit import jit, jit_views
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
@@ -35,6 +37,7 @@ with warnings.catch_warnings(record=True) as caught:
             f, gradient = np.linspace(0, 1, 8, dtype=dtype)[None], np.ones((1, 8), dtype)
             ACTIVATIONS[name].backward(f, gradient)
             assert np.allclose(gradient, f > 0 if name == "relu" else f * (1 - f))
+assert {{w.filename for w in caught}} <= {{"<string>"}}, "the line is not that of the caller"
 print("compiled", sum(calls), "warnings", len(caught), *(str(w.message) for w in caught))
 """
 COUNT = """
@@ -328,6 +331,26 @@ def test_a_file_that_changes_while_it_is_in_use(tmp_path, new_folder):
     assert read().scaled(one) == 50
     path.write_text(MODULE.format(3))
     assert read().scaled(one) == 3
+
+
+@pytest.mark.parametrize("thread", [False, True])
+@pytest.mark.parametrize("views", [False, True])
+def test_the_warning_points_at_the_caller(views, thread, new_folder, monkeypatch):
+    """Not at the thread that compiles nor at numba; and where nobody else called, at what started the thread."""
+    for name in "_errors", "_untold":
+        monkeypatch.setattr(cache, name, [])
+    monkeypatch.setattr(cache._Files, "load", lambda *args: 1 / 0)
+    kernel, x = (jit_views("x") if views else jit)(twice), np.ones((1, 1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if thread:
+            worker = threading.Thread(target=kernel, args=(x,))
+            worker.start()
+            worker.join()
+        assert np.all(kernel(x) == 2)
+        assert np.all(kernel(x.astype(np.float32)) == 2)
+    assert [warning.filename for warning in caught] == [threading.__file__ if thread else __file__]
+    assert "ZeroDivisionError" in str(caught[0].message) and str(new_folder) in str(caught[0].message)
 
 
 @pytest.mark.slow
