@@ -117,8 +117,14 @@ class KernelCache(FunctionCache):
         self._cache_file = _Files(self.cache_path, name, _stamp(function, locator))
 
     def load_overload(self, sig, target_context):
+        """Numba fills its tables of what can be compiled first, which takes longer than to load all kernels of a fit.
+
+        Code needs none of them, but the runtime; and who compiles fills them anyway.
+        """
         try:
-            return super().load_overload(sig, target_context)
+            numba.core.runtime.rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception as error:
             self._note(error)
 

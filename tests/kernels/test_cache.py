@@ -118,6 +118,25 @@ def test_a_file_for_something_else_is_not_loaded(folder, filled):
     assert load(folder) == (filled[1], 0, "")
 
 
+def test_what_is_loaded_needs_no_tables_of_the_compiler(folder):
+    """Filling them takes longer than loading all kernels of a fit."""
+    refuse = """
+from numba.core.base import BaseContext
+def refuse(self):
+    raise AssertionError("not needed")
+BaseContext.refresh = refuse
+"""
+    assert load(folder, refuse) == (0, 0, "")
+
+
+def test_kernels_are_compiled_after_others_were_loaded(folder, filled):
+    for path in sorted(folder.rglob("*.nbc"))[::2]:
+        path.unlink()
+    compiled, warned, _ = load(folder)
+    assert 0 < compiled < filled[1] and warned == 0
+    assert load(folder) == (0, 0, "")
+
+
 FULL = """
 def full(path, *args):
     raise OSError(errno.ENOSPC, "No space left on device", path)
