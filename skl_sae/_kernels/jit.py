@@ -1,8 +1,8 @@
 """The one place that decides how kernels are compiled.
 
 Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
-for the types they meet, and kept in numba's cache folder. A kernel calls kernels of its own file only, and `row_of`:
-the cache does not see a change in another file.
+for the types they meet, and kept in numba's cache folder. A kernel calls kernels of its own file and of this folder
+only: the cache does not see a change in another file.
 """
 
 from functools import cache, partial, wraps
@@ -13,32 +13,47 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from .cache import KernelCache
+from .cache import KernelCache, tell
 from .compiling import out_of_reach
 
 # Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
-def jit(function, signature=None, fastmath=FASTMATH):
+def _cache_of(function):
+    """None where no cache folder can be written (read-only installation, no home)."""
+    try:
+        return None if numba.config.DISABLE_JIT else KernelCache(function)
+    except (OSError, RuntimeError):
+        return None
+
+
+def jit(function, signature=None, fastmath=FASTMATH, kept=None):
     """Compile a kernel: nogil, cached, IEEE division; with a `signature` at once, for these types alone.
 
     `error_model="numpy"` removes the branch on a zero divisor that keeps loops from being vectorised.
-    Where no cache folder can be written (read-only installation, no home), the kernel is compiled anew in each
-    process instead of failing at import.
+    Without a cache, the one that is `kept` or one of its own, the kernel is compiled anew in each process instead of
+    failing at import.
     """
     kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if numba.config.DISABLE_JIT:
         return kernel
-    try:
-        kernel._cache = KernelCache(function)
-    except (OSError, RuntimeError):
-        pass
+    kept = kept or _cache_of(function)
+    if kept is not None:
+        kernel._cache = kept
     kernel.compile = partial(out_of_reach, kernel.compile)
+    kernel._compile_for_args = partial(_and_tell, kernel._compile_for_args)
     if signature is not None:
-        kernel.compile(signature)
+        _and_tell(kernel.compile, signature)
         kernel.disable_compile()
     return kernel
+
+
+def _and_tell(compile_, *args, **kwargs):
+    """Outside of numba's functions and of the thread that compiles, from where the caller's line is seen."""
+    result = compile_(*args, **kwargs)
+    tell()
+    return result
 
 
 def jit_views(*kinds, fastmath=FASTMATH):
@@ -55,6 +70,8 @@ def jit_views(*kinds, fastmath=FASTMATH):
     """
 
     def decorate(function):
+        kept = _cache_of(function)  # now: later its file may be another one
+
         @cache
         def compiled(dtype):
             number = numba.from_dtype(dtype)
@@ -64,7 +81,7 @@ def jit_views(*kinds, fastmath=FASTMATH):
                 "v": types.Array(number, 1, "A", readonly=True),
                 "n": types.intp,
             }
-            return jit(function, tuple(known[kind] for kind in kinds), fastmath)
+            return jit(function, tuple(known[kind] for kind in kinds), fastmath, kept)
 
         @wraps(function)
         def call(*args):

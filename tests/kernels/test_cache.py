@@ -1,14 +1,23 @@
 """Compiled kernels on disk: whatever is wrong there, they are compiled, and a warning says so once."""
 
 import errno
+import importlib.util
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import threading
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba import config
+
+import skl_sae
+from skl_sae._kernels import cache, products
+from skl_sae._kernels.jit import jit, jit_views
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
@@ -28,6 +37,7 @@ with warnings.catch_warnings(record=True) as caught:
             f, gradient = np.linspace(0, 1, 8, dtype=dtype)[None], np.ones((1, 8), dtype)
             ACTIVATIONS[name].backward(f, gradient)
             assert np.allclose(gradient, f > 0 if name == "relu" else f * (1 - f))
+assert {{w.filename for w in caught}} <= {{"<string>"}}, "the line is not that of the caller"
 print("compiled", sum(calls), "warnings", len(caught), *(str(w.message) for w in caught))
 """
 COUNT = """
@@ -40,13 +50,19 @@ dispatcher._FunctionCompiler.compile = count
 """
 
 
-def load(folder, before=""):
-    """Number of kernels that were compiled, number of warnings and their text, in a new process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(folder)}
-    code = CODE.format(before=COUNT + before)
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+def in_process(code, folder, root=ROOT):
+    """What some code prints in a new process, with the package that is in `root`."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(folder)}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # files that are edited twice in a second look the same
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=root)
     assert result.returncode == 0, result.stderr
-    words = result.stdout.split(maxsplit=4)
+    return result.stdout
+
+
+def load(folder, before="", root=ROOT):
+    """Number of kernels that were compiled, number of warnings and their text, in a new process."""
+    words = in_process(CODE.format(before=COUNT + before), folder, root).split(maxsplit=4)
     return int(words[1]), int(words[3]), words[4] if len(words) > 4 else ""
 
 
@@ -100,6 +116,25 @@ def test_a_file_for_something_else_is_not_loaded(folder, filled):
     for path, content in zip(paths, contents[1:] + contents[:1]):
         path.write_bytes(content)
     assert load(folder) == (filled[1], 0, "")
+
+
+def test_what_is_loaded_needs_no_tables_of_the_compiler(folder):
+    """Filling them takes longer than loading all kernels of a fit."""
+    refuse = """
+from numba.core.base import BaseContext
+def refuse(self):
+    raise AssertionError("not needed")
+BaseContext.refresh = refuse
+"""
+    assert load(folder, refuse) == (0, 0, "")
+
+
+def test_kernels_are_compiled_after_others_were_loaded(folder, filled):
+    for path in sorted(folder.rglob("*.nbc"))[::2]:
+        path.unlink()
+    compiled, warned, _ = load(folder)
+    assert 0 < compiled < filled[1] and warned == 0
+    assert load(folder) == (0, 0, "")
 
 
 FULL = """
@@ -170,8 +205,6 @@ ACTIVATIONS = reload(activations).ACTIVATIONS
 
 def test_files_are_written_aside(tmp_path, monkeypatch):
     """A process that is killed on the way leaves no part of a kernel under its name."""
-    from skl_sae._kernels import cache
-
     files, seen = cache._Files(str(tmp_path), "kernel", "stamp"), []
     replace = os.replace
 
@@ -188,6 +221,155 @@ def test_files_are_written_aside(tmp_path, monkeypatch):
     with pytest.raises(OSError):
         files.save("key", 3)
     assert files.load("key") == list(range(1000)) and len(os.listdir(tmp_path)) == 1
+
+
+def copy_of_the_package(root):
+    """Its sources, without what is cached beside them."""
+    return shutil.copytree(Path(skl_sae.__file__).parent, root / "skl_sae", ignore=lambda *_: {"__pycache__"})
+
+
+# A file, what is edited there, a call, and what it gives before and after.
+EDITS = {
+    "an intrinsic that writes instructions": (
+        *("vectors.py", "vector] * 3)\n", "vector] * 3)\n        b = self.builder.fneg(b)\n"),
+        "from skl_sae._kernels.products import multiply; x = np.arange(6, dtype=np.float32).reshape(2, 3);"
+        "print(multiply(x, np.ones((3, 64), np.float32)).sum())",
+        *("960.0", "-960.0"),
+    ),
+    "a plain kernel": (
+        *("reductions.py", "total = 0\n", "total = 5\n"),
+        "from skl_sae._kernels.reductions import count_nonzero; print(count_nonzero(np.arange(3.0)))",
+        *("2", "7"),
+    ),
+    "an intrinsic that kernels elsewhere call": (
+        *("jit.py", "builder.mul(args[1], step)", "builder.mul(args[1].type(0), step)"),
+        "from skl_sae._model.activations import ACTIVATIONS; x = np.ones((2, 2));"
+        "ACTIVATIONS['relu'].backward(np.array([[1.0, 1], [0, 0]]), x); print(x.sum())",
+        *("2.0", "4.0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name, old, new, code, right, wrong", EDITS.values(), ids=EDITS)
+def test_an_edit_is_seen(name, old, new, code, right, wrong, tmp_path):
+    """Of any file that a kernel is made of; and so is the way back."""
+    if name == "vectors.py" and not products.REGISTER:
+        pytest.skip("NumPy's BLAS makes the products")
+    package = copy_of_the_package(tmp_path)
+    (package / "__init__.py").write_text("")  # estimators take a second to import
+    path = package / "_kernels" / name
+    source = path.read_text(encoding="utf-8")
+    assert source.count(old) == 1
+    for content, expected in [(source, right), (source.replace(old, new), wrong), (source, right)]:
+        path.write_text(content, encoding="utf-8")
+        code_of_both = f"import numpy as np, skl_sae; assert {str(tmp_path)!r} in skl_sae.__file__; {code}"
+        assert in_process(code_of_both, tmp_path / "cache", tmp_path).strip() == expected
+
+
+def test_code_outlives_a_touch_and_a_copy(tmp_path):
+    """Beside the sources, as it is without NUMBA_CACHE_DIR; no time of a file counts."""
+    package = copy_of_the_package(tmp_path / "first")
+    assert load("", root=tmp_path / "first")[0] > 0
+    for path in package.rglob("*.py"):
+        os.utime(path, (1e9, 1e9))
+    assert load("", root=tmp_path / "first") == (0, 0, "")
+    shutil.copytree(tmp_path / "first", tmp_path / "second", copy_function=shutil.copyfile)
+    assert load("", root=tmp_path / "second") == (0, 0, "")
+
+
+def test_the_stamp_of_a_folder(tmp_path):
+    """Names and contents of its sources; without any, the version of the package."""
+    assert cache._stamp_of_the_folder(tmp_path) == skl_sae.__version__
+    assert cache._stamp_of_the_folder(tmp_path / "missing") == skl_sae.__version__
+    stamps = []
+    for name, content in [("a.py", "x"), ("b.py", "x"), ("a.py", ""), ("a.py", "xx"), ("b.py", "")]:
+        (tmp_path / name).write_text(content)
+        stamps.append(cache._stamp_of_the_folder(tmp_path))
+    assert all(stamps.count(stamp) == 1 for stamp in stamps)
+    (tmp_path / "a.pyc").write_text("no source")
+    os.utime(tmp_path / "a.py", (1, 1))
+    assert cache._stamp_of_the_folder(tmp_path) == stamps[-1]
+
+
+def twice(x):
+    return 2 * x
+
+
+@pytest.fixture
+def new_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_the_stamp_knows_the_registers(new_folder, monkeypatch):
+    """The same processor may be given in a way that leaves the products to BLAS."""
+    before = cache.KernelCache(twice)._cache_file._stamp
+    assert before == cache.KernelCache(twice)._cache_file._stamp
+    monkeypatch.setattr(cache, "REGISTER", 1)
+    assert cache.KernelCache(twice)._cache_file._stamp != before
+
+
+def test_a_function_without_a_file(new_folder, monkeypatch):
+    """As from ``exec`` or the prompt: compiled without a cache, or with numba's stamp where it knows the source."""
+    names = {}
+    exec(compile("def function(x): return x + 1", "<stdin>", "exec"), names)
+    assert jit(names["function"])(1) == 2
+    assert not list(new_folder.rglob("*.nbc"))
+
+    class Locator:
+        get_source_stamp = lambda self: "numba's"
+
+    assert cache._stamp(names["function"], Locator())[0] == "numba's"
+    assert cache._stamp(twice, Locator())[0] != "numba's"
+
+
+MODULE = """
+from skl_sae._kernels.jit import jit_views, row_of
+FACTOR = {}
+
+@jit_views("x")
+def scaled(x):
+    return FACTOR * row_of(x, 0)[0]
+"""
+
+
+def test_a_file_that_changes_while_it_is_in_use(tmp_path, new_folder):
+    """Code is kept for what it was made of, not for what is there when it is compiled."""
+
+    def read():
+        spec = importlib.util.spec_from_file_location("edited", path)
+        module = importlib.util.module_from_spec(spec)
+        exec(compile(path.read_text(), path, "exec"), module.__dict__)
+        return module
+
+    path, one = tmp_path / "edited.py", np.ones((1, 1))
+    path.write_text(MODULE.format(3))
+    first = read()
+    path.write_text(MODULE.format(50))
+    assert first.scaled(one) == 3
+    assert read().scaled(one) == 50
+    path.write_text(MODULE.format(3))
+    assert read().scaled(one) == 3
+
+
+@pytest.mark.parametrize("thread", [False, True])
+@pytest.mark.parametrize("views", [False, True])
+def test_the_warning_points_at_the_caller(views, thread, new_folder, monkeypatch):
+    """Not at the thread that compiles nor at numba; and where nobody else called, at what started the thread."""
+    for name in "_errors", "_untold":
+        monkeypatch.setattr(cache, name, [])
+    monkeypatch.setattr(cache._Files, "load", lambda *args: 1 / 0)
+    kernel, x = (jit_views("x") if views else jit)(twice), np.ones((1, 1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if thread:
+            worker = threading.Thread(target=kernel, args=(x,))
+            worker.start()
+            worker.join()
+        assert np.all(kernel(x) == 2)
+        assert np.all(kernel(x.astype(np.float32)) == 2)
+    assert [warning.filename for warning in caught] == [threading.__file__ if thread else __file__]
+    assert "ZeroDivisionError" in str(caught[0].message) and str(new_folder) in str(caught[0].message)
 
 
 @pytest.mark.slow

@@ -17,14 +17,6 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 compiled = pytest.mark.skipif(config.DISABLE_JIT, reason="NumPy reads rows of any stride, and any types")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def new_cache(tmp_path_factory):
-    """That of the last run would not see a change of `row_of`, which is in another file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "CACHE_DIR", str(tmp_path_factory.mktemp("numba")))
-        yield
-
-
 def affine_rows(x, out, factors, n):
     """``x * factors + n``, and the sum of `x`."""
     total = 0.0
