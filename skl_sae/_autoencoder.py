@@ -11,10 +11,11 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._estimator.building import BuildingMixin
-from ._estimator.checks import WithoutEarlyStopping, check_sparse_is_finite
+from ._estimator.checks import check_sparse_is_finite, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, read_only
 from ._estimator.output import like_the_input
@@ -492,7 +493,7 @@ class SparseAutoencoder(
         }
         self._commit(seen, fitted)
 
-    @WithoutEarlyStopping
+    @available_if(offers_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on learning with one pass over a chunk of data, at a constant learning rate.

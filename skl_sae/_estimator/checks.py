@@ -1,8 +1,6 @@
 """Checks at the door: what scikit-learn's parameter constraints cannot say."""
 
-from functools import update_wrapper
 from numbers import Integral
-from types import MethodType
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,26 +8,14 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import assert_all_finite
 
 
-class EarlyStoppingError(AttributeError, ValueError):
-    """Raised by an access to ``partial_fit`` with ``early_stopping=True``; so ``hasattr`` tells that it is missing."""
-
-
-class WithoutEarlyStopping:
-    """A method that exists without `early_stopping` only: a chunk has no held-out rows."""
-
-    def __init__(self, function):
-        self.function = function
-        update_wrapper(self, function)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.function
-        if instance.early_stopping:
-            raise EarlyStoppingError(
-                f"{self.function.__name__} does not support early_stopping=True: got early_stopping=True, expected "
-                "False. Use fit with X_val, or stop by the score of rows of your own."
-            )
-        return MethodType(self.function, instance)
+def offers_partial_fit(estimator):
+    """Tell ``available_if`` that ``partial_fit`` exists, or raise the reason why not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit does not support early_stopping=True, because a chunk has no held-out rows: got "
+            "early_stopping=True, expected False. Use fit with X_val, or stop by the score of rows of your own."
+        )
+    return True
 
 
 def check_widths(name, sizes):
