@@ -1,13 +1,15 @@
-"""Settings that must stand before anything imports scipy or matplotlib, and doctests that need matplotlib.
+"""What all tests share: settings that must stand before scipy or matplotlib is imported, skips, and fixtures.
 
 Each worker of pytest-xdist reads this file, too. Compiled kernels are shared by all.
 """
 
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
 from numba import config
+from threadpoolctl import ThreadpoolController
 
 # scikit-learn skips its array API check without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -37,3 +39,25 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if isinstance(item, pytest.DoctestItem) and ("inspection" in item.path.parts or item.name == "guide.rst"):
                 item.add_marker(skip)
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also in a process that was started in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def blas_threads():
+    """Give BLAS two threads; the value is a function that tells how many it has now."""
+    libraries = ThreadpoolController().select(user_api="blas")
+
+    def count():
+        return {library.num_threads for library in libraries.lib_controllers}
+
+    with libraries.limit(limits=2):
+        if count() != {2}:
+            pytest.skip("this BLAS takes no limit of two threads")
+        yield count

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 import joblib
 import numpy as np
 import pytest
+from interrupts import Interrupt
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.model_selection import GridSearchCV
-from test_interrupts import Interrupt
 
 from skl_sae import SparseAutoencoder, _autoencoder, _version
 from skl_sae._estimator import fitted as fitted_state
