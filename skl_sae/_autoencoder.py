@@ -58,14 +58,14 @@ class SparseAutoencoder(
         \frac1n \sum_i \Big[ \sum_j \ell(x_{ij}, \hat x_{ij}) + \text{sparsity penalty}_i \Big]
         + \tfrac12 \text{weight\_decay}\, \|W\|_2^2 + \text{weight\_l1}\, \|W\|_1
 
-    **Units of the data.** With a linear output and squared error, data is measured in units of one scalar,
+    **Scale of the data.** With a linear output and squared error, data is divided by one number,
     :math:`s = \sqrt{\text{total variance}}` of the training data (of the first chunk in ``partial_fit``). So
-    penalties, `tol`, learning rates and the sparsity reached do not depend on the units of X, and neither do the
-    codes. ``scale=False`` sets s = 1: the objective in the units of X, for comparisons with other software.
+    penalties, `tol`, learning rates and the sparsity reached do not depend on the scale of X, and neither do the
+    codes. ``scale=False`` sets s = 1: the objective is then on the scale of X, for comparisons with other software.
 
-    **Units of the codes.** Where data is measured so and the code has no bounds ("relu", "identity"), codes are given
-    in a unit of their own, such that active entries have a root mean square of 1 over the training data (over about
-    the last thousand rows in ``partial_fit``): numbers that a penalised model behind them takes as they are. `coefs_`,
+    **Scale of the codes.** Where data is scaled so and the code has no bounds ("relu", "identity"), codes are given
+    on a scale of their own: active entries have a root mean square of 1 over the training data (over about the last
+    thousand rows in ``partial_fit``). A penalised model that follows can take such numbers as they are. `coefs_`,
     `intercepts_` and `components_` belong to these codes. Penalties, thresholds and targets of the rules are about the
     network's own activations, the codes times `code_scale_`.
 
@@ -107,7 +107,7 @@ class SparseAutoencoder(
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
     scale : "auto" or bool, default="auto"
-        Whether data is measured in units of its total standard deviation; see above. "auto" means True.
+        Whether data is divided by its total standard deviation; see above. "auto" means True.
 
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
@@ -155,7 +155,7 @@ class SparseAutoencoder(
 
     corruption_level : float, default=0.3
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
-        root mean square of the features' standard deviations where data is scaled, else in the units of X. With
+        root mean square of the features' standard deviations where data is scaled, else on the scale of X. With
         `pretrain`, inner layers get noise of the same strength relative to theirs.
 
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
@@ -219,7 +219,7 @@ class SparseAutoencoder(
         Intercept of the decoder's last layer.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of all layers, from the data to the code and on to the reconstruction, in the units of the data.
+        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Intercepts of all layers, likewise.
@@ -237,16 +237,16 @@ class SparseAutoencoder(
         The mean of the training data that is subtracted from the input.
 
     scale_ : float
-        The unit s in which data is measured.
+        The number s that data is divided by.
 
     code_scale_ : float
-        The unit in which codes are given: the network's own activations are the codes times it. See above.
+        The scale of the codes: the network's own activations are the codes times this number. See above.
 
     pretrain_loss_curves_ : list of list of float or None
         Loss of each epoch of each layer, with `pretrain`. With "layerwise_only" the last of them is `loss_curve_`, too.
 
     loss_ : float
-        Loss of the last epoch, in the units of the objective: with a scale, a squared error of 1 is that of the mean.
+        Loss of the last epoch. For scaled data, a squared error of 1 is that of reconstructing each row by the mean.
 
     loss_curve_ : list of float
         Loss of each epoch.
@@ -466,7 +466,7 @@ class SparseAutoencoder(
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
         continues = self.warm_start and "_network" in vars(self)
-        if continues and not self._network.measured:  # constant data gave no units to go on in
+        if continues and not self._network.measured:  # constant data gave no scale to go on with
             continues = not rows.moments()[1].any()
         training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
         phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)

@@ -32,8 +32,8 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
 
     standardize : bool, default=True
         Whether the autoencoder sees each feature with mean 0 and standard deviation 1, of its observed values. Results
-        are in the units of X in any case. Set it to False where the features have one unit, as pixels have, and for an
-        estimator with ``loss="binary_cross_entropy"``.
+        are on the scale of X in any case. Set it to False where all features have the same scale, as pixels have, and
+        for an estimator with ``loss="binary_cross_entropy"``.
 
     missing_values : int, float, np.nan or pandas.NA, default=np.nan
         What marks a missing value. With np.nan or pandas.NA these are NaN, None, and the missing values of pandas'
@@ -199,7 +199,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         return left if self.indicator_ is None else np.append(left, self.indicator_.get_feature_names_out(names))
 
     def _fill(self, X, missing):
-        """Write what the autoencoder reconstructs into X, in its units."""
+        """Write what the autoencoder reconstructs into X, on the scale of X."""
         columns = np.flatnonzero(self._observed)
         rows = np.flatnonzero(missing[:, columns].any(axis=1))
         if rows.size == 0:

@@ -49,7 +49,7 @@ def warn_of_range(rows, output_activation):
 
 
 def check_size(rows, mean, variance, names):
-    """Raise where squares, or the unit of the data, are not finite numbers or vanish.
+    """Raise where squares of the data, or its scale, overflow or vanish.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def check_size(rows, mean, variance, names):
         )
     total = float(variance.sum())
     size = np.sqrt(total)
-    if total == 0 and not np.linalg.norm(mean) < largest:  # then the mean is what the data is measured by
+    if total == 0 and not np.linalg.norm(mean) < largest:  # constant data is scaled by its mean
         raise ValueError(
             f"Values of X are too large: the norm of the mean is not a finite number, features have values up to "
             f"{np.abs(mean).max():.3g}. Divide X by its size."
@@ -83,7 +83,7 @@ def check_size(rows, mean, variance, names):
 
 
 def check_means(rows, names):
-    """The same of a later chunk, whose unit is known, from the means that are taken of it anyway."""
+    """Check a later chunk, whose scale is known already, by its means, which are needed anyway."""
     mean, _ = rows.means()
     bad = np.flatnonzero(~(np.abs(mean) < LARGEST))
     if bad.size:
@@ -132,12 +132,12 @@ def warn_of_dominance(rows, names):
         warn(
             f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}): here lie "
             f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Put "
-            "StandardScaler, or for outliers RobustScaler, in front if the features have different units."
+            "StandardScaler, or for outliers RobustScaler, in front if the features have different scales."
         )
 
 
 def warn_of_first_chunk(network, rows):
-    """Warn where a stream begins with equal rows, which have no size to measure others by."""
+    """Warn where a stream begins with equal rows, which give no scale."""
     if not network.measured and len(rows) > 1 and network.observed.any():
         warn(
             f"The first chunk, of {len(rows)} rows, has no variance. The mean and the scale are taken from the first "

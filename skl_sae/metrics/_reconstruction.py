@@ -77,8 +77,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     survey = _survey(X, X_reconstructed)
     residual, total = _sums(X, X_reconstructed, survey)
     if isinstance(multioutput, str) and multioutput == "variance_weighted":
-        return float(_r2(*_add(residual, survey.errors), *_add(total, survey.deviations)))
-    values = _r2(residual, 2 * survey.errors, total, 2 * survey.deviations)
+        return float(_r2(*_add(residual, survey.error_exponents), *_add(total, survey.deviation_exponents)))
+    values = _r2(residual, 2 * survey.error_exponents, total, 2 * survey.deviation_exponents)
     values[survey.counts == 0] = np.nan
     if raw:
         return values
@@ -106,14 +106,14 @@ class _Survey(NamedTuple):
     """What has to be known of each column before the sums.
 
     The reference is the first observed value: the deviations of a constant column are then exactly zero, and those of
-    a column with a large offset lose no digits. Errors and deviations from the reference are measured in units of two
-    to the power of `errors` and `deviations`, which are 0 unless squares leave the range of numbers.
+    a column with a large offset lose no digits. Before they are squared, errors and deviations from the reference are
+    divided by two to the power of an exponent, which is 0 unless squares would leave the range of numbers.
     """
 
     reference: np.ndarray
     counts: np.ndarray
-    errors: np.ndarray
-    deviations: np.ndarray
+    error_exponents: np.ndarray
+    deviation_exponents: np.ndarray
 
 
 def _survey(X, X_reconstructed):
@@ -149,26 +149,26 @@ def _sums(X, X_reconstructed, survey):
     """Sums of squared errors, and of squared distances from the mean, of each column."""
     mean = np.zeros(X.shape[1])
     for rows in row_chunks(X):
-        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviations).sum(axis=0)
+        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviation_exponents).sum(axis=0)
     mean /= np.maximum(survey.counts, 1)
     residual, total = np.zeros((2, X.shape[1]))
     for rows in row_chunks(X):
         block = dense_rows(X, rows)
-        error = _difference(block, dense_rows(X_reconstructed, rows), survey.errors)
+        error = _difference(block, dense_rows(X_reconstructed, rows), survey.error_exponents)
         residual += np.square(error, out=error).sum(axis=0)
-        deviation = _difference(block, survey.reference, survey.deviations)
+        deviation = _difference(block, survey.reference, survey.deviation_exponents)
         np.subtract(deviation, mean, out=deviation, where=~np.isnan(block))
         total += np.square(deviation, out=deviation).sum(axis=0)
     return residual, total
 
 
 def _add(sums, exponents):
-    """Add sums of squares in units of their own: the sum, and the exponent of its unit."""
+    """Add sums of squares of numbers that were divided by two to some exponents; return the sum and its exponent."""
     if not exponents.any() or not sums.any():
         return sums.sum(), 0
     shifts = 2 * exponents
-    unit = (np.frexp(sums)[1] + shifts)[sums > 0].max()
-    return np.ldexp(sums, shifts - unit).sum(), unit
+    common = (np.frexp(sums)[1] + shifts)[sums > 0].max()
+    return np.ldexp(sums, shifts - common).sum(), common
 
 
 def _r2(residual, residual_exponent, total, total_exponent):

@@ -29,8 +29,8 @@ class JumpReLU(BaseSparsity):
     alpha : float, default=0.001
         Weight of the penalty: on the number of active units (``cost="l0"``), or on its smooth form.
     threshold : float, default=0.03
-        Thresholds at the start, in units of the pre-activations. Above zero: a threshold at zero gets no gradient
-        from the reconstruction.
+        Thresholds at the start, on the scale of the network's own activations. Above zero, because a threshold at
+        zero gets no gradient from the reconstruction.
     bandwidth : float, default=0.4
         Width :math:`\epsilon` of the window in which entries move the threshold.
     cost : {"l0", "tanh"}, default="l0"

@@ -41,8 +41,8 @@ class L1(BaseSparsity):
     Parameters
     ----------
     alpha : float, default=0.1
-        Weight of the penalty. Data is measured in units of its standard deviation (see
-        :class:`skl_sae.SparseAutoencoder`), so a value means the same on any scale.
+        Weight of the penalty. It applies to scaled data (see :class:`skl_sae.SparseAutoencoder`), so a value means
+        the same whatever the scale of X.
     norm_aware : bool, default=False
         Whether activations are weighted by the norms of the decoder's rows.
     target_l0 : float or None, default=None

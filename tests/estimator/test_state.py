@@ -624,7 +624,7 @@ FIRST_CHUNKS = {
 @pytest.mark.parametrize("first", FIRST_CHUNKS.values(), ids=FIRST_CHUNKS)
 @pytest.mark.parametrize("sparse_stream", [False, True], ids=["dense", "sparse"])
 def test_a_first_chunk_without_variance(first, sparse_stream):
-    """The units of the data, and the start, come from the first chunk that has some; the weights are then the same."""
+    """The scale of the data, and the start, come from the first chunk that has some; the weights are then the same."""
     data = sparse.csr_array(X) if sparse_stream else X
     sae, expected = make().partial_fit(first).partial_fit(first), make().partial_fit(data)
     steps = sae.n_steps_
@@ -637,7 +637,7 @@ def test_a_first_chunk_without_variance(first, sparse_stream):
 
 @pytest.mark.parametrize("value", [0.0, 1e6])
 def test_a_warm_start_after_constant_data(value):
-    """The units of the data, and the start, come from the first fit to data with some variance."""
+    """The scale of the data, and the start, come from the first fit to data with some variance."""
     sae, constant = make(warm_start=True), np.full((50, 7), value)
     sae.fit(constant).fit(constant)
     assert_array_equal(sae.fit(X).transform(X), make().fit(X).transform(X))

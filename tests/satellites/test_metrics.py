@@ -258,7 +258,7 @@ def test_one_row_has_no_explained_variance(multioutput):
 @pytest.mark.parametrize("power", [-1000, -900, -450, 450, 511, 600, 1000])
 @pytest.mark.parametrize("chunk", [1, 10**6])
 def test_squares_out_of_range(power, chunk, data, monkeypatch):
-    """The same data in other units, a power of two: the same bits, though no square can be represented."""
+    """The same data times a power of two: the same bits, though no square can be represented."""
     monkeypatch.setattr(CHUNK, chunk)
     X, X_reconstructed = data
     X = X.copy()
@@ -267,9 +267,9 @@ def test_squares_out_of_range(power, chunk, data, monkeypatch):
     for multioutput in ("raw_values", "uniform_average", "variance_weighted"):
         value = explained_variance(other, other_reconstructed, multioutput=multioutput)
         assert_allclose(value, explained_variance(X, X_reconstructed, multioutput=multioutput), rtol=1e-13)
-    # One feature in these units beside others: its own value is as before, and it outweighs them or vanishes.
-    units = np.array([0, power, 0])
-    other, other_reconstructed = np.ldexp(X, units), np.ldexp(X_reconstructed, units)
+    # One feature scaled so, beside others: its own value is as before, and it outweighs them or vanishes.
+    powers = np.array([0, power, 0])
+    other, other_reconstructed = np.ldexp(X, powers), np.ldexp(X_reconstructed, powers)
     raw = explained_variance(X, X_reconstructed, multioutput="raw_values")
     assert_allclose(explained_variance(other, other_reconstructed, multioutput="raw_values"), raw, rtol=1e-13)
     alone = [1] if power > 0 else [0, 2]
