@@ -58,7 +58,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         The fitted autoencoder, of the features with observed values. None if there are none.
 
     scaler_ : StandardScaler or None
-        What standardises the same features, if `standardize`.
+        The scaler of these features, if `standardize`.
 
     indicator_ : MissingIndicator or None
         What makes the columns of the indicator, if `add_indicator`.
@@ -149,7 +149,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
                 scaler = StandardScaler().set_output(transform="default")
                 Z = scaler.fit_transform(Z)
             estimator = self._new_estimator().fit(Z)
-        # Only now: a fit that fails leaves the last one.
+        # Assigned together at the end: a fit that fails leaves what the last one has learned.
         self._observed, self.indicator_, self.scaler_, self.estimator_ = observed, indicator, scaler, estimator
         return self
 
@@ -227,12 +227,12 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         )
 
     def _new_estimator(self):
-        # It works on arrays, whatever the configuration says.
+        # It works on arrays, also where scikit-learn is configured to return DataFrames.
         estimator = clone(self._stand_in("estimator", self.estimator)).set_output(transform="default")
         return estimator if self.random_state is None else estimator.set_params(random_state=self.random_state)
 
     def _marks_nan(self):
-        """Whether a missing value is NaN once X is an array of numbers; the marker that is no number is pandas.NA."""
+        """Whether missing values are NaN once X is an array of numbers; pandas.NA is the marker that is no number."""
         return not isinstance(self.missing_values, Real) or bool(np.isnan(self.missing_values))
 
     def _validate(self, X, reset, copy):
@@ -247,7 +247,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         )
 
     def _missing(self, X):
-        # In the type of X, where the marker may have been rounded.
+        # The marker is rounded to the type of X, as it was in the data.
         return np.isnan(X) if self._marks_nan() else X.dtype.type(self.missing_values) == X
 
     def __sklearn_tags__(self):

@@ -1,4 +1,4 @@
-"""Checks at the door: what scikit-learn's parameter constraints cannot say."""
+"""Checks that scikit-learn's parameter constraints cannot express, and whether parameters have changed."""
 
 from numbers import Integral
 
@@ -19,7 +19,7 @@ def offers_partial_fit(estimator):
 
 
 def check_widths(name, sizes):
-    """Widths of layers as a tuple of ints; a single number is one layer."""
+    """Return widths of layers as a tuple of ints; a single number is one layer."""
     is_number = isinstance(sizes, Integral) or getattr(sizes, "ndim", 1) == 0
     widths = (sizes[()] if hasattr(sizes, "ndim") else sizes,) if is_number else tuple(sizes)
     if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in widths):
@@ -44,13 +44,13 @@ def check_sparse_is_finite(X, estimator_name):
 
 
 def copy_parameters(params):
-    """Parameters as they are now: objects that can be changed in place are copied."""
+    """Keep parameters as they are now: objects that can be changed in place are copied."""
     kept = {name: clone(value) if isinstance(value, BaseEstimator) else value for name, value in params.items()}
     return {name: value.copy() if isinstance(value, np.ndarray | list) else value for name, value in kept.items()}
 
 
 def differ(params, others):
-    """Whether a parameter has another value, whatever its identity."""
+    """Whether any parameter has another value in `others`; objects are compared by what they hold."""
     return any(not _equal(value, others[name]) for name, value in params.items())
 
 
