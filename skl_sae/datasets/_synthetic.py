@@ -11,7 +11,8 @@ from .._kernels.norms import unit_rows
 from ._dtype import check_dtype
 from ._world import MAGNITUDES, Trees, World, zipf_probabilities
 
-# Rows come in blocks, each with a random stream of its own: at most this many rows, and about this many entries.
+# Rows come in blocks, each with a random stream of its own, so that a table can be entered at any row. A block has at
+# most this many rows, and about this many entries.
 _BLOCK_ROWS = 1 << 12
 _BLOCK_ENTRIES = 1 << 21
 

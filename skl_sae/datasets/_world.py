@@ -4,8 +4,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-# Magnitudes of the active features: one class and one row of MAGNITUDES each.
-# `mean` (n_features,) is the expected magnitude; `draw` gives one positive value for each entry of `features`.
+# Magnitudes of the active features. A new kind is one class and one row of MAGNITUDES: `mean` (n_features,) is the
+# expected magnitude, `draw` gives one positive value for each entry of `features`.
 
 
 class _Uniform:
@@ -46,7 +46,7 @@ def zipf_probabilities(n_features, exponent, mean_active):
     """p_i = min(1, c i^-exponent), with c such that they add up to mean_active."""
     weights = np.arange(1, n_features + 1) ** -float(exponent)
     certain = 0
-    # Features that reach 1 stay there, and the others share the rest; weights fall, so they are the first ones.
+    # Features that would exceed 1 get 1, and the others share the rest. Weights fall, so those are the first ones.
     while weights[certain] * (mean_active - certain) / weights[certain:].sum() > 1.0:
         certain += 1
         if certain == n_features:
@@ -77,7 +77,7 @@ class Trees:
         return np.arange(self.starts[level + 1], self.starts[level + 2]).reshape(-1, self.n_children)
 
     def condition(self, probabilities):
-        """Probabilities, given its parent, that a child fires: cumulated over siblings, one array for each level.
+        """Probabilities that a child fires if its parent does: cumulated over siblings, one array for each level.
 
         Siblings share at most one firing of their parent, so where they ask for more than their parent has, they
         are scaled down; `probabilities` is changed in place to what they get.
@@ -94,19 +94,19 @@ class Trees:
 
 
 class World:
-    """Everything that is drawn once; `codes` then gives any block of rows."""
+    """What is drawn once, for all rows: frequencies, magnitudes, correlations. `codes` then gives a block of rows."""
 
     def __init__(self, probabilities, trees, magnitude, correlation_scale, correlation_rank, rng):
         self.trees = trees
         self.cumulated = trees.condition(probabilities) if trees else []
         self.probabilities = probabilities
         self.magnitudes = MAGNITUDES[magnitude](len(probabilities), rng)
-        # A child fires through its parent only.
+        # Features that fire on their own: all but the children, which fire through their parents.
         self.own = np.arange(len(probabilities))
         if trees:
             self.own = np.delete(self.own, np.s_[trees.starts[1] : trees.size])
         self.factor = None
-        if correlation_scale > 0:
+        if correlation_scale > 0:  # rows of norm below 1 leave each feature some noise of its own
             factor = rng.normal(0.0, correlation_scale, (len(self.own), correlation_rank)).astype(np.float32)
             factor /= np.maximum(np.linalg.norm(factor, axis=1, keepdims=True) / 0.995, 1.0)
             self.factor = factor
@@ -126,10 +126,11 @@ class World:
         return csr_array((values, cells), shape=(n_rows, len(self.probabilities)))
 
     def _independent(self, n_rows, rng):
-        """Each cell fires on its own. Cost: the number of active cells, not of all cells.
+        """Rows and positions in `own` of the entries that fire, each on its own.
 
-        Poisson events with rate -log(1 - p) a cell leave at least one event in a cell with probability p, and the
-        events of a column fall on its rows uniformly: throw them and merge those that meet.
+        The cost grows with the number of active entries, not of all. Poisson events with rate -log(1 - p) an entry
+        leave at least one event in it with probability p, and the events of a column fall on its rows uniformly:
+        throw them and merge those that meet.
         """
         rates = -np.log1p(-np.minimum(self.probabilities[self.own], 1.0 - 1e-15))
         columns = np.repeat(np.arange(len(rates)), rng.poisson(rates * n_rows))

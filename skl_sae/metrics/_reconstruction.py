@@ -11,7 +11,7 @@ from .._warning import warn
 from ._blocks import dense_rows, row_chunks
 
 _AVERAGES = ("variance_weighted", "uniform_average", "raw_values")
-# Differences of a larger binary exponent, on either side, are scaled before they are squared.
+# Differences whose binary exponent is larger than this, or smaller than minus this, are scaled before they are squared.
 _SAFE_EXPONENT = 400
 
 
@@ -24,8 +24,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
 
     with both sums over the whole set and :math:`\bar x` the mean of its rows: R2 with features weighted by their
     variance. A constant offset between `X` and its reconstruction counts as error. Sums are accumulated in float64,
-    a block of rows at a time, so the memory used does not depend on the number of rows; where squares would overflow
-    or vanish, they are sums of scaled numbers.
+    a block of rows at a time, so the memory used does not depend on the number of rows. Numbers whose squares would
+    overflow or vanish are scaled first.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
         The reconstruction, finite everywhere.
     multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape (n_features,), \
             default="variance_weighted"
-        What becomes of the features. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
+        How features are combined. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
         mean of these over the features with observed values, plain or with the given weights.
 
     Returns
@@ -47,8 +47,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
 
     See Also
     --------
-    sklearn.metrics.r2_score : The same for dense and complete data; only that with ``"variance_weighted"`` it leaves
-        out the errors of constant features.
+    sklearn.metrics.r2_score : The same for dense and complete data, except that with ``"variance_weighted"`` it
+        leaves out the errors of constant features.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def _check_weights(multioutput, n_features):
 
 
 class _Survey(NamedTuple):
-    """What has to be known of each column before the sums.
+    """What has to be known of each column before its differences are summed.
 
     The reference is the first observed value: the deviations of a constant column are then exactly zero, and those of
     a column with a large offset lose no digits. Before they are squared, errors and deviations from the reference are
@@ -117,6 +117,7 @@ class _Survey(NamedTuple):
 
 
 def _survey(X, X_reconstructed):
+    """Look at all of the data once."""
     n_features = X.shape[1]
     reference = np.full(n_features, np.nan)
     counts = np.zeros(n_features, dtype=np.int64)
@@ -129,7 +130,7 @@ def _survey(X, X_reconstructed):
             reference = np.where(np.isnan(reference), first, reference)
         counts += len(block) - missing.sum(axis=0)
         for i, other in enumerate((dense_rows(X_reconstructed, rows), reference)):
-            # Halved, as the difference of two numbers can be out of range.
+            # Halved, because the difference of two large numbers can overflow.
             np.fmax(largest[i], np.fmax.reduce(np.abs(0.5 * block - 0.5 * other)), out=largest[i])
     if not counts.any():
         raise ValueError("Every entry of X is NaN; expected at least one observed value.")
@@ -139,7 +140,7 @@ def _survey(X, X_reconstructed):
 
 
 def _difference(block, other, exponents):
-    """Scaled difference; 0 where a value is missing."""
+    """Difference, divided by two to the power of `exponents`; 0 where a value is missing."""
     difference = np.ldexp(0.5 * block - 0.5 * other, 1 - exponents) if exponents.any() else block - other
     difference[np.isnan(difference)] = 0.0
     return difference
@@ -172,7 +173,7 @@ def _add(sums, exponents):
 
 
 def _r2(residual, residual_exponent, total, total_exponent):
-    """One minus the ratio of sums; without variance 1 for no error, else 0. Minus infinity below all numbers."""
+    """One minus the ratio of sums, minus infinity if that overflows. Without variance: 1 for no error, else 0."""
     exact = np.where(residual == 0, 1.0, 0.0)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         ratio = np.ldexp(residual / total, residual_exponent - total_exponent)
