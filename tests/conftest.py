@@ -13,12 +13,12 @@ from threadpoolctl import ThreadpoolController
 
 # scikit-learn skips its array API check without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-# Nobody looks at windows.
+# Tests draw without opening windows.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
-# Files whose tests train for hours where kernels are interpreted, with NUMBA_DISABLE_JIT=1. The others test kernels,
-# layouts, threads, checks and files there; test_without_jit.py has the rules of its own lane.
+# Files whose tests would train for hours with NUMBA_DISABLE_JIT=1, where kernels are interpreted. The other files,
+# about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
     *("guide.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py", "test_data_checks.py"),
     *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
@@ -28,7 +28,7 @@ LONG_WITHOUT_COMPILATION = {
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what takes hours, and what draws where matplotlib is missing: tests skip themselves, doctests cannot."""
+    """Skip what would take hours; and without matplotlib the doctests that draw, which cannot skip themselves."""
     if config.DISABLE_JIT:
         skip = pytest.mark.skip(reason="takes hours where kernels are not compiled")
         for item in items:

@@ -57,7 +57,7 @@ def test_a_hold_that_was_never_left_ends_with_its_object(blas_threads):
 
 
 def test_the_next_hold_restores_what_an_interrupted_one_left(blas_threads, monkeypatch):
-    """Where even the second attempt failed."""
+    """An interrupted one whose second attempt to leave failed, too."""
 
     def interrupted(numbers):
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Ctrl-C at any instruction: threads, BLAS and the next call are as before, and the arrays are nobody's any more."""
+"""Ctrl-C at any instruction: threads, BLAS and the next call are as before, and no thread still uses the arrays."""
 
 import signal
 import threading
@@ -48,7 +48,7 @@ class Work:
 
 @pytest.mark.parametrize("by_signal, new", [(False, True), (False, False), (True, True), (True, False)])
 def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkeypatch):
-    """When the exception arrives nobody works; then all threads are there. With new workers, and with old ones."""
+    """When the exception arrives nobody works any more, and the next call has all threads."""
     n, interrupts = 0, 0
     assert_all_threads_work()
     while True:
@@ -73,7 +73,7 @@ def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkey
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_an_interrupt_anywhere_in_the_limit_of_blas(nested, blas_threads):
-    """Another thread can still take it, and it ends for all."""
+    """Afterwards the limit has ended, and another thread can still take it."""
     n, interrupts = 0, 0
     while True:
         n += 1
@@ -120,7 +120,7 @@ def test_an_interrupt_anywhere_while_a_kernel_is_compiled():
 
 
 def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
-    """While a block is at work, however often."""
+    """As long as a block is at work, however many interrupts there are."""
     main, ended = threading.get_ident(), []
 
     def task(block, slot):
@@ -139,7 +139,7 @@ def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
 
 
 def test_a_block_that_does_not_end_is_left_to_itself(three_threads, monkeypatch):
-    """After some time; and the next call has other workers."""
+    """The caller waits for it no longer than its patience, and the next call has other workers."""
     main, leave, begun = threading.get_ident(), threading.Event(), threading.Event()
     monkeypatch.setattr(threads, "PATIENCE", 0.1)
 
