@@ -1,4 +1,4 @@
-"""The estimator: checks, wires, and leaves the computing to the layers below."""
+"""The estimator: checks its input, puts the parts together, and leaves the computing to them."""
 
 from contextlib import suppress
 from numbers import Integral, Real
@@ -11,10 +11,11 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._estimator.building import BuildingMixin
-from ._estimator.checks import WithoutEarlyStopping, check_sparse_is_finite
+from ._estimator.checks import check_sparse_is_finite, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, read_only
 from ._estimator.output import like_the_input
@@ -58,14 +59,14 @@ class SparseAutoencoder(
         \frac1n \sum_i \Big[ \sum_j \ell(x_{ij}, \hat x_{ij}) + \text{sparsity penalty}_i \Big]
         + \tfrac12 \text{weight\_decay}\, \|W\|_2^2 + \text{weight\_l1}\, \|W\|_1
 
-    **Units of the data.** With a linear output and squared error, data is measured in units of one scalar,
+    **Scale of the data.** With a linear output and squared error, data is divided by one number,
     :math:`s = \sqrt{\text{total variance}}` of the training data (of the first chunk in ``partial_fit``). So
-    penalties, `tol`, learning rates and the sparsity reached do not depend on the units of X, and neither do the
-    codes. ``scale=False`` sets s = 1: the objective in the units of X, for comparisons with other software.
+    penalties, `tol`, learning rates and the sparsity reached do not depend on the scale of X, and neither do the
+    codes. ``scale=False`` sets s = 1: the objective is then on the scale of X, for comparisons with other software.
 
-    **Units of the codes.** Where data is measured so and the code has no bounds ("relu", "identity"), codes are given
-    in a unit of their own, such that active entries have a root mean square of 1 over the training data (over about
-    the last thousand rows in ``partial_fit``): numbers that a penalised model behind them takes as they are. `coefs_`,
+    **Scale of the codes.** Where data is scaled so and the code has no bounds ("relu", "identity"), codes are given
+    on a scale of their own: active entries have a root mean square of 1 over the training data (over about the last
+    thousand rows in ``partial_fit``). A penalised model that follows can take such numbers as they are. `coefs_`,
     `intercepts_` and `components_` belong to these codes. Penalties, thresholds and targets of the rules are about the
     network's own activations, the codes times `code_scale_`.
 
@@ -107,7 +108,7 @@ class SparseAutoencoder(
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
     scale : "auto" or bool, default="auto"
-        Whether data is measured in units of its total standard deviation; see above. "auto" means True.
+        Whether data is divided by its total standard deviation; see above. "auto" means True.
 
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
@@ -125,7 +126,7 @@ class SparseAutoencoder(
         Momentum of ``solver="sgd"``.
 
     nesterovs_momentum : bool, default=True
-        Whether that is Nesterov's momentum.
+        Whether the momentum is Nesterov's.
 
     beta_1, beta_2 : float, default=0.9, 0.999
         Decay rates of the moments of ``solver="adam"``.
@@ -142,12 +143,13 @@ class SparseAutoencoder(
 
     dropout : float, default=0.0
         Probability that, in a step, a value of the encoder's hidden layers or of the code is set to zero; the others
-        are divided by one minus it (inverted dropout). Penalties see the code before.
+        are divided by one minus it (inverted dropout). Penalties see the code before dropout.
 
     batch_norm : bool, default=False
         Whether the pre-activations of the encoder's layers, the code's included, are normalised over the batch, with
-        a trained gain and the intercept as the shift. Running statistics serve at inference, folded into `coefs_`
-        and `intercepts_`. The decoder is never normalised: that would make penalties of the code vacuous.
+        a trained gain and the intercept as the shift. After training, running statistics take the place of the
+        batch's; `coefs_` and `intercepts_` contain them. The decoder is never normalised: that would make penalties
+        of the code vacuous.
 
     corruption : {"gaussian", "masking"} or None, default=None
         Noise on the input, which the network learns to undo: the loss is against the clean data. "gaussian" adds
@@ -155,7 +157,7 @@ class SparseAutoencoder(
 
     corruption_level : float, default=0.3
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
-        root mean square of the features' standard deviations where data is scaled, else in the units of X. With
+        root mean square of the features' standard deviations where data is scaled, else on the scale of X. With
         `pretrain`, inner layers get noise of the same strength relative to theirs.
 
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
@@ -175,7 +177,7 @@ class SparseAutoencoder(
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
-        make 10,000 steps, but from 10 to 100.
+        make 10,000 steps, but at least 10 and at most 100.
 
     tol : float, default=1e-4
         With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,
@@ -219,7 +221,7 @@ class SparseAutoencoder(
         Intercept of the decoder's last layer.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of all layers, from the data to the code and on to the reconstruction, in the units of the data.
+        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Intercepts of all layers, likewise.
@@ -234,19 +236,19 @@ class SparseAutoencoder(
         Share of the units that did not fire in the last pass over the data.
 
     mean_ : ndarray of shape (n_features,)
-        The mean of the training data that is subtracted from the input.
+        The mean of the training data, which is subtracted from the input.
 
     scale_ : float
-        The unit s in which data is measured.
+        The number s that data is divided by.
 
     code_scale_ : float
-        The unit in which codes are given: the network's own activations are the codes times it. See above.
+        The scale of the codes: the network's own activations are the codes times this number. See above.
 
     pretrain_loss_curves_ : list of list of float or None
         Loss of each epoch of each layer, with `pretrain`. With "layerwise_only" the last of them is `loss_curve_`, too.
 
     loss_ : float
-        Loss of the last epoch, in the units of the objective: with a scale, a squared error of 1 is that of the mean.
+        Loss of the last epoch. For scaled data, a squared error of 1 is that of reconstructing each row by the mean.
 
     loss_curve_ : list of float
         Loss of each epoch.
@@ -493,7 +495,7 @@ class SparseAutoencoder(
         }
         self._commit(seen, fitted)
 
-    @WithoutEarlyStopping
+    @available_if(offers_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on learning with one pass over a chunk of data, at a constant learning rate.
@@ -540,18 +542,18 @@ class SparseAutoencoder(
         training.close_chunk()
 
     def _parameters(self):
-        """The parameters of this class, which a subclass may set in a constructor of its own."""
+        """Parameters of this class, also where a subclass sets them in a constructor of its own."""
         return {name: getattr(self, name) for name in SparseAutoencoder._parameter_constraints}
 
     def _read(self, seen, X, reset=False, dtype=None, known_means=False):
-        """Rows of X, checked, to be given in `dtype` or in that of X, if it is float32 or float64.
+        """Check X and return its rows, in `dtype`; without one, in float32 if X is, else in float64.
 
         Dense data may have NaN, what is stored in a sparse matrix must be finite.
         """
         check_sparse_structure(X)  # before anything else touches it
         X = validate_data(seen, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
         check_sparse_is_finite(X, type(self).__name__)
-        with np.errstate(all="ignore"):  # what is too large for the type is an error of its own
+        with np.errstate(all="ignore"):  # numbers too large for the type become infinite, and are refused next
             rows = Rows(X, dtype or (np.float32 if X.dtype == np.float32 else np.float64))
             rows.assert_no_infinity(type(self).__name__, known_means)
         return rows
@@ -565,12 +567,12 @@ class SparseAutoencoder(
     def _snapshot(self, seen, network, rows):
         """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
         network = network.copy()
-        with suppress(ValueError):  # of numbers that are not finite the next epoch tells
+        with suppress(ValueError):  # numbers that are not finite: the next epoch reports them
             network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
     def _result(self, training, network, recent_rows, loss_curve):
-        """Fitted attributes of a training and the network that it has made."""
+        """Collect the fitted attributes of a training and of the network that it has made."""
         return {
             "_network": network,
             "loss_": loss_curve[-1],
@@ -652,9 +654,9 @@ class SparseAutoencoder(
     def score(self, X, y=None):
         """Explained variance of the reconstruction: R2 weighted by the variance of the features.
 
-        One minus the sum of squared errors over the sum of squared distances from the mean of X, both over all of X,
-        in float64; where X has missing values, over the others. Constant data scores 1.0 if it is reconstructed
-        exactly, else 0.0. More active units score higher: compare scores at equal sparsity.
+        One minus the ratio of two sums: of squared errors, and of squared distances from the mean of X. Both run over
+        all observed values of X, in float64. Constant data scores 1.0 if it is reconstructed exactly, else 0.0. More
+        active units score higher: compare scores at equal sparsity.
 
         Parameters
         ----------
@@ -696,9 +698,9 @@ class SparseAutoencoder(
             return inference.score_samples(network, rows)
 
     def _network_and_rows(self, X, own_type=False):
-        """The network of the last fit, the same for the whole call, and the rows of X, in its type or in that of X."""
+        """Return the network of the last fit and the rows of X, in the network's type or in that of X."""
         check_is_fitted(self)
-        seen = self._copy_for_features()  # of the same fit as the network, if another thread ends one meanwhile
+        seen = self._copy_for_features()  # features and network of one fit, even if another thread ends one meanwhile
         network = seen._network
         return network, self._read(seen, X, dtype=None if own_type else network.dtype)
 

@@ -32,8 +32,8 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
 
     standardize : bool, default=True
         Whether the autoencoder sees each feature with mean 0 and standard deviation 1, of its observed values. Results
-        are in the units of X in any case. Set it to False where the features have one unit, as pixels have, and for an
-        estimator with ``loss="binary_cross_entropy"``.
+        are on the scale of X in any case. Set it to False where all features have the same scale, as pixels have, and
+        for an estimator with ``loss="binary_cross_entropy"``.
 
     missing_values : int, float, np.nan or pandas.NA, default=np.nan
         What marks a missing value. With np.nan or pandas.NA these are NaN, None, and the missing values of pandas'
@@ -58,7 +58,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         The fitted autoencoder, of the features with observed values. None if there are none.
 
     scaler_ : StandardScaler or None
-        What standardises the same features, if `standardize`.
+        The scaler of these features, if `standardize`.
 
     indicator_ : MissingIndicator or None
         What makes the columns of the indicator, if `add_indicator`.
@@ -149,7 +149,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
                 scaler = StandardScaler().set_output(transform="default")
                 Z = scaler.fit_transform(Z)
             estimator = self._new_estimator().fit(Z)
-        # Only now: a fit that fails leaves the last one.
+        # Assigned together at the end: a fit that fails leaves what the last one has learned.
         self._observed, self.indicator_, self.scaler_, self.estimator_ = observed, indicator, scaler, estimator
         return self
 
@@ -199,7 +199,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         return left if self.indicator_ is None else np.append(left, self.indicator_.get_feature_names_out(names))
 
     def _fill(self, X, missing):
-        """Write what the autoencoder reconstructs into X, in its units."""
+        """Write what the autoencoder reconstructs into X, on the scale of X."""
         columns = np.flatnonzero(self._observed)
         rows = np.flatnonzero(missing[:, columns].any(axis=1))
         if rows.size == 0:
@@ -227,12 +227,12 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         )
 
     def _new_estimator(self):
-        # It works on arrays, whatever the configuration says.
+        # It works on arrays, also where scikit-learn is configured to return DataFrames.
         estimator = clone(self._stand_in("estimator", self.estimator)).set_output(transform="default")
         return estimator if self.random_state is None else estimator.set_params(random_state=self.random_state)
 
     def _marks_nan(self):
-        """Whether a missing value is NaN once X is an array of numbers; the marker that is no number is pandas.NA."""
+        """Whether missing values are NaN once X is an array of numbers; pandas.NA is the marker that is no number."""
         return not isinstance(self.missing_values, Real) or bool(np.isnan(self.missing_values))
 
     def _validate(self, X, reset, copy):
@@ -247,7 +247,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         )
 
     def _missing(self, X):
-        # In the type of X, where the marker may have been rounded.
+        # The marker is rounded to the type of X, as it was in the data.
         return np.isnan(X) if self._marks_nan() else X.dtype.type(self.missing_values) == X
 
     def __sklearn_tags__(self):

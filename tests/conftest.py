@@ -1,22 +1,24 @@
-"""Settings that must stand before anything imports scipy or matplotlib, and doctests that need matplotlib.
+"""What all tests share: settings that must stand before scipy or matplotlib is imported, skips, and fixtures.
 
 Each worker of pytest-xdist reads this file, too. Compiled kernels are shared by all.
 """
 
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
 from numba import config
+from threadpoolctl import ThreadpoolController
 
 # scikit-learn skips its array API check without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-# Nobody looks at windows.
+# Tests draw without opening windows.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
-# Files whose tests train for hours where kernels are interpreted, with NUMBA_DISABLE_JIT=1. The others test kernels,
-# layouts, threads, checks and files there; test_without_jit.py has the rules of its own lane.
+# Files whose tests would train for hours with NUMBA_DISABLE_JIT=1, where kernels are interpreted. The other files,
+# about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
     *("guide.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py", "test_data_checks.py"),
     *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
@@ -26,7 +28,7 @@ LONG_WITHOUT_COMPILATION = {
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what takes hours, and what draws where matplotlib is missing: tests skip themselves, doctests cannot."""
+    """Skip what would take hours; and without matplotlib the doctests that draw, which cannot skip themselves."""
     if config.DISABLE_JIT:
         skip = pytest.mark.skip(reason="takes hours where kernels are not compiled")
         for item in items:
@@ -37,3 +39,25 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if isinstance(item, pytest.DoctestItem) and ("inspection" in item.path.parts or item.name == "guide.rst"):
                 item.add_marker(skip)
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also in a process that was started in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def blas_threads():
+    """Give BLAS two threads; the value is a function that tells how many it has now."""
+    libraries = ThreadpoolController().select(user_api="blas")
+
+    def count():
+        return {library.num_threads for library in libraries.lib_controllers}
+
+    with libraries.limit(limits=2):
+        if count() != {2}:
+            pytest.skip("this BLAS takes no limit of two threads")
+        yield count

@@ -1,8 +1,6 @@
-"""Checks at the door: what scikit-learn's parameter constraints cannot say."""
+"""Checks that scikit-learn's parameter constraints cannot express, and whether parameters have changed."""
 
-from functools import update_wrapper
 from numbers import Integral
-from types import MethodType
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,30 +8,18 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import assert_all_finite
 
 
-class EarlyStoppingError(AttributeError, ValueError):
-    """Raised by an access to ``partial_fit`` with ``early_stopping=True``; so ``hasattr`` tells that it is missing."""
-
-
-class WithoutEarlyStopping:
-    """A method that exists without `early_stopping` only: a chunk has no held-out rows."""
-
-    def __init__(self, function):
-        self.function = function
-        update_wrapper(self, function)
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self.function
-        if instance.early_stopping:
-            raise EarlyStoppingError(
-                f"{self.function.__name__} does not support early_stopping=True: got early_stopping=True, expected "
-                "False. Use fit with X_val, or stop by the score of rows of your own."
-            )
-        return MethodType(self.function, instance)
+def offers_partial_fit(estimator):
+    """Tell ``available_if`` that ``partial_fit`` exists, or raise the reason why not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit does not support early_stopping=True, because a chunk has no held-out rows: got "
+            "early_stopping=True, expected False. Use fit with X_val, or stop by the score of rows of your own."
+        )
+    return True
 
 
 def check_widths(name, sizes):
-    """Widths of layers as a tuple of ints; a single number is one layer."""
+    """Return widths of layers as a tuple of ints; a single number is one layer."""
     is_number = isinstance(sizes, Integral) or getattr(sizes, "ndim", 1) == 0
     widths = (sizes[()] if hasattr(sizes, "ndim") else sizes,) if is_number else tuple(sizes)
     if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in widths):
@@ -58,13 +44,13 @@ def check_sparse_is_finite(X, estimator_name):
 
 
 def copy_parameters(params):
-    """Parameters as they are now: objects that can be changed in place are copied."""
+    """Keep parameters as they are now: objects that can be changed in place are copied."""
     kept = {name: clone(value) if isinstance(value, BaseEstimator) else value for name, value in params.items()}
     return {name: value.copy() if isinstance(value, np.ndarray | list) else value for name, value in kept.items()}
 
 
 def differ(params, others):
-    """Whether a parameter has another value, whatever its identity."""
+    """Whether any parameter has another value in `others`; objects are compared by what they hold."""
     return any(not _equal(value, others[name]) for name, value in params.items())
 
 

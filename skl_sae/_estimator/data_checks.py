@@ -1,24 +1,27 @@
-"""What the data itself says against a fit: values out of range or too large, and variance that few numbers hold."""
+"""Checks of the data, and of what was learned of it.
+
+Values out of range or too large, variance that few rows or features hold, dead units, features without values.
+"""
 
 import numpy as np
 
 from .._warning import warn
 
-# Share of the variance that a tenth of the features may hold without a warning, and a hundredth of the rows.
+# Shares of the variance that may be held without a warning: by a tenth of the features, by a hundredth of the rows.
 SHARE_OF_FEATURES, SHARE_OF_ROWS = 0.99, 0.5
-# Fewest rows of which one can be an outlier.
+# Among fewer rows, none is called an outlier.
 ENOUGH_ROWS = 20
-# Share of the units that may be dead without a warning, and fewest rows that can tell.
+# Share of the units that may be dead without a warning. With fewer rows it is not looked at.
 DEAD_SHARE, FEWEST_ROWS = 0.5, 500
-# Size of data whose squares can be summed in float64.
+# Largest size of numbers whose squares can be summed in float64.
 LARGEST = 1e150
-# Part of the width of an output's range by which data may leave it.
+# Data may leave the range of the output by this part of its width without a warning.
 SLACK = 0.01
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
 
 
 def naming(columns, names, most=5):
-    """Some features by name, or by number."""
+    """List the first few features, by name or by number."""
     shown = [str(i if names is None else names[i]) for i in columns[:most]]
     return ", ".join(shown + ["..."] * (len(columns) > most))
 
@@ -49,7 +52,7 @@ def warn_of_range(rows, output_activation):
 
 
 def check_size(rows, mean, variance, names):
-    """Raise where squares, or the unit of the data, are not finite numbers or vanish.
+    """Raise where squares of the data, or its scale, overflow or vanish.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def check_size(rows, mean, variance, names):
         )
     total = float(variance.sum())
     size = np.sqrt(total)
-    if total == 0 and not np.linalg.norm(mean) < largest:  # then the mean is what the data is measured by
+    if total == 0 and not np.linalg.norm(mean) < largest:  # constant data is scaled by its mean
         raise ValueError(
             f"Values of X are too large: the norm of the mean is not a finite number, features have values up to "
             f"{np.abs(mean).max():.3g}. Divide X by its size."
@@ -83,7 +86,7 @@ def check_size(rows, mean, variance, names):
 
 
 def check_means(rows, names):
-    """The same of a later chunk, whose unit is known, from the means that are taken of it anyway."""
+    """Check a later chunk, whose scale is known already, by its means, which are needed anyway."""
     mean, _ = rows.means()
     bad = np.flatnonzero(~(np.abs(mean) < LARGEST))
     if bad.size:
@@ -95,7 +98,7 @@ def check_means(rows, names):
 
 
 def _varies(rows):
-    """Whether data whose squared differences vanish is constant all the same."""
+    """Whether rows differ, by amounts whose squares vanish."""
     if rows.missing or len(rows) == 1:
         return False
     if rows.sparse:
@@ -106,7 +109,7 @@ def _varies(rows):
 
 
 def warn_of_dominance(rows, names):
-    """Warn where few rows, or few features, hold nearly all the variance: what else there is will not be learned."""
+    """Warn where few rows, or few features, hold nearly all the variance: little is learned of the others."""
     _, variance, count = rows.moments()
     squares = variance * count
     total = squares.sum()
@@ -132,12 +135,12 @@ def warn_of_dominance(rows, names):
         warn(
             f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}): here lie "
             f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Put "
-            "StandardScaler, or for outliers RobustScaler, in front if the features have different units."
+            "StandardScaler, or for outliers RobustScaler, in front if the features have different scales."
         )
 
 
 def warn_of_first_chunk(network, rows):
-    """Warn where a stream begins with equal rows, which have no size to measure others by."""
+    """Warn where a stream begins with equal rows, which give no scale."""
     if not network.scaling.measured and len(rows) > 1 and network.scaling.observed.any():
         warn(
             f"The first chunk, of {len(rows)} rows, has no variance. The mean and the scale are taken from the first "
@@ -146,7 +149,7 @@ def warn_of_first_chunk(network, rows):
 
 
 def warn_of_dead_units(network, fraction, n_rows):
-    """Warn after a fit that left many units without use, where there were rows for them."""
+    """Warn after a fit that left many units dead although there were enough rows."""
     enough_rows = n_rows >= max(FEWEST_ROWS, network.architecture.n_units)
     if fraction > DEAD_SHARE and network.scaling.measured and enough_rows:
         warn(

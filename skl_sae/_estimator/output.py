@@ -11,7 +11,7 @@ class _HandedOn(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.array = array
 
     def fit(self, X, y=None):
-        """Do nothing; only what can be fitted has feature names."""
+        """Do nothing. scikit-learn asks for the feature names of objects with this method only."""
         return self
 
     def __sklearn_is_fitted__(self):
@@ -22,14 +22,14 @@ class _HandedOn(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def like_the_input(estimator, X, array):
-    """Put what has the rows and the features of X where ``estimator.set_output(transform=...)`` says.
+    """Put an array that has the rows and features of X into the container of ``estimator.set_output``.
 
     Parameters
     ----------
     estimator : estimator
         A fitted estimator.
     X : {array-like, DataFrame, sparse matrix}
-        What was passed to its method; a DataFrame's index is kept.
+        What was passed to the estimator's method; a DataFrame's index is kept.
     array : {ndarray, sparse matrix} of shape (n_samples, n_features)
         The result.
 

@@ -1,8 +1,9 @@
-"""The limit of BLAS to one thread while blocks are the parallelism, and what other libraries' threads are limited to.
+"""The limit of BLAS to one thread, while our own threads work on blocks; and the user's limit of OpenMP's threads.
 
-The limit belongs to the process and is not re-entrant by itself: two fits that end in another order than they began
-would restore each other's value. So those that need it are counted, by name: who is gone without leaving (interrupted
-on the way out, a thread that a fork did not copy) does not count.
+The limit of BLAS belongs to the process. If each fit restored the number that it found, two fits that end in another
+order than they began would restore each other's. So those who need the limit are registered, and it ends with the last
+of them. They are registered by weak references: one that is gone without leaving, because of an interrupt or a fork,
+does not count.
 """
 
 import os
@@ -21,7 +22,7 @@ def _libraries(user_api):
 
 
 def _free_openblas():
-    """From 3.7 on, threadpoolctl ignores all threads but the one that first changed the number."""
+    """Let any thread change the number. From 3.7 on, threadpoolctl ignores all but the one that changed it first."""
     getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)(force=True)
 
 
@@ -35,8 +36,8 @@ def _set_threads(numbers):
 class _Limit:
     """Whether BLAS is limited, and who needs it.
 
-    `settle` makes the one agree with the other. It may be interrupted anywhere: the numbers to go back to are noted
-    before the first is changed and forgotten after the last is restored, and the next call does what is left to do.
+    `settle` makes the first agree with the second. It may be interrupted anywhere: the numbers to go back to are noted
+    before any is changed, and forgotten after all are restored, and the next call does what is left to do.
     """
 
     def __init__(self):
@@ -71,12 +72,12 @@ class _Limit:
         self.settle()
 
     def lost(self, hold):
-        """A hold is gone whose end was interrupted. Who has the lock looks once more by himself."""
+        """A hold is gone without having left. Whoever has the lock is in `settle`, and looks again before its end."""
         if not self.lock.locked():
             self.settle()
 
     def after_fork(self):
-        """Of the threads that held the limit, the child has the one that forked."""
+        """Drop the holds of threads that the child does not have: all but the one that forked."""
         self.lock = threading.Lock()
         for key, hold in list(self.holds.items()):
             if getattr(hold(), "thread", None) != threading.get_ident():
@@ -91,7 +92,7 @@ _limit = _Limit()
 
 
 class single_threaded_blas:
-    """Within it, BLAS has one thread a call: blocks are the parallelism, and products keep their bits."""
+    """Inside, a call of BLAS has one thread: blocks share out the work, and products always have the same bits."""
 
     def __enter__(self):
         self.thread, self.openmp_threads = threading.get_ident(), openmp_threads()
@@ -105,7 +106,7 @@ class single_threaded_blas:
     def __exit__(self, *exception):
         try:
             _limit.leave(self)
-        except BaseException:
+        except BaseException:  # an interrupt: leave once more
             _limit.leave(self)
             raise
 
@@ -116,9 +117,9 @@ def _blas_uses_openmp():
 
 
 def openmp_threads():
-    """Threads that OpenMP would give to the caller, for whom `threadpool_limits` lowers them; None without OpenMP.
+    """Number of threads that OpenMP would give the caller, who may have lowered it; None without OpenMP.
 
-    Where BLAS has OpenMP's threads, its limit is one of them: there, the number before counts.
+    A BLAS that uses OpenMP is limited by this very number. Inside of our limit, the number before it is returned.
     """
     if _blas_uses_openmp():
         for hold in [hold() for hold in list(_limit.holds.values())]:

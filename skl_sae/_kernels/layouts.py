@@ -1,4 +1,8 @@
-"""Layouts of a code: from dense to the entries of each row and to those of each unit, and back."""
+"""Layouts of a code: dense, the entries of each row, the entries of each unit.
+
+The entries of a row are padded to one width: `index` (units) and `values` are (rows, width), and the first ``count[i]``
+of row i are used. The entries of unit u stand from ``ptr[u]`` to ``ptr[u + 1]`` in flat arrays.
+"""
 
 import numpy as np
 
@@ -7,6 +11,7 @@ from .jit import jit
 
 @jit
 def compress_nonzero(dense, index, values, count):
+    """Write the entries that are not zero."""
     for i in range(dense.shape[0]):
         row, at, to = dense[i], index[i], values[i]
         n = 0
@@ -20,6 +25,7 @@ def compress_nonzero(dense, index, values, count):
 
 @jit
 def compress_support(dense, support, index, values, count):
+    """Write the entries of the support, zeros too."""
     for i in range(dense.shape[0]):
         row, keep, at, to = dense[i], support[i], index[i], values[i]
         n = 0
@@ -33,6 +39,7 @@ def compress_support(dense, support, index, values, count):
 
 @jit
 def scatter_rows(index, values, count, out):
+    """Make the code dense."""
     for i in range(out.shape[0]):
         o = out[i]
         for j in range(o.size):
@@ -63,9 +70,9 @@ def pack_rows(index, values, count):
 
 @jit
 def order_by_unit(index, values, grad, count, ptr, row, position, out_values, out_grad):
-    """Counting sort of the entries by unit; stable, so rows ascend within a unit.
+    """Counting sort of the entries by unit; stable, so rows ascend within a unit. `position` is the place before.
 
-    Unsigned numbers save the check for negative ones.
+    Indices are made unsigned: those that are signed would be checked for being negative.
     """
     width = index.shape[1]
     ptr[:] = 0

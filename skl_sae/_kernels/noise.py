@@ -1,4 +1,4 @@
-"""Random numbers of the training step: a function of the step's key and of row and unit, whoever computes them, when.
+"""Random numbers of a training step, each of them a function of the step's key, the row and the unit.
 
 So a mask needs no memory, is the same forward and backward and in every layout of a code, and does not depend on
 tiles, blocks or threads.
@@ -14,8 +14,9 @@ MAX_KEY = 2**32 - 1
 
 def layer_key(key, layer):
     """Key of a layer's mask in a step; -1 is the input."""
+    # Mixed, because keys are combined with rows by `^`, too: two rows of two layers must not get the same numbers.
     key = ((key ^ (layer + 2)) * 0x9E3779B1) & MAX_KEY
-    return key ^ (key >> 16)  # the key of one layer in one step is that of no other layer in another step
+    return key ^ (key >> 16)
 
 
 @jit
@@ -30,6 +31,7 @@ def _mix(x):
 
 @jit
 def _drop(x, key, row, unit, limit, factor):
+    """Drop an entry if its hash is below `limit`, multiply it by `factor` otherwise."""
     zero, factor = x.dtype.type(0), x.dtype.type(factor)
     for i in range(x.shape[0]):
         stream = _mix(key ^ ((row + i) & 0xFFFFFFFF))
@@ -64,7 +66,7 @@ def drop(x, key, row, unit, level):
 
 
 def drop_entries(x, rows, units, key, row, unit, level):
-    """The same of entries, with `rows` and `units` counted from `row` and `unit`."""
+    """Do the same to single entries, whose `rows` and `units` are counted from `row` and `unit`."""
     _drop_entries(x, rows, units, key, row, unit, int(level * 2**32), 1 / (1 - level))
 
 
@@ -74,9 +76,9 @@ def mask_inputs(x, fill, key, row, level):
 
 
 def add_gaussian(x, target, key, row, size):
-    """Add noise of standard deviation `size`, in place, but where the target is missing.
+    """Add noise of standard deviation `size`, in place, except where the target is missing.
 
-    Rows that are processed together share a generator: tiles must not depend on the number of threads.
+    The rows of a tile share a generator, so the edges of tiles must not depend on the number of threads.
     """
     generator = np.random.Generator(np.random.Philox(key=np.array([key, row], np.uint64)))
     noise = generator.standard_normal(x.shape, dtype=x.dtype)

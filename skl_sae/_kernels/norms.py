@@ -1,4 +1,4 @@
-"""Norms of rows: taken, made one, and kept one."""
+"""Norms of rows: to compute them, to make them one, and to keep them one."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ def row_norms(x):
 
 
 def unit_rows(x):
-    """The rows divided by their norms; a row of zeros stays.
+    """Divide rows by their norms; a row of zeros stays.
 
-    They are scaled by powers of two first, which is exact: squares neither vanish nor overflow.
+    They are scaled by powers of two first, which is exact, so that squares neither vanish nor overflow.
     """
     largest = np.abs(x).max(axis=1, initial=0, keepdims=True)
     x = np.ldexp(x, -np.frexp(np.where(np.isfinite(largest), largest, 0))[1])
@@ -23,7 +23,7 @@ def unit_rows(x):
 
 @jit
 def remove_radial(weights, gradient):
-    """Project the gradient of each row on the tangent of the unit sphere."""
+    """Remove the part of each row's gradient along the row, which has norm one: it would only change the norm."""
     for i in range(weights.shape[0]):
         w, g = weights[i], gradient[i]
         radial = w.dtype.type(0)

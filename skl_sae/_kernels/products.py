@@ -1,11 +1,11 @@
-"""Dense products of a tile of rows: a block of the result stays in registers while the inner dimension passes.
+"""Dense products of a tile of rows: a block of the result stays in registers during the loop over the inner dimension.
 
     multiply      initial + x @ weights       vectors along the columns, times single numbers of `x`
     multiply_t    initial + x @ weights.T     vectors along the inner dimension, summed at the end
 
-BLAS copies its operands into packed panels first, which tiles of a few dozen rows don't pay back, and NumPy enters and
-leaves the GIL around each call. Every number of a result is summed in the same order wherever it stands, so the
-product of a row has the same bits alone and among others.
+Why not BLAS: it copies its operands into packed panels first, which does not pay for tiles of a few dozen rows, and
+NumPy releases and takes the GIL around each call. Here, every number of a result is summed in the same order wherever
+it stands, so the product of a row has the same bits alone and among others.
 
 Where the processor has neither AVX-512 nor AVX2, NumPy's BLAS makes the products.
 """
@@ -24,13 +24,13 @@ from .vectors import REGISTER, constant, operands
 # Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
 ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
 ROWS_T, COLUMNS_T = (8, 3) if REGISTER == 64 else (3, 4)
-# Reassociation would sum the numbers of a row in another order than those of many rows.
+# No fastmath: it would allow another order of summation for a single row than for many.
 exact = partial(jit, fastmath=False)
-# What a result starts from: zero, the row `initial` in every row, or what is there.
+# What a result starts from: zero, the row `initial` in every row, or what `out` holds already.
 FROM_ZERO, FROM_INITIAL, FROM_OUT = range(3)
-# Of the weights at a time, so that they stay in the cache: of the inner dimension, and of the columns of a result.
+# Part of the weights that is used at a time, so that it stays in the cache: of the inner dimension, and of columns.
 DEPTH, COLUMNS_IN_CACHE = 1024, 21 * COLUMNS_T
-# Rows that BLAS multiplies at a time where a row must not depend on the others.
+# Number of rows that BLAS multiplies at a time where a row must not depend on the others.
 ROWS_ALIKE = 32
 
 
@@ -68,7 +68,7 @@ def _block(rows, vectors):
 
 
 def _sum_lanes(of, vectors):
-    """Sum each vector, all at once: the sums fill the lanes of as few vectors as they need, in order."""
+    """Sum the lanes of each vector; the sums, in order, fill the lanes of as few vectors as they need."""
     width = of.lanes
     while width > 1:
         half, pairs = width // 2, zip(vectors[::2], [*vectors[1::2], vectors[-1]], strict=False)
@@ -80,7 +80,7 @@ def _sum_lanes(of, vectors):
 
 
 def _block_t(rows, columns):
-    """Kernel of the block of ``out = initial + x @ weights.T`` with the corner (i, j); vectors run along the inner."""
+    """Kernel of the block of ``out = initial + x @ weights.T`` with corner (i, j); vectors run along `inner`."""
 
     @intrinsic
     def block(typing, x, weights, out, initial, mode, i, j):
@@ -101,7 +101,8 @@ def _block_t(rows, columns):
             rest = builder.srem(depth, lanes)
             with cgutils.for_range_slice(builder, constant(0), builder.sub(depth, rest), lanes) as (k, _):
                 add_products(k)
-            with builder.if_then(builder.icmp_signed("!=", rest, constant(0))):  # the last, less what was seen
+            with builder.if_then(builder.icmp_signed("!=", rest, constant(0))):
+                # the last vector reaches back over numbers that were seen: zeros take their place
                 numbers = ir.Constant(ir.VectorType(ir.IntType(64), x.lanes), list(range(x.lanes)))
                 unseen = builder.icmp_signed(">=", numbers, x.spread(builder.sub(lanes, rest)))
                 zero = ir.Constant(x.vector, None)
@@ -152,7 +153,7 @@ def _multiply_vectors(x, weights, out, initial, mode):
 
 @jit
 def _copy(source, out):
-    """To the first columns of `out`. (An assignment of slices takes seconds to compile.)"""
+    """Copy to the first columns of `out`. (An assignment of slices would take seconds to compile.)"""
     for i in range(source.shape[0]):
         for j in range(source.shape[1]):
             out[i, j] = source[i, j]
@@ -165,7 +166,7 @@ def _multiply(x, weights, out, initial, mode):
     depth, n = weights.shape
     whole = n - n % lanes
     rest = n - whole
-    # the last columns, in a vector of their own
+    # the last columns do not fill a vector: they are copied to arrays where they do
     panel, last = np.zeros((depth if rest else 0, lanes), out.dtype), np.empty((len(out), lanes), out.dtype)
     last_initial = np.zeros(lanes, out.dtype)
     if rest:
@@ -230,7 +231,7 @@ def _has_rows(x):
 
 @jit
 def _check(x, shape, weights, out, initial, mode):
-    """The kernels trust their arguments; `shape` is that of the right factor."""
+    """Raise where a kernel, which trusts its arguments, would leave its arrays; `shape` is that of the right factor."""
     if x.shape[1] != shape[0] or out.shape != (x.shape[0], shape[1]):
         raise ValueError("The shapes of the factors and of the product do not fit.")
     if mode == FROM_INITIAL and initial.size != shape[1]:
@@ -286,8 +287,9 @@ def _run(kernel, x, weights, out, initial):
 def multiply_rows_t(x, weights, initial):
     """``initial + x @ weights.T``, with the same bits for a row whatever rows are beside it.
 
-    The kernels give that anyway. BLAS rounds a row by the number of rows: there rows are multiplied in groups of one
-    size, the last filled up with zeros; or one by one, where it also rounds a row by its place in the group.
+    Our kernels do that anyway. The bits that BLAS gives a row depend on the number of rows, so rows are multiplied in
+    groups of one size, the last filled up with zeros. Where they also depend on the place in a group, rows are
+    multiplied one by one.
     """
     if REGISTER:
         return multiply_t(x, weights, initial=initial)

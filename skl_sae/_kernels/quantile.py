@@ -2,14 +2,14 @@
 
 import numpy as np
 
-# How far a bound lies from the data where there is data on one side only, relative to the number nearest to it.
+# Distance of a bound from the data where there is data on one side only, relative to the nearest number.
 MARGIN = 1e-3
 
 
 def upper_quantile(tiles, mean_count):
     """Bound that on average `mean_count` entries of a row exceed; minus infinity where rows have no more entries.
 
-    It lies between two entries where it can, and not on one: so the last bits of an entry, which depend on the
+    Where it can, it lies between two entries and not on one. Then the last bits of an entry, which depend on the
     processor and on the layout of the data, do not decide whether it exceeds the bound.
 
     Exact, in two passes and little memory: floats are ordered like integers made of their bits. The first pass counts
@@ -32,9 +32,9 @@ def upper_quantile(tiles, mean_count):
     for x in tiles():
         counts += np.bincount(_leading_bits(x).ravel(), minlength=counts.size)
         n_rows += len(x)
-    counts[0] = 0  # those of NaN
+    counts[0] = 0  # NaN does not count
     budget = round(min(mean_count * n_rows, counts.sum()))
-    above = counts[::-1].cumsum()[::-1]  # of each value of the leading bits, how many have those or higher ones
+    above = counts[::-1].cumsum()[::-1]  # number of entries with these leading bits or higher ones
     if above[0] <= budget:
         return -np.inf, int(above[0]) / n_rows
     leading = int(np.flatnonzero(above > budget)[-1])

@@ -1,4 +1,4 @@
-"""Kernels of the compressed layouts of a code: a row's entries padded to one width, and entries ordered by unit."""
+"""Products with compressed codes: with the entries of each row, and with those of each unit (see `layouts`)."""
 
 import numpy as np
 from llvmlite import ir
@@ -11,7 +11,7 @@ from .vectors import REGISTER, constant, operands
 
 
 def _combine(vectors):
-    """Kernel that adds weighted rows of `x` to some vectors of `out`, from number j on, which stay in registers."""
+    """Kernel that adds weighted rows of `x` to some vectors of `out`, from column j on, which stay in registers."""
 
     @intrinsic
     def combine(typing, index, values, x, out, first, last, j):
@@ -39,7 +39,7 @@ _combine_8, _combine_4, _combine_2, _combine_1 = (_combine(vectors) for vectors 
 
 
 def _add_rows_by_registers(index, values, first, last, x, out):
-    """out += sum over the entries ``first..last`` of value times row of `x`; one visit of `out`."""
+    """out += sum over the entries ``first..last`` of value times row of `x`; `out` is read and written once."""
     lanes, j = REGISTER // out.itemsize, 0
     while j + 8 * lanes <= out.size:
         _combine_8(index, values, x, out, first, last, j)
@@ -61,7 +61,7 @@ def _add_rows_by_registers(index, values, first, last, x, out):
 
 
 def _add_rows_by_loops(index, values, first, last, x, out):
-    """The same, four rows a visit of `out`."""
+    """The same, with `out` read and written once for four entries."""
     q = first
     while q + 4 <= last:
         v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
@@ -81,7 +81,7 @@ _add_rows = jit(_add_rows_by_registers if REGISTER else _add_rows_by_loops)
 
 @jit
 def spmm(index, values, count, decoder, start, stop, out):
-    """out[i] += sum of values times decoder rows."""
+    """out[i] += sum over the entries of row i, of the units ``start..stop``, of value times row of `decoder`."""
     for i in range(out.shape[0]):
         r, units, v = out[i], index[i], values[i]
         if start == 0 and stop == decoder.shape[0]:
@@ -96,7 +96,7 @@ def spmm(index, values, count, decoder, start, stop, out):
 
 @jit
 def sddmm(index, count, decoder, gradient, start, stop, out):
-    """out[i, j] = gradient[i] . decoder[index[i, j]], four dot products a visit of gradient[i]."""
+    """out[i, j] = gradient[i] . decoder[index[i, j]] of the units ``start..stop``; four dot products at a time."""
     d = gradient.shape[1]
     zero = gradient.dtype.type(0)
     for i in range(gradient.shape[0]):

@@ -1,4 +1,4 @@
-"""Sparse matrices at the door: SciPy and compiled kernels trust their index arrays, and would read stray memory."""
+"""Check sparse matrices from outside: SciPy and compiled kernels trust index arrays; wrong ones read stray memory."""
 
 import numpy as np
 from scipy import sparse
@@ -7,7 +7,7 @@ from scipy import sparse
 def check_sparse_structure(X, name="X"):
     """Raise where a sparse matrix has indices that point out of its arrays; do nothing for what is not sparse.
 
-    To be called before anything else touches the matrix: SciPy's own conversions and reductions crash on such a one.
+    Call it before anything else touches the matrix: SciPy's own conversions and reductions can crash on a bad one.
     Flags such as ``has_canonical_format`` are not looked at: duplicates and any order of indices are safe.
 
     Parameters
@@ -86,7 +86,7 @@ def _check_diagonals(X):
 
 
 def _check_arrays(X, kinds, n_axes=1):
-    """That attributes are arrays of numbers, and of one axis; `n_axes` of the values."""
+    """Report attributes that are not arrays of the right kind of numbers with one axis; values have `n_axes`."""
     for attribute, kind in kinds.items():
         array = getattr(X, attribute)
         if not isinstance(array, np.ndarray):
@@ -98,7 +98,7 @@ def _check_arrays(X, kinds, n_axes=1):
 
 
 def _check_range(numbers, stop, name):
-    """That all lie from 0 to below `stop`: one pass, since a negative number is a large one without a sign."""
+    """Report numbers that are not from 0 to below `stop`. In one pass: without signs, negative numbers are large."""
     if numbers.size and int(numbers.view(numbers.dtype.str.replace("i", "u")).max()) >= stop:
         low, high = int(numbers.min()), int(numbers.max())
         yield f"{name} from {low} to {high}, expected 0 to {stop - 1}" if stop else f"{name} in a matrix without any"

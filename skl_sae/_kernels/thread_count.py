@@ -1,6 +1,6 @@
 """How many threads may work: what the user asks for, or the processors that the process may use.
 
-`n_slots` is what scratch memory is made for; `n_threads` is asked before each region and may change at any time.
+Scratch memory is made for `n_slots` threads, once. `n_threads` is asked before each parallel region, and may change.
 """
 
 import multiprocessing
@@ -22,11 +22,12 @@ def n_slots():
 
 
 def n_threads():
-    """Number of threads that may work now, of a region that begins in this thread.
+    """Number of threads that may work now, in a region that begins in this thread.
 
-    ``NUMBA_NUM_THREADS``, also if it is set after the import, else the processors of the process (affinity, quota of a
-    container), as many as scikit-learn would use; a worker process of `multiprocessing` has siblings, so it has one.
-    What lowers numba's or OpenMP's number for the calling thread, as ``threadpool_limits(1)`` does, lowers this one.
+    It is ``NUMBA_NUM_THREADS``, also if that is set after the import. Otherwise it is the number of processors that the
+    process may use (affinity, quota of a container), as in scikit-learn; and one in a worker process of
+    `multiprocessing`, which has siblings. What lowers numba's or OpenMP's number for the calling thread, as
+    ``threadpool_limits(1)`` does, lowers this one.
     """
     asked, openmp = _asked(), openmp_threads()
     if asked is not None:
@@ -64,6 +65,7 @@ def _openmp_default():
 
 
 def _processors():
+    """Number of processors that the process may use."""
     return _count_processors(int(time.monotonic()))
 
 

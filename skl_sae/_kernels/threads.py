@@ -5,9 +5,9 @@ one process-wide pool, and returns the results in the order of the blocks. Block
 does must not depend on who claims it. Results are then the same bits for any number of threads. `slot` numbers the
 threads at work: scratch memory is indexed by it.
 
-An interrupt can hit the caller at any line. So what has happened is never counted but read from what is there, every
-clean-up may run twice, and it runs twice. Python objects shared by threads are changed by single calls that no other
-thread can split: `dict.setdefault`, `deque.popleft`, `SimpleQueue.put`.
+An interrupt can hit the caller at any line. So no counters tell what has happened, the objects themselves do; and every
+clean-up runs twice, in case the first run was interrupted. Python objects shared by threads are changed by single calls
+that no other thread can split: `dict.setdefault`, `deque.popleft`, `SimpleQueue.put`.
 """
 
 import itertools
@@ -21,7 +21,7 @@ import numpy as np
 from .thread_count import n_slots, n_threads
 from .waiting import answer_and_watch, new_flag, watch
 
-# Seconds that an interrupted caller waits for blocks at work, before it leaves them to themselves.
+# Seconds that an interrupted caller waits for workers to end their blocks, before it leaves them to themselves.
 PATIENCE = 30
 
 
@@ -49,7 +49,7 @@ def run(task, n_blocks, inline=False):
 
 
 class _Ticket:
-    """What one worker is told to do once. Only who takes it first, the worker or the caller, acts on it."""
+    """The order to a worker to take part in a call. Only who takes it first, the worker or the caller, acts on it."""
 
     __slots__ = ("_done", "_taker", "answer", "call", "finished", "number")
 
@@ -99,7 +99,7 @@ class _Call:
             (self.errors if isinstance(error, Exception) else self.interrupts).append(error)
 
     def close(self):
-        """Wait for the workers that have begun, and drop the task; returns whether they have ended."""
+        """Wait for the workers that have begun, then drop the task. Returns whether they have ended."""
         self.blocks.clear()
         for ticket in self.tickets:
             if not ticket.take(0) and not ticket.wait(self.interrupts):
@@ -108,7 +108,7 @@ class _Call:
         return True
 
     def raise_error(self):
-        """An interrupt before others, and without a cycle of the exception and its frames, which would keep arrays."""
+        """Raise what went wrong, interrupts first. No cycle of exception and frames is left to keep arrays."""
         errors = self.interrupts + self.errors
         self.errors, self.interrupts = [], []
         try:
@@ -118,7 +118,7 @@ class _Call:
             del errors
 
     def lose_workers(self):
-        """In a forked child: blocks at work will not be finished, and without its caller nobody wants the others."""
+        """In a forked child: blocks of lost workers stay undone; without the caller, nobody wants the others either."""
         lost = [ticket for ticket in self.tickets if not ticket.take(0) and not ticket.finished]
         for ticket in lost:
             ticket.finished = True
@@ -156,7 +156,7 @@ class _Worker:
             last = self._serve_one()
 
     def _serve_one(self):
-        """A function of its own, so that an idle worker has nothing of the last task."""
+        """Wait for a ticket and serve it. This is a function so that an idle worker keeps nothing of the last task."""
         ticket = self._tickets.get()
         if ticket is None:
             return None
@@ -175,7 +175,7 @@ class _Pool:
         self._owner, self._workers, self.retired = {}, [], False
 
     def run(self, task, n_blocks, n_threads):
-        """Results of the blocks; None, and nothing is done, while another call has the pool."""
+        """Run a task and return its results; return None, and do nothing, while another call has the pool."""
         call = _Call(task, n_blocks)
         try:
             try:
@@ -222,7 +222,7 @@ class _Pool:
             _pool = _Pool()
 
     def after_fork(self):
-        """The child has none of the workers."""
+        """In a forked child, which has none of the workers."""
         self.retired, self._workers = True, []
         for call in self._owner.values():
             call.lose_workers()

@@ -6,14 +6,15 @@ import numpy as np
 
 from .jit import jit
 
-# Rows of at most so many units are searched as they are; longer ones are thinned out by groups first.
+# Rows of at most this many units are searched as they are; longer ones are thinned out by groups first.
 SHORT_ROW = 2048
 GROUP = 16
-# After so many interpolations a bracket is bisected: ties and outliers can make interpolation slow.
+# After this many interpolations a bracket is bisected: ties and outliers can make interpolation slow.
 INTERPOLATIONS = 8
-# A step falls at once to so many times the distance that was needed, or one outlier would slow the rows after it.
+# The step for the next row is at most this multiple of the distance that was needed for the last one: after an outlier
+# it would shrink too slowly otherwise.
 STEP_OF_WAY = 16
-# That a search ends, and at the right number, is only sure where numbers are rounded as they are written.
+# No fastmath: that a search ends, and at the right number, relies on the rounding of each operation as it is written.
 exact = partial(jit, fastmath=False)
 
 
@@ -27,7 +28,7 @@ def _count_at_least(x, n, bound):
 
 @exact
 def _middle(low, high, part, half):
-    """A number that far into a bracket: neither end, but where nothing lies between them."""
+    """A number inside a bracket, about `part` or else `half` of the way; an end only if no number lies between."""
     middle = low + part * (high - low)
     if low < middle < high:
         return middle
@@ -93,9 +94,9 @@ def _collect(x, n, bound, at):
 
 @jit
 def _keep_largest(row, bound, at, index, values):
-    """Keep the entries at or above the bound, or if they are more than there is room, of those equal to it the first.
+    """Keep the entries at or above the bound; `index` and `values` have room for k.
 
-    `index` and `values` have room for k.
+    If there are more, those above the bound are kept, and of those equal to it the first.
     """
     k, n = index.size, _collect(row, row.size, bound, at)
     ties = k if n > k else n  # entries equal to the bound that still fit
@@ -114,9 +115,9 @@ def _keep_largest(row, bound, at, index, values):
 
 @jit
 def _group_maxima(row, n_groups, out):
-    """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: columns of the row folded, so the loops vectorise.
+    """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: as if the row were folded, so that loops vectorise.
 
-    NaN is left out, for it compares with nothing.
+    NaN is left out: no comparison with it is true.
     """
     for q in range(n_groups):
         out[q] = -np.inf
@@ -133,8 +134,8 @@ def _group_maxima(row, n_groups, out):
 def select_largest_entries(a, floor, index, values, count):
     """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns.
 
-    In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only groups
-    with a maximum above that bound, little more than k, hold candidates.
+    In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only the groups
+    whose maximum reaches that bound hold candidates, and they are little more than k.
     """
     m, k, real = a.shape[1], index.shape[1], a.dtype.type
     n_groups = m // GROUP
@@ -167,7 +168,7 @@ def select_largest_entries(a, floor, index, values, count):
 
 @jit
 def column_bounds(a, n_kept, floor, bounds):
-    """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are gathered at a time."""
+    """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are copied to rows at a time."""
     n_rows, width, real = a.shape[0], 16, a.dtype.type
     columns, bound, step = np.empty((width, n_rows), a.dtype), real(0), real(0)
     for first in range(0, a.shape[1], width):

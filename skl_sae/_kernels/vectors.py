@@ -1,7 +1,7 @@
-"""Vectors of the processor's registers: what loops that numba compiles can't be made to keep in them.
+"""Arrays as the instructions of a kernel see them: addresses, numbers, and vectors that fill a register.
 
-The operands of a kernel as its instructions see them, for the few kernels that are written with llvmlite: `_products`
-and the sums of rows in `_code_kernels`.
+For the few kernels that are written with llvmlite, in `products` and `sparse_products`, because the loops that numba
+compiles do not keep their sums in registers.
 """
 
 from llvmlite import binding, ir
@@ -10,7 +10,7 @@ from numba.core import cgutils
 
 
 def _bytes_of_a_register():
-    """Bytes of the vectors that kernels are written for; 0 where BLAS is to make the products."""
+    """Bytes of a register that kernels are written for; 0 where BLAS is to make the products."""
     set_by_user = config.CPU_NAME is not None or config.CPU_FEATURES is not None or not config.ENABLE_AVX
     if config.DISABLE_JIT or set_by_user:
         return 0
@@ -56,7 +56,7 @@ class Operand:
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c])
 
     def shuffle(self, a, b, lanes):
-        """A vector of some `lanes` of two, those of `b` counted on from those of `a`."""
+        """A vector of some `lanes` of two vectors; the numbers of the lanes of `b` follow those of `a`."""
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
         return self.builder.shuffle_vector(a, b, mask)
 

@@ -1,8 +1,8 @@
 """A moment of waiting for another thread, without the GIL and without falling asleep.
 
-The regions of a training step last some hundred microseconds, and a thread that sleeps on a lock takes tens of them to
-wake up. So before it asks for the lock it watches a flag, for about as long as a region may take. This is done where
-there is an instruction that makes watching cheap, on x86; elsewhere the locks alone do the waiting.
+A parallel region of a training step lasts some hundred microseconds, and a thread that sleeps on a lock takes some tens
+to wake up. So before it asks for the lock it watches a flag, for about as long as a region may take. This is done on
+x86, where an instruction makes watching cheap; elsewhere the locks alone do the waiting.
 """
 
 import platform
@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 from .jit import jit
 
 WATCHES = platform.machine().lower() in ("x86_64", "amd64") and not config.DISABLE_JIT
-# Pauses, of some 25 ns, before a watch is given up; and, where asked for, after a flag was raised: in that time whoever
-# raised it enters a kernel and leaves the GIL.
+# Number of pauses, of some 25 ns each: before a watch is given up; and, where asked for, after a flag was raised, in
+# which time whoever raised it enters a kernel and releases the GIL.
 PATIENCE, GRACE = 5000, 200
 
 
@@ -50,6 +50,7 @@ def _pause(typing):
 
 @jit
 def _watch(answer, flag, count, patience, grace):
+    """See `answer_and_watch`. A kernel runs without the GIL, so the flag `answer` tells that it is free."""
     _write(answer, 1)
     while _read(flag) < count and patience > 0:
         _pause()

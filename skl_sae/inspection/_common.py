@@ -93,14 +93,14 @@ def start_plot(display, ax, figsize, layout="constrained"):
 
 
 def line_options(kwargs):
-    """Return the options with their long names, so that an alias (`c`, `lw`) replaces a default."""
+    """Give options their long names, so that an alias (`c`, `lw`) replaces a default."""
     from matplotlib import cbook, lines
 
     return cbook.normalize_kwargs(kwargs, lines.Line2D)
 
 
 def sheet_size(sheet, width, *, least=2.4, left=0.0, top=0.0):
-    """Figure size for a sheet of about that many inches, within what fits a screen, with room for labels or a title."""
+    """Figure size for a sheet about `width` inches wide, or less to fit a screen; with room for labels or a title."""
     width = np.clip(width, least, 9.0)
     height = width * sheet.shape[0] / sheet.shape[1]
     shrink = min(1.0, 9.0 / height)
@@ -108,7 +108,7 @@ def sheet_size(sheet, width, *, least=2.4, left=0.0, top=0.0):
 
 
 def draw_sheet(ax, sheet, vmin, vmax, **kwargs):
-    """Draw a sheet without ticks; what is NaN stays transparent, so that a light grey shows between the tiles.
+    """Draw a sheet without ticks; NaN is transparent, so that a light grey shows between the tiles.
 
     Colours are scaled here, since matplotlib reads `vmin` and `vmax` for grey images only.
     """

@@ -102,7 +102,7 @@ class ComponentsDisplay:
         limit = np.abs(filters).max() or 1.0
         if scale == "tile":
             largest = np.abs(images).max(axis=tuple(range(1, images.ndim)), keepdims=True)
-            images, limit = images / np.where(largest > 0, largest, 1.0), 1.0  # a filter of zeros stays one
+            images, limit = images / np.where(largest > 0, largest, 1.0), 1.0  # a filter of zeros stays as it is
         gap = gap_between(images)
         sheet = tile_sheet(images, n_columns, (gap, gap))
         self.ax_ = start_plot(self, ax, sheet_size(sheet, 0.5 * n_columns, least=3.6, top=0.3), "compressed")

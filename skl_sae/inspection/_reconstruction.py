@@ -112,11 +112,11 @@ class ReconstructionDisplay:
         outputs = as_images(self.X_reconstructed, self.image_shape)
         gap = gap_between(inputs)
         between = np.full((len(inputs), gap, *inputs.shape[2:]), np.nan)
-        gaps = (3 * gap, gap)  # pairs stay together
+        gaps = (3 * gap, gap)  # a pair stands closer together than two rows of pairs
         sheet = tile_sheet(np.concatenate([inputs, between, outputs], axis=1), n_columns, gaps)
         n_rows = -(-len(inputs) // n_columns)
         self.ax_ = ax = start_plot(self, ax, sheet_size(sheet, 0.8 * n_columns, left=1.1), "compressed")
-        # the scale of the inputs: pictures of several models of the same data can be compared
+        # colours span the inputs' range, so that pictures of several models of the same data can be compared
         finite = self.X[np.isfinite(self.X)]
         scale = (
             {"vmin": float(finite.min()), "vmax": float(finite.max())} if finite.size else {"vmin": 0.0, "vmax": 1.0}

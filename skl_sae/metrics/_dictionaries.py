@@ -54,7 +54,7 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
 
     where :math:`\pi` runs over the one-to-one matchings, of :math:`P = \min(n_{true}, n_{learned})` pairs. The first
     grows with the number of learned rows and forgives duplicates, the second does not forgive them. Both are above
-    zero for random rows, so each comes with its value for a random dictionary: unit rows with a Gaussian direction.
+    zero for random rows, so each comes with its value for a random dictionary: rows of norm one and Gaussian direction.
 
     Parameters
     ----------

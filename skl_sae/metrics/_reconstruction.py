@@ -11,7 +11,7 @@ from .._warning import warn
 from ._blocks import dense_rows, row_chunks
 
 _AVERAGES = ("variance_weighted", "uniform_average", "raw_values")
-# Differences of a larger binary exponent, on either side, are scaled before they are squared.
+# Differences whose binary exponent is larger than this, or smaller than minus this, are scaled before they are squared.
 _SAFE_EXPONENT = 400
 
 
@@ -24,8 +24,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
 
     with both sums over the whole set and :math:`\bar x` the mean of its rows: R2 with features weighted by their
     variance. A constant offset between `X` and its reconstruction counts as error. Sums are accumulated in float64,
-    a block of rows at a time, so the memory used does not depend on the number of rows; where squares would overflow
-    or vanish, they are sums of scaled numbers.
+    a block of rows at a time, so the memory used does not depend on the number of rows. Numbers whose squares would
+    overflow or vanish are scaled first.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
         The reconstruction, finite everywhere.
     multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape (n_features,), \
             default="variance_weighted"
-        What becomes of the features. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
+        How features are combined. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
         mean of these over the features with observed values, plain or with the given weights.
 
     Returns
@@ -47,8 +47,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
 
     See Also
     --------
-    sklearn.metrics.r2_score : The same for dense and complete data; only that with ``"variance_weighted"`` it leaves
-        out the errors of constant features.
+    sklearn.metrics.r2_score : The same for dense and complete data, except that with ``"variance_weighted"`` it
+        leaves out the errors of constant features.
 
     Examples
     --------
@@ -77,8 +77,8 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     survey = _survey(X, X_reconstructed)
     residual, total = _sums(X, X_reconstructed, survey)
     if isinstance(multioutput, str) and multioutput == "variance_weighted":
-        return float(_r2(*_add(residual, survey.errors), *_add(total, survey.deviations)))
-    values = _r2(residual, 2 * survey.errors, total, 2 * survey.deviations)
+        return float(_r2(*_add(residual, survey.error_exponents), *_add(total, survey.deviation_exponents)))
+    values = _r2(residual, 2 * survey.error_exponents, total, 2 * survey.deviation_exponents)
     values[survey.counts == 0] = np.nan
     if raw:
         return values
@@ -103,20 +103,21 @@ def _check_weights(multioutput, n_features):
 
 
 class _Survey(NamedTuple):
-    """What has to be known of each column before the sums.
+    """What has to be known of each column before its differences are summed.
 
     The reference is the first observed value: the deviations of a constant column are then exactly zero, and those of
-    a column with a large offset lose no digits. Errors and deviations from the reference are measured in units of two
-    to the power of `errors` and `deviations`, which are 0 unless squares leave the range of numbers.
+    a column with a large offset lose no digits. Before they are squared, errors and deviations from the reference are
+    divided by two to the power of an exponent, which is 0 unless squares would leave the range of numbers.
     """
 
     reference: np.ndarray
     counts: np.ndarray
-    errors: np.ndarray
-    deviations: np.ndarray
+    error_exponents: np.ndarray
+    deviation_exponents: np.ndarray
 
 
 def _survey(X, X_reconstructed):
+    """Look at all of the data once."""
     n_features = X.shape[1]
     reference = np.full(n_features, np.nan)
     counts = np.zeros(n_features, dtype=np.int64)
@@ -129,7 +130,7 @@ def _survey(X, X_reconstructed):
             reference = np.where(np.isnan(reference), first, reference)
         counts += len(block) - missing.sum(axis=0)
         for i, other in enumerate((dense_rows(X_reconstructed, rows), reference)):
-            # Halved, as the difference of two numbers can be out of range.
+            # Halved, because the difference of two large numbers can overflow.
             np.fmax(largest[i], np.fmax.reduce(np.abs(0.5 * block - 0.5 * other)), out=largest[i])
     if not counts.any():
         raise ValueError("Every entry of X is NaN; expected at least one observed value.")
@@ -139,7 +140,7 @@ def _survey(X, X_reconstructed):
 
 
 def _difference(block, other, exponents):
-    """Scaled difference; 0 where a value is missing."""
+    """Difference, divided by two to the power of `exponents`; 0 where a value is missing."""
     difference = np.ldexp(0.5 * block - 0.5 * other, 1 - exponents) if exponents.any() else block - other
     difference[np.isnan(difference)] = 0.0
     return difference
@@ -149,30 +150,30 @@ def _sums(X, X_reconstructed, survey):
     """Sums of squared errors, and of squared distances from the mean, of each column."""
     mean = np.zeros(X.shape[1])
     for rows in row_chunks(X):
-        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviations).sum(axis=0)
+        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviation_exponents).sum(axis=0)
     mean /= np.maximum(survey.counts, 1)
     residual, total = np.zeros((2, X.shape[1]))
     for rows in row_chunks(X):
         block = dense_rows(X, rows)
-        error = _difference(block, dense_rows(X_reconstructed, rows), survey.errors)
+        error = _difference(block, dense_rows(X_reconstructed, rows), survey.error_exponents)
         residual += np.square(error, out=error).sum(axis=0)
-        deviation = _difference(block, survey.reference, survey.deviations)
+        deviation = _difference(block, survey.reference, survey.deviation_exponents)
         np.subtract(deviation, mean, out=deviation, where=~np.isnan(block))
         total += np.square(deviation, out=deviation).sum(axis=0)
     return residual, total
 
 
 def _add(sums, exponents):
-    """Add sums of squares in units of their own: the sum, and the exponent of its unit."""
+    """Add sums of squares of numbers that were divided by two to some exponents; return the sum and its exponent."""
     if not exponents.any() or not sums.any():
         return sums.sum(), 0
     shifts = 2 * exponents
-    unit = (np.frexp(sums)[1] + shifts)[sums > 0].max()
-    return np.ldexp(sums, shifts - unit).sum(), unit
+    common = (np.frexp(sums)[1] + shifts)[sums > 0].max()
+    return np.ldexp(sums, shifts - common).sum(), common
 
 
 def _r2(residual, residual_exponent, total, total_exponent):
-    """One minus the ratio of sums; without variance 1 for no error, else 0. Minus infinity below all numbers."""
+    """One minus the ratio of sums, minus infinity if that overflows. Without variance: 1 for no error, else 0."""
     exact = np.where(residual == 0, 1.0, 0.0)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         ratio = np.ldexp(residual / total, residual_exponent - total_exponent)

@@ -5,7 +5,7 @@ from ._reconstruction import explained_variance
 
 
 def explained_variance_scorer(estimator, X, y=None):
-    """Compute the explained variance of ``inverse_transform(transform(X))``, in the units of `X`.
+    """Compute the explained variance of ``inverse_transform(transform(X))``, on the scale of `X`.
 
     Parameters
     ----------

@@ -13,10 +13,10 @@ class BaseSparsity(BaseEstimator):
     optional. To add a rule, derive from this class, override the hooks it needs, and add a row to
     ``skl_sae.sparsity.RULES``.
 
-    The hooks receive `p` and `g`: per-unit arrays, unit on axis 0, and their gradients: ``encoder`` (n_units, inputs),
-    ``encoder_bias`` (n_units,), ``decoder`` (n_units, outputs), and the parameters that `initialize` names. Gradients
-    are added, never assigned: with tied weights several terms share an array. `step` is a
-    :class:`~skl_sae.sparsity.StepContext`.
+    The hooks receive `p` and `g`, the parameters of the units and their gradients. Both have the arrays ``encoder``
+    (n_units, inputs), ``encoder_bias`` (n_units,), ``decoder`` (n_units, outputs), and one (n_units,) for each
+    parameter that `initialize` names. Gradients are added, never assigned: with tied weights several terms share an
+    array. `step` is a :class:`~skl_sae.sparsity.StepContext`.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class BaseSparsity(BaseEstimator):
     dead_units = None
 
     def initialize(self, n_units, activation):
-        """Check the setting once the number of units is known.
+        """Check the setting once the number of units is known, and name the rule's own parameters.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class BaseSparsity(BaseEstimator):
         Returns
         -------
         codes : list of DenseCode or RowCode
-            The first is the code; others, if any, are companions on the same support.
+            The first is the code. Others, if any, are decoded beside it, and have the same support.
         """
         step.activation.forward(a)
         return [DenseCode(a)]
@@ -95,7 +95,7 @@ class BaseSparsity(BaseEstimator):
         return 0.0
 
     def backward(self, codes, p, g, step):
-        """Pass the gradient of a block of units through the rule; add those of the rule's own parameters to `g`.
+        """Turn the gradient of a block of codes into that of pre-activations; add those of own parameters to `g`.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class BaseSparsity(BaseEstimator):
         return code.grad
 
     def after_step(self, codes, p, step):
-        """Change the rule's state after the parameters have moved; the only place where that happens.
+        """Change the rule's state after the parameters have moved. No other hook changes it during a step.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class BaseSparsity(BaseEstimator):
         Returns
         -------
         rule : BaseSparsity
-            A rule that needs no start of its own.
+            A rule that can encode without a call of `initialize`.
         """
         return self
 

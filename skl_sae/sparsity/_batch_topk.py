@@ -9,7 +9,7 @@ from ._topk import resolve_k
 
 
 class Threshold(BaseSparsity):
-    """What BatchTopK and JumpReLU become after training: ``f = act(a) * (a > threshold)``, a threshold a unit."""
+    """What BatchTopK and JumpReLU deploy: ``f = act(a) * (a > threshold)``, with a threshold for each unit."""
 
     def encode(self, a, p, step):
         """Keep what exceeds the unit's threshold."""
@@ -72,14 +72,14 @@ class BatchTopK(BaseSparsity):
         return [DenseCode(a, support=keep, selects=True)]
 
     def after_step(self, codes, p, step):
-        """Move the running mean of the bound of the batch; fast in the first steps, so that it is not biased."""
+        """Update the running mean of the batch's bound; in the first steps a plain mean, so its start has no weight."""
         values = codes[0].values
         if values.size:
             rate = max(0.01, 1 / step.number)
             p.threshold[:] = (1 - rate) * p.threshold + rate * self._finite(self._bound(values, p.threshold.size), p)
 
     def _bound(self, values, n_units):
-        """Half as far below the smallest entry kept as the next one is above: it must not lie on data."""
+        """A number below the smallest entry kept, by half the distance to the next one: it must not lie on data."""
         if self.k_ == n_units:
             return -np.inf
         smallest = values.min()

@@ -36,14 +36,14 @@ class Gated(BaseSparsity):
         self.alpha = alpha
 
     def initialize(self, n_units, activation):
-        """Check the setting; gain and bias of the magnitudes are parameters."""
+        """Check the setting; gain and bias of the magnitudes are learned."""
         if activation != "relu":
             raise ValueError(f"Gated is an activation of its own: expected activation='relu', got {activation!r}.")
         check_non_negative("Gated", "alpha", self.alpha)
         return {"gain": 0.0, "magnitude_bias": 0.0}
 
     def encode(self, a, p, step):
-        """Return the code, and the gate as a companion that the decoder does not learn from."""
+        """Return the code, and the gate as a second code that the decoder does not learn from."""
         on = a > 0
         code = DenseCode(_gated_magnitude(a, on, p), pre=a.copy(), support=on)
         return [code, DenseCode(a * on, support=on, decoding=Decoding(frozen=True))]
@@ -67,7 +67,7 @@ class Gated(BaseSparsity):
         return d_shared + gate.grad * (gate.values > 0)
 
     def deployed(self):
-        """Return the rule without its companion; one whose `encode` was overridden keeps that."""
+        """Return a rule without the second code; a subclass with an `encode` of its own is deployed as it is."""
         return _GatedCode() if type(self).encode is Gated.encode else self
 
 

@@ -13,7 +13,8 @@ from ._penalties import add_norm_gradient, check_non_negative, check_target, war
 
 # Factor by which a dead unit lowers its threshold at each step.
 RETREAT = 0.99
-# A threshold is not let further than so many times the largest pre-activation of a batch: nothing would call it back.
+# Thresholds are kept below this multiple of the largest pre-activation of a batch: further up, no entry would come
+# near enough to bring them back.
 OUT_OF_REACH = 2.0
 
 
@@ -29,8 +30,8 @@ class JumpReLU(BaseSparsity):
     alpha : float, default=0.001
         Weight of the penalty: on the number of active units (``cost="l0"``), or on its smooth form.
     threshold : float, default=0.03
-        Thresholds at the start, in units of the pre-activations. Above zero: a threshold at zero gets no gradient
-        from the reconstruction.
+        Thresholds at the start, on the scale of the network's own activations. Above zero, because a threshold at
+        zero gets no gradient from the reconstruction.
     bandwidth : float, default=0.4
         Width :math:`\epsilon` of the window in which entries move the threshold.
     cost : {"l0", "tanh"}, default="l0"
@@ -67,7 +68,7 @@ class JumpReLU(BaseSparsity):
         return self.cost == "l0"
 
     def initialize(self, n_units, activation):
-        """Check the setting; thresholds are parameters."""
+        """Check the setting; thresholds are learned."""
         if activation != "relu":
             raise ValueError(f"JumpReLU is an activation of its own: expected activation='relu', got {activation!r}.")
         if self.cost not in ("l0", "tanh"):
@@ -86,7 +87,7 @@ class JumpReLU(BaseSparsity):
         return [DenseCode(values, pre=a.copy(), support=a > p.threshold - self.bandwidth / 2)]
 
     def _window(self, code, p):
-        """K / bandwidth of each entry."""
+        """The kernel K of each entry, divided by the bandwidth."""
         inside = np.abs(code.pre - code.per_unit(p.threshold)) < self.bandwidth / 2
         return inside * code.pre.dtype.type(1 / self.bandwidth)
 
@@ -106,14 +107,14 @@ class JumpReLU(BaseSparsity):
         return cost * float(t.sum(dtype=np.float64))
 
     def backward(self, codes, p, g, step):
-        """Straight through to the thresholds; to the pre-activations where the unit is active."""
+        """Pass gradients straight through to thresholds, and to pre-activations where the unit is active."""
         (code,) = codes
         g.threshold -= p.threshold * code.by_unit(self._window(code, p) * code.grad)
         code.grad *= code.pre > code.per_unit(p.threshold)
         return code.grad
 
     def after_step(self, codes, p, step):
-        """Drive thresholds to the target, and keep them above zero and where they can be crossed."""
+        """Drive thresholds towards the target, and keep them above zero and within reach of the data."""
         least = max(1e-3 * self.threshold, float(np.finfo(p.threshold.dtype).tiny))
         np.maximum(p.threshold, least, out=p.threshold)
         if self.target_l0 is not None:
@@ -152,5 +153,5 @@ class JumpReLU(BaseSparsity):
         warn_of_missed_target("JumpReLU", self.target_l0, reached)
 
     def deployed(self):
-        """Return the thresholded code; a rule whose `encode` was overridden keeps that."""
+        """Return the thresholded code; a subclass with an `encode` of its own is deployed as it is."""
         return Threshold() if type(self).encode is JumpReLU.encode else self

@@ -20,8 +20,8 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
     Parameters
     ----------
     rule : str, BaseSparsity or None, default=None
-        The rule of the code: a name, as for ``SparseAutoencoder(sparsity=...)``, or an object. None means
-        :class:`BatchTopK`. Its parameters can be set and searched in each case: ``set_params(rule__k=8)``.
+        The inner rule, which makes the codes: a name, as for ``SparseAutoencoder(sparsity=...)``, or an object. None
+        means :class:`BatchTopK`. Its parameters can be set and searched in each case: ``set_params(rule__k=8)``.
     prefixes : tuple of float, default=(1/16, 1/8, 1/4, 1/2, 1)
         Ends of the prefixes as fractions of the units: ascending, the last one 1. Prefixes that round to the same
         number of units are merged.
@@ -74,7 +74,7 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         return self._new_rule("rule").default_activation
 
     def initialize(self, n_units, activation):
-        """Check the prefixes, start the inner rule."""
+        """Check the prefixes, and initialize the inner rule."""
         rule = self._new_rule("rule")
         if isinstance(rule, Matryoshka):
             raise ValueError("Matryoshka cannot wrap another Matryoshka; give all prefixes to one.")

@@ -13,9 +13,9 @@ RULES = {}
 
 
 class RuleParametersMixin(NamedParametersMixin):
-    """For what takes a rule: a name of `RULES`, an object or None.
+    """Mixin of objects with a parameter that is a rule: a name of `RULES`, an object or None.
 
-    `_none_stands_for` is the class of the rule that None means, where that has parameters.
+    `_none_stands_for` is the class of the rule that None means, where that is a rule with parameters.
     """
 
     _none_stands_for = None
@@ -23,7 +23,7 @@ class RuleParametersMixin(NamedParametersMixin):
     def _stand_in(self, name, value):
         if value is None and self._none_stands_for is not None:
             return self._none_stands_for()
-        # The registry is read at each call: its users may add rows at any time.
+        # The registry is read at each call, because users may add rows at any time.
         return RULES[value]() if isinstance(value, str) and value in RULES else value
 
     def _check_named(self, name, value):
@@ -36,7 +36,7 @@ class RuleParametersMixin(NamedParametersMixin):
         )
 
     def _new_rule(self, name):
-        """Make the rule to work with, which nobody else has."""
+        """Make a rule to work with: a new object, so that what the user passed never changes."""
         value = getattr(self, name)
         self._check_named(name, value)
         target = self._stand_in(name, value)

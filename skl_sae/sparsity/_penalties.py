@@ -10,11 +10,11 @@ from .._kernels.quantile import lowest, upper_quantile
 from .._warning import warn
 from ._base import BaseSparsity
 
-# Largest weight that a target makes of a penalty: far above any that leaves a unit active, and finite.
+# A target raises the weight of a penalty up to this: far above any that leaves a unit active, and finite.
 WEIGHT_LIMIT = 1e30
-# Steps that a fit of unknown length is taken to have.
+# Number of steps that is assumed where the length of a fit is unknown, as in ``partial_fit``.
 UNKNOWN_STEPS = 300
-# By how much a target may be missed without a warning, as a share of it.
+# A target may be missed by this share of it without a warning.
 TOLERANCE = 0.01
 
 
@@ -41,8 +41,8 @@ class L1(BaseSparsity):
     Parameters
     ----------
     alpha : float, default=0.1
-        Weight of the penalty. Data is measured in units of its standard deviation (see
-        :class:`skl_sae.SparseAutoencoder`), so a value means the same on any scale.
+        Weight of the penalty. It applies to scaled data (see :class:`skl_sae.SparseAutoencoder`), so a value means
+        the same whatever the scale of X.
     norm_aware : bool, default=False
         Whether activations are weighted by the norms of the decoder's rows.
     target_l0 : float or None, default=None
@@ -75,7 +75,7 @@ class L1(BaseSparsity):
         return self.unit_decoder and not self.norm_aware
 
     def initialize(self, n_units, activation):
-        """Check the setting; with a target, the weight is state."""
+        """Check the setting; with a target, the weight changes during the fit and is state."""
         check_non_negative("L1", "alpha", self.alpha)
         check_target("L1", self.target_l0, n_units)
         if self.target_l0 is None:
@@ -85,7 +85,7 @@ class L1(BaseSparsity):
         return {"alpha": self.alpha}
 
     def penalty(self, codes, p, g, step):
-        """Charge ``alpha`` for each unit of activation."""
+        """Charge ``alpha`` times the L1 norm."""
         (code,) = codes
         cost = np.full(len(p.encoder_bias), step.weight * self.alpha, code.values.dtype)
         if self.target_l0 is not None:
@@ -96,7 +96,7 @@ class L1(BaseSparsity):
         return _charge(code.values, code.grad, code.per_unit(cost))
 
     def after_step(self, codes, p, step):
-        """Drive the weight to the target."""
+        """Change the weight so that the target is approached."""
         if self.target_l0 is not None:
             p.alpha *= pressure(np.count_nonzero(codes[0].values) * step.weight, self.target_l0, step)
             limits = np.finfo(p.alpha.dtype)
@@ -142,7 +142,7 @@ class KLDivergence(BaseSparsity):
 
     @property
     def initial_bias(self):
-        """Where the activation is the target."""
+        """The pre-activation at which the activation is the target."""
         return self.initial_bias_
 
     def __init__(self, target=0.05, alpha=0.1, momentum=0.0):
@@ -164,8 +164,9 @@ class KLDivergence(BaseSparsity):
         return {"mean_activation": 0.0}
 
     def _mean(self, code, p, step):
+        """Running mean of each unit's activation, as a probability, with this batch."""
         q = self.offset_ + self.slope_ * step.weight * code.by_unit(code.values)
-        rate = max(1 - self.momentum, 1 / step.number)  # the first batch is taken whole: no bias towards zero
+        rate = max(1 - self.momentum, 1 / step.number)  # the first batch alone counts: no bias towards zero
         tiny = 1e-6
         return np.clip((1 - rate) * p.mean_activation + rate * q, tiny, 1 - tiny)
 
@@ -183,7 +184,7 @@ class KLDivergence(BaseSparsity):
         return self.alpha * float(divergence.sum(dtype=np.float64))
 
     def after_step(self, codes, p, step):
-        """Keep the mean."""
+        """Store the running mean."""
         p.mean_activation[:] = self._mean(codes[0], p, step)
 
 
@@ -196,7 +197,7 @@ def add_norm_gradient(slope, weights, gradient):
 def pressure(l0, target, step):
     """Factor on a penalty's weight that drives the mean number of active units to the target.
 
-    The rate suits the length of the fit: a weight can change by about e^12 in its course.
+    The rate suits the length of the fit: in its course, the weight can change by a factor of about e^12.
     """
     return np.exp(min(0.1, 12 / (step.n_steps or UNKNOWN_STEPS)) * np.clip(l0 / target - 1, -1, 1))
 

@@ -130,5 +130,5 @@ def select_largest(a, k, step):
 
 
 def smallest_live(dtype, step):
-    """Smallest pre-activation that may be kept: with relu, one that is not positive has no value and no gradient."""
+    """Smallest pre-activation that may be kept: with relu only positive ones have a value and a gradient."""
     return np.finfo(dtype).smallest_subnormal if step.activation.zeros else dtype.type(-np.inf)

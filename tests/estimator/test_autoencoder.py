@@ -118,12 +118,12 @@ def test_transform_may_keep_more_units_than_the_fit():
     assert_array_equal(few[few != 0], many[few != 0])
 
 
-# units of the data
+# scale of the data
 
 
 @pytest.mark.parametrize("rule", [None, *RULES])
 @pytest.mark.parametrize("factor", [1e3, 1e-3, 1e20, 1e-20])
-def test_codes_do_not_depend_on_the_units_of_the_data(rule, factor):
+def test_codes_do_not_depend_on_the_scale_of_the_data(rule, factor):
     expected = fitted(sparsity=rule)
     scaled = fitted(X * factor, sparsity=rule)
     assert_allclose(scaled.transform(X * factor), expected.transform(X), atol=1e-9)
@@ -132,7 +132,7 @@ def test_codes_do_not_depend_on_the_units_of_the_data(rule, factor):
 
 
 @pytest.mark.parametrize("factor", [1e15, 1e-15])
-def test_units_in_float32(factor):
+def test_the_scale_in_float32(factor):
     data = X.astype(np.float32)
     expected, scaled = fitted(data), fitted(data * np.float32(factor))
     assert_allclose(scaled.transform(data * np.float32(factor)), expected.transform(data), atol=1e-4)
@@ -143,7 +143,7 @@ def test_codes_do_not_depend_on_the_origin_of_the_data(offset):
     assert_allclose(fitted(X + offset).transform(X + offset), fitted().transform(X), atol=1e-7)
 
 
-def test_scale_false_is_the_objective_in_the_units_of_the_data():
+def test_scale_false_is_the_objective_on_the_scale_of_the_data():
     sae = fitted(sparsity=None, scale=False, learning_rate_init=1e-12)
     assert sae.scale_ == 1
     assert_allclose(sae.loss_, ((X - sae.inverse_transform(sae.transform(X))) ** 2).sum(axis=1).mean(), rtol=1e-8)

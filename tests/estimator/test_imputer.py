@@ -61,10 +61,10 @@ def test_observed_values_stay_and_missing_ones_are_reconstructed(standardize, dt
     assert_array_equal(make(standardize=standardize).fit_transform(data), filled)
 
 
-def test_units_of_the_features_do_not_matter():
-    units = np.array([1, 1024, 2.0**-20, 2, 0.5])
+def test_scales_of_the_features_do_not_matter():
+    scales = np.array([1, 1024, 2.0**-20, 2, 0.5])
     imputer = make(estimator=quick(max_iter=20))
-    assert_allclose(imputer.fit_transform(X * units), imputer.fit_transform(X) * units, rtol=1e-9)
+    assert_allclose(imputer.fit_transform(X * scales), imputer.fit_transform(X) * scales, rtol=1e-9)
 
 
 def test_a_constant_feature():

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 import joblib
 import numpy as np
 import pytest
+from interrupts import Interrupt
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.model_selection import GridSearchCV
-from test_interrupts import Interrupt
 
 from skl_sae import SparseAutoencoder, _autoencoder, _version
 from skl_sae._estimator import fitted as fitted_state
@@ -139,7 +139,7 @@ def refusals(sae, call):
     yield "data out of range"
     refused(ValueError, X, sparsity=TopK(0))
     yield "a parameter"
-    if sae.warm_start or call is SparseAutoencoder.partial_fit:
+    if sae.warm_start or call.__name__ == "partial_fit":
         refused(ValueError, X[:, :4])
         yield "another width"
         refused(ValueError, X, n_components=13)
@@ -625,7 +625,7 @@ FIRST_CHUNKS = {
 @pytest.mark.parametrize("first", FIRST_CHUNKS.values(), ids=FIRST_CHUNKS)
 @pytest.mark.parametrize("sparse_stream", [False, True], ids=["dense", "sparse"])
 def test_a_first_chunk_without_variance(first, sparse_stream):
-    """The units of the data, and the start, come from the first chunk that has some; the weights are then the same."""
+    """The scale of the data, and the start, come from the first chunk that has some; the weights are then the same."""
     data = sparse.csr_array(X) if sparse_stream else X
     sae, expected = make().partial_fit(first).partial_fit(first), make().partial_fit(data)
     steps = sae.n_steps_
@@ -638,7 +638,7 @@ def test_a_first_chunk_without_variance(first, sparse_stream):
 
 @pytest.mark.parametrize("value", [0.0, 1e6])
 def test_a_warm_start_after_constant_data(value):
-    """The units of the data, and the start, come from the first fit to data with some variance."""
+    """The scale of the data, and the start, come from the first fit to data with some variance."""
     sae, constant = make(warm_start=True), np.full((50, 7), value)
     sae.fit(constant).fit(constant)
     assert_array_equal(sae.fit(X).transform(X), make().fit(X).transform(X))

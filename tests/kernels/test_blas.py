@@ -4,41 +4,28 @@ import gc
 import threading
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from skl_sae._kernels import blas
 from skl_sae._kernels.blas import single_threaded_blas
 
 
-def n_blas_threads():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-
-
-@pytest.fixture
-def two_blas_threads():
-    with threadpool_limits(2, user_api="blas"):
-        if n_blas_threads() != {2}:
-            pytest.skip("this BLAS takes no limit of two threads")
-        yield
-
-
-def test_blas_limit_nests(two_blas_threads):
+def test_blas_limit_nests(blas_threads):
     with single_threaded_blas():
-        assert n_blas_threads() == {1}
+        assert blas_threads() == {1}
         with single_threaded_blas():
-            assert n_blas_threads() == {1}
-        assert n_blas_threads() == {1}
-    assert n_blas_threads() == {2}
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
 
 
-def test_blas_limit_ends_with_an_exception(two_blas_threads):
+def test_blas_limit_ends_with_an_exception(blas_threads):
     with pytest.raises(ZeroDivisionError), single_threaded_blas():
         raise ZeroDivisionError
-    assert n_blas_threads() == {2}
+    assert blas_threads() == {2}
 
 
 @pytest.mark.parametrize("first_to_leave", [0, 1])
-def test_blas_limit_lasts_until_the_last_holder_leaves(first_to_leave, two_blas_threads):
+def test_blas_limit_lasts_until_the_last_holder_leaves(first_to_leave, blas_threads):
     """In whichever order two threads end."""
     leave, entered = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
 
@@ -51,26 +38,26 @@ def test_blas_limit_lasts_until_the_last_holder_leaves(first_to_leave, two_blas_
     for i, thread in enumerate(threads):
         thread.start()
         assert entered[i].wait(30)
-    seen = [n_blas_threads()]
+    seen = [blas_threads()]
     for i in first_to_leave, 1 - first_to_leave:
         leave[i].set()
         threads[i].join(30)
-        seen.append(n_blas_threads())
+        seen.append(blas_threads())
     assert seen == [{1}, {1}, {2}]
 
 
-def test_a_hold_that_was_never_left_ends_with_its_object(two_blas_threads):
+def test_a_hold_that_was_never_left_ends_with_its_object(blas_threads):
     """As after an interrupt on the way out."""
     hold = single_threaded_blas()
     hold.__enter__()
-    assert n_blas_threads() == {1}
+    assert blas_threads() == {1}
     del hold
     gc.collect()
-    assert n_blas_threads() == {2}
+    assert blas_threads() == {2}
 
 
-def test_the_next_hold_restores_what_an_interrupted_one_left(two_blas_threads, monkeypatch):
-    """Where even the second attempt failed."""
+def test_the_next_hold_restores_what_an_interrupted_one_left(blas_threads, monkeypatch):
+    """An interrupted one whose second attempt to leave failed, too."""
 
     def interrupted(numbers):
         raise KeyboardInterrupt
@@ -81,10 +68,10 @@ def test_the_next_hold_restores_what_an_interrupted_one_left(two_blas_threads, m
         patch.setattr(blas, "_set_threads", interrupted)
         with pytest.raises(KeyboardInterrupt):
             hold.__exit__()
-    assert n_blas_threads() == {1}
+    assert blas_threads() == {1}
     with single_threaded_blas():
-        assert n_blas_threads() == {1}
-    assert n_blas_threads() == {2}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
 
 
 def test_the_number_of_openmp_threads_is_that_before_the_limit(monkeypatch):

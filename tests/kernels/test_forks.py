@@ -1,17 +1,16 @@
 """Forked children: after a fit, while another thread fits, and inside a fit."""
 
 import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from processes import run_well
 
 from skl_sae._kernels import compiling
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+# A fork beside other threads is a DeprecationWarning.
+SETTINGS = {"NUMBA_NUM_THREADS": "4", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
 
 TOOLS = """
 import faulthandler, os, threading, time
@@ -188,22 +187,15 @@ print("well")
 """
 
 
-def in_process(code, timeout):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "4"}
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", TOOLS + code]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
-    assert result.stdout.strip() == "well", result.stderr
-
-
 @pytest.mark.parametrize("code", [BESIDE, HOLDING, IN_A_BLOCK], ids=["beside a fit", "holding", "in a block"])
 def test_a_forked_child_is_well(code):
     """It has its own workers; BLAS is limited for those alone that the child has."""
-    in_process(code, 120)
+    run_well(TOOLS + code, timeout=120, **SETTINGS)
 
 
 @pytest.mark.slow
 def test_a_hundred_forks_while_another_thread_fits():
-    in_process(STRESS, 400)
+    run_well(TOOLS + STRESS, timeout=400, **SETTINGS)
 
 
 def test_a_fork_waits_until_nothing_is_compiled():

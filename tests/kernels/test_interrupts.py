@@ -1,71 +1,18 @@
-"""Ctrl-C at any instruction: threads, BLAS and the next call are as before, and the arrays are nobody's any more."""
+"""Ctrl-C at any instruction: threads, BLAS and the next call are as before, and no thread still uses the arrays."""
 
-import _thread
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from threadpoolctl import threadpool_limits
+from interrupts import Interrupt
+from processes import run_well
 
 from skl_sae._kernels import blas, compiling, threads
 from skl_sae._kernels.blas import single_threaded_blas
 from skl_sae._kernels.threads import run
 
-ROOT = Path(__file__).parents[2]
-
-
-class _Raised:
-    """Sends the signal without running bytecode, so that it waits for the traced code, as a real one would."""
-
-    __neg__ = _thread.interrupt_main
-
-
-class Interrupt:
-    """Interrupts the calling thread at the n-th event in some modules: at a line, or at an instruction by a signal.
-
-    Python looks at signals between some instructions only, and never between a lock of C and the block under `with`.
-    """
-
-    def __init__(self, n, modules, by_signal):
-        self.left, self.files, self.by_signal = n, {module.__file__ for module in modules}, by_signal
-        self.done = False
-
-    def __enter__(self):
-        self.before = sys.gettrace()
-        sys.settrace(self._call)
-
-    def __exit__(self, *exception):
-        sys.settrace(self.before)
-
-    def _call(self, frame, event, arg):
-        if frame.f_code.co_filename not in self.files:
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = self.by_signal, not self.by_signal
-        return self._at
-
-    def _at(self, frame, event, arg):
-        if event == ("opcode" if self.by_signal else "line"):
-            self.left -= 1
-            if self.left <= 0:
-                self.done = True
-                sys.settrace(None)  # the next call of this function would look at the signal
-                if not self.by_signal:
-                    raise KeyboardInterrupt
-                -_Raised()
-        return self._at
-
-
-@pytest.fixture(autouse=True)
-def interruptible():
-    """Also in a process that was started in the background, where interrupts are ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("interruptible")
 
 
 @pytest.fixture
@@ -73,18 +20,6 @@ def three_threads(monkeypatch):
     monkeypatch.setattr(threads, "n_slots", lambda: 3)
     monkeypatch.setattr(threads, "n_threads", lambda: 3)
     monkeypatch.setattr(threads, "_pool", threads._Pool())
-
-
-@pytest.fixture
-def two_blas_threads():
-    with threadpool_limits(2, user_api="blas"):
-        if n_blas_threads() != {2}:
-            pytest.skip("this BLAS takes no limit of two threads")
-        yield
-
-
-def n_blas_threads():
-    return {library.num_threads for library in blas._libraries("blas")}
 
 
 def assert_all_threads_work():
@@ -113,7 +48,7 @@ class Work:
 
 @pytest.mark.parametrize("by_signal, new", [(False, True), (False, False), (True, True), (True, False)])
 def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkeypatch):
-    """When the exception arrives nobody works; then all threads are there. With new workers, and with old ones."""
+    """When the exception arrives nobody works any more, and the next call has all threads."""
     n, interrupts = 0, 0
     assert_all_threads_work()
     while True:
@@ -137,27 +72,27 @@ def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkey
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_an_interrupt_anywhere_in_the_limit_of_blas(nested, two_blas_threads):
-    """Another thread can still take it, and it ends for all."""
+def test_an_interrupt_anywhere_in_the_limit_of_blas(nested, blas_threads):
+    """Afterwards the limit has ended, and another thread can still take it."""
     n, interrupts = 0, 0
     while True:
         n += 1
         interrupt, inside = Interrupt(n, [blas], True), []
         try:
             with interrupt, single_threaded_blas():
-                inside.append(n_blas_threads())
+                inside.append(blas_threads())
                 if nested:
                     with single_threaded_blas():
-                        inside.append(n_blas_threads())
-                    inside.append(n_blas_threads())
+                        inside.append(blas_threads())
+                    inside.append(blas_threads())
         except KeyboardInterrupt:
             interrupts += 1
-        assert n_blas_threads() == {2}, n
+        assert blas_threads() == {2}, n
         assert all(threads == {1} for threads in inside)
         thread = threading.Thread(target=single_threaded_blas().__enter__, daemon=True)
         thread.start()
         thread.join(10)
-        assert not thread.is_alive() and n_blas_threads() == {2}
+        assert not thread.is_alive() and blas_threads() == {2}
         if not interrupt.done:
             break
     assert interrupts > 50
@@ -185,7 +120,7 @@ def test_an_interrupt_anywhere_while_a_kernel_is_compiled():
 
 
 def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
-    """While a block is at work, however often."""
+    """As long as a block is at work, however many interrupts there are."""
     main, ended = threading.get_ident(), []
 
     def task(block, slot):
@@ -204,7 +139,7 @@ def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
 
 
 def test_a_block_that_does_not_end_is_left_to_itself(three_threads, monkeypatch):
-    """After some time; and the next call has other workers."""
+    """The caller waits for it no longer than its patience, and the next call has other workers."""
     main, leave, begun = threading.get_ident(), threading.Event(), threading.Event()
     monkeypatch.setattr(threads, "PATIENCE", 0.1)
 
@@ -234,11 +169,15 @@ def test_a_kernel_is_not_compiled_in_the_main_thread():
 
 
 STRESS = """
-import os, random, signal, sys, threading, time
+import random, signal, sys, time
 import numpy as np
+from interrupts import interrupted
 from threadpoolctl import threadpool_info
-from skl_sae import SparseAutoencoder, threads
+from skl_sae import SparseAutoencoder
+from skl_sae._kernels import threads
 from skl_sae.sparsity import TopK
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def blas():
     return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
@@ -254,15 +193,7 @@ for call in calls:
     call()
 mean, hits = (time.perf_counter() - start) / 3, 0
 for n in range(int(sys.argv[1])):
-    timer = threading.Timer(rng.random() * mean, os.kill, (os.getpid(), signal.SIGINT))
-    try:
-        timer.start()
-        rng.choice(calls)()
-        timer.join()
-        time.sleep(0.01)
-    except KeyboardInterrupt:
-        hits += 1
-    timer.join()
+    hits += interrupted(rng.choice(calls), rng.random() * mean)
     assert blas() == before, (n, blas())
     assert not threads._pool._owner
 assert hits > int(sys.argv[1]) / 2, hits
@@ -272,21 +203,15 @@ print("well")
 """
 
 
-def in_process(code, *arguments, timeout, **environment):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    command = [sys.executable, "-c", code, *arguments]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
-    assert result.returncode == 0 and result.stdout.strip().endswith("well"), result.stdout + result.stderr
-
-
 @pytest.mark.slow
 def test_hundreds_of_interrupts_of_fits():
-    in_process(STRESS, "300", timeout=300, NUMBA_NUM_THREADS="3")
+    run_well(STRESS, "300", timeout=300, NUMBA_NUM_THREADS="3")
 
 
 LOADING = """
-import os, random, signal, sys, threading, time
+import signal, sys, threading
 import numpy as np
+from interrupts import interrupted
 import skl_sae._kernels.products, skl_sae._model.activations
 from skl_sae._model.activations import ACTIVATIONS
 
@@ -299,16 +224,9 @@ def load():
             row.backward(np.ones((4, 16), dtype), np.ones((4, 16), dtype))
 
 threads = [threading.Thread(target=load) for _ in range(2)]
-timer = threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT))
 for thread in threads:
     thread.start()
-try:
-    timer.start()
-    load()
-    timer.join()
-    time.sleep(0.01)
-except KeyboardInterrupt:
-    pass
+interrupted(load, float(sys.argv[1]))
 for thread in threads:
     thread.join()
 load()
@@ -319,6 +237,6 @@ print("well")
 @pytest.mark.slow
 def test_interrupts_while_kernels_are_loaded(tmp_path):
     """In the main thread, while others load the same."""
-    in_process(LOADING, "0", timeout=120, NUMBA_CACHE_DIR=str(tmp_path))
+    run_well(LOADING, "0", timeout=120, NUMBA_CACHE_DIR=str(tmp_path))
     for n in range(25):
-        in_process(LOADING, str(0.012 * n), timeout=60, NUMBA_CACHE_DIR=str(tmp_path))
+        run_well(LOADING, str(0.012 * n), timeout=60, NUMBA_CACHE_DIR=str(tmp_path))

@@ -24,14 +24,6 @@ def four_threads(monkeypatch):
     monkeypatch.setattr(threads, "_pool", threads._Pool())
 
 
-@pytest.fixture
-def interruptible():
-    """Interrupts raise, also in a process that was started in the background, where they are ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 class Calls:
     """A task that notes who ran which block."""
 

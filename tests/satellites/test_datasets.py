@@ -6,7 +6,8 @@ import sklearn.datasets
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 
-from skl_sae.datasets import _World, _zipf_probabilities, load_mnist, make_sparse_features
+from skl_sae.datasets import load_mnist, make_sparse_features
+from skl_sae.datasets._world import World, zipf_probabilities
 from skl_sae.metrics import dictionary_match, feature_density, l0
 
 # Naive twins
@@ -140,16 +141,16 @@ def test_random_state():
 
 
 def test_zipf_probabilities():
-    p = _zipf_probabilities(1000, 0.5, 5.0)
+    p = zipf_probabilities(1000, 0.5, 5.0)
     assert_allclose(p.sum(), 5.0)
     assert_allclose(p[0] / p[99], 10.0)
-    assert_allclose(_zipf_probabilities(8, 0.0, 2.0), 0.25)
-    steep = _zipf_probabilities(10, 2.0, 3.0)  # the most frequent features reach 1, the others share the rest
+    assert_allclose(zipf_probabilities(8, 0.0, 2.0), 0.25)
+    steep = zipf_probabilities(10, 2.0, 3.0)  # the most frequent features reach 1, the others share the rest
     assert_allclose(steep.sum(), 3.0)
     assert steep.max() == 1.0 and steep[0] == 1.0 and steep[-1] > 0
     free = steep[steep < 1]
     assert_allclose(free / free[-1], (np.arange(11 - len(free), 11) / 10.0) ** -2)
-    assert_allclose(_zipf_probabilities(4, 1.0, 4.0), 1.0)
+    assert_allclose(zipf_probabilities(4, 1.0, 4.0), 1.0)
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
@@ -183,7 +184,7 @@ def test_features_fire_independently():
 
 def test_correlation_is_the_gaussian_copula():
     p = np.array([0.3, 0.2, 0.1, 0.25, 0.15, 0.3])
-    world = _World(p.copy(), None, "constant", 0.6, 2, np.random.default_rng(0))
+    world = World(p.copy(), None, "constant", 0.6, 2, np.random.default_rng(0))
     n = 100_000
     active = world.codes(n, np.random.default_rng(1)).toarray() > 0
     assert_rates(active, p)  # frequencies do not change
@@ -285,7 +286,7 @@ def test_uniform_and_constant_magnitudes():
 
 def test_normal_magnitudes():
     n_features = 400
-    world = _World(np.full(n_features, 0.5), None, "normal", 0.0, 1, np.random.default_rng(0))
+    world = World(np.full(n_features, 0.5), None, "normal", 0.0, 1, np.random.default_rng(0))
     codes = world.codes(4000, np.random.default_rng(1)).tocsc()
     values = [codes.data[start:stop] for start, stop in zip(codes.indptr, codes.indptr[1:], strict=False)]
     means, stds = np.array([v.mean() for v in values]), np.array([v.std() for v in values])

@@ -77,8 +77,8 @@ def test_explained_variance_is_the_twin_and_r2(data):
     assert_allclose(value, r2_score(X, X_reconstructed, multioutput="variance_weighted"), rtol=1e-12)
 
 
-def test_trap_t9_the_mean_enters_squared():
-    # T9: total variance as mean(x^2 - mean(x^2)^2) instead of mean(x^2) - mean(x)^2.
+def test_the_mean_enters_squared():
+    # Published code has taken mean(x^2 - mean(x^2)^2) for the variance, instead of mean(x^2) - mean(x)^2.
     X = np.array([[1.0], [2.0], [3.0]])
     X_reconstructed = np.array([[1.0], [2.0], [2.0]])
     trap = 1 - np.mean((X - X_reconstructed) ** 2) / np.mean(X**2 - np.mean(X**2) ** 2)
@@ -258,7 +258,7 @@ def test_one_row_has_no_explained_variance(multioutput):
 @pytest.mark.parametrize("power", [-1000, -900, -450, 450, 511, 600, 1000])
 @pytest.mark.parametrize("chunk", [1, 10**6])
 def test_squares_out_of_range(power, chunk, data, monkeypatch):
-    """The same data in other units, a power of two: the same bits, though no square can be represented."""
+    """The same data times a power of two: the same bits, though no square can be represented."""
     monkeypatch.setattr(CHUNK, chunk)
     X, X_reconstructed = data
     X = X.copy()
@@ -267,9 +267,9 @@ def test_squares_out_of_range(power, chunk, data, monkeypatch):
     for multioutput in ("raw_values", "uniform_average", "variance_weighted"):
         value = explained_variance(other, other_reconstructed, multioutput=multioutput)
         assert_allclose(value, explained_variance(X, X_reconstructed, multioutput=multioutput), rtol=1e-13)
-    # One feature in these units beside others: its own value is as before, and it outweighs them or vanishes.
-    units = np.array([0, power, 0])
-    other, other_reconstructed = np.ldexp(X, units), np.ldexp(X_reconstructed, units)
+    # One feature scaled so, beside others: its own value is as before, and it outweighs them or vanishes.
+    powers = np.array([0, power, 0])
+    other, other_reconstructed = np.ldexp(X, powers), np.ldexp(X_reconstructed, powers)
     raw = explained_variance(X, X_reconstructed, multioutput="raw_values")
     assert_allclose(explained_variance(other, other_reconstructed, multioutput="raw_values"), raw, rtol=1e-13)
     alone = [1] if power > 0 else [0, 2]
@@ -285,7 +285,7 @@ def test_the_ends_of_the_range():
     assert_allclose(explained_variance(X, X / 2), 0.75)
     assert explained_variance([[1e-200], [2e-200]], [[1e200], [0.0]]) == -np.inf
     assert explained_variance([[1e-200], [1e-200]], [[1e-200], [0.0]]) == 0.0  # constant, and not exact
-    # What stands in a gap does not hide the other errors.
+    # A reconstruction, however large, of a missing value does not hide the other errors.
     X, X_reconstructed = np.array([[1.0], [2.0], [np.nan]]), np.array([[1.0], [1.5], [1e300]])
     assert explained_variance(X, X_reconstructed) == 0.5
     # A constant feature of large numbers does not hide what varies.
@@ -333,8 +333,8 @@ def test_sparsity_metrics_are_the_twins(chunk, monkeypatch):
     assert dead_fraction(codes) == np.mean(density == 0) == 1 / 8
 
 
-def test_trap_t4_a_selected_zero_has_not_fired():
-    # T4: top-k that counts selected indices hides dead units; here unit 1 is stored in each row, and 0 in each.
+def test_a_selected_zero_has_not_fired():
+    # To count the indices that top-k selects would hide dead units: here unit 1 is stored in each row, but as a zero.
     codes = sparse.csr_array((np.array([2.0, 0.0, 1.0, 0.0]), [0, 1, 0, 1], [0, 2, 4]), shape=(2, 3))
     assert l0(codes) == 1.0
     assert_array_equal(feature_density(codes), [1.0, 0.0, 0.0])
@@ -395,7 +395,7 @@ def test_duplicates_fool_the_mean_max_cosine_only():
     true = np.eye(4)
     match = dictionary_match(np.eye(4)[[0, 0, 0, 1]], true, random_state=0)
     assert match.mean_max_cosine == match.hungarian == 0.5
-    # Two learned rows between the true ones serve them all in turn: one-to-one they serve two.
+    # Each learned row lies between two true ones, which both have it as the nearest; as pairs, two are left over.
     between = np.array([[1.0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
     match = dictionary_match(between, true, random_state=0)
     assert_allclose(match.mean_max_cosine, np.sqrt(0.5))
@@ -420,7 +420,7 @@ def test_random_baseline_is_what_random_rows_reach():
     # The baseline has the shape of the learned dictionary, and wider dictionaries reach more by chance.
     wide = dictionary_match(np.tile(learned, (8, 1)), true, random_state=0)
     assert wide.random_mean_max_cosine > match.random_mean_max_cosine + 0.05
-    # Signs halve the candidates.
+    # Where signs count, half of the directions are no match.
     signed = dictionary_match(learned, true, signed=True, random_state=0)
     assert signed.random_mean_max_cosine < match.random_mean_max_cosine - 0.01
 

@@ -301,8 +301,10 @@ def test_the_first_chunk_sets_the_units_of_the_data():
 def test_partial_fit_is_not_offered_with_early_stopping():
     sae = make(early_stopping=True)
     assert not hasattr(sae, "partial_fit")
-    with pytest.raises(ValueError, match="does not support early_stopping=True: got early_stopping=True"):
-        sae.partial_fit(X)
+    for call in (lambda: sae.partial_fit(X), lambda: SparseAutoencoder.partial_fit(sae, X)):
+        with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as raised:
+            call()
+        assert "got early_stopping=True, expected False" in str(raised.value.__cause__)
     assert hasattr(sae.set_params(early_stopping=False), "partial_fit")
 
 
