@@ -84,6 +84,8 @@ class _Files:
             return None
         start = len(MAGIC)
         mark, identity, digest, code = content[:start], content[start:][:32], content[start + 32 :][:32], content[80:]
+        if mark[:-1] == MAGIC[:-1] and mark != MAGIC:  # of another version, in another format
+            return None
         if mark != MAGIC or digest != _digest(code):
             raise ValueError(f"{self._path(key)} is damaged")
         return pickle.loads(code) if identity == self._identity(key) else None

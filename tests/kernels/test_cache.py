@@ -203,6 +203,19 @@ ACTIVATIONS = reload(activations).ACTIVATIONS
     assert load(tmp_path, environment)[:2] == (filled[1], 0)
 
 
+def test_a_file_of_another_format_is_replaced(tmp_path):
+    """Silently: an older version of the package has left it."""
+    from skl_sae._kernels import cache
+
+    files = cache._Files(str(tmp_path), "kernel", "stamp")
+    files.save("key", 3)
+    path = Path(files._path("key"))
+    path.write_bytes(b"skl_sae kernel 0" + path.read_bytes()[len(cache.MAGIC) :])
+    assert files.load("key") is None
+    files.save("key", 4)
+    assert files.load("key") == 4
+
+
 def test_files_are_written_aside(tmp_path, monkeypatch):
     """A process that is killed on the way leaves no part of a kernel under its name."""
     files, seen = cache._Files(str(tmp_path), "kernel", "stamp"), []

@@ -82,7 +82,7 @@ def test_the_network_is_made_of_the_layers(rule, hidden, output, batch_norm, tie
         assert z.std(axis=0).max() > 1e-5
         u = z @ P[f"dec{i}.weight"] + P[f"dec{i}.bias"]
         if i:
-            x_hat = ACTIVATIONS[stage.output_activation](u)
+            x_hat = ACTIVATIONS[stage.architecture.output_activation](u)
         else:
             x_hat = ACTIVATIONS[output](u)
             x_hat = sae.mean_ + sae.scale_ * x_hat if output == "identity" else x_hat
@@ -114,7 +114,7 @@ def test_units_of_inner_layers_are_folded_into_weights(stages):
 def test_hidden_layers_take_penalties_where_they_can(rule, hidden, expected, stages):
     make(sparsity=rule, hidden_activation=hidden, pretrain="layerwise").fit(X)
     assert [type(stage.rule) for stage, _ in stages] == expected
-    assert [stage.activation for stage, _ in stages] == [hidden, hidden, rule.default_activation]
+    assert [stage.architecture.activation for stage, _ in stages] == [hidden, hidden, rule.default_activation]
     assert [stage.architecture.encoder_sizes for stage, _ in stages] == [(10, 14), (14, 12), (12, 9)]
     assert len({id(stage.rule) for stage, _ in stages} | {id(rule)}) == 4
 
@@ -138,7 +138,7 @@ def test_every_layer_gets_noise_of_the_same_relative_strength(params, scale, sta
     noise = {"corruption": "gaussian", "corruption_level": level, "scale": scale}
     make(sparsity=None, pretrain="layerwise", **noise, **params).fit(X)
     for stage, below in stages:
-        size = stage.level * (stage.scale / np.sqrt(below.shape[1]) if stage.scaled else 1)
+        size = stage.level * (stage.scaling.scale / np.sqrt(below.shape[1]) if stage.scaling.scaled else 1)
         assert_allclose(size, 0.4 * np.sqrt(below.var(axis=0).mean()), rtol=1e-6)
 
 
