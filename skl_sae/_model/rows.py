@@ -1,4 +1,4 @@
-"""Rows of the data, dense or CSR, in the network's units, tile by tile. X is only read; NaN is a missing value.
+"""Rows of the data, dense or CSR, on the network's scale, tile by tile. X is only read; NaN is a missing value.
 
 What need not be copied is read where it lies, a tile at a time: memory maps of any order and type, and data whose
 conversion would be large. So a fit needs its parameters and a few batches, however large X is.

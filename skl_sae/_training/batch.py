@@ -47,6 +47,14 @@ class Batch(NamedTuple):
         return [each for _, passes in self.rules for each in passes]
 
     @property
+    def auxiliary(self):
+        """The rule of the dead units and the pass of its code, or None."""
+        if len(self.rules) == 1:
+            return None
+        rule, (each,) = self.rules[1]
+        return rule, each
+
+    @property
     def teachers(self):
         """Of the codes that reconstruct the input and teach the decoder."""
         return [each for each in self.passes if each.decoding.target == "input" and not each.decoding.frozen]

@@ -30,6 +30,8 @@ class EncoderPass:
 
     Attributes
     ----------
+    depth : int
+        Number of layers, that of the code included.
     inputs : list of ndarray of shape (batch_size, fan_in)
         What each layer reads; the first is the data, to be filled by the step.
     values, gradients : list of ndarray of shape (batch_size, width)

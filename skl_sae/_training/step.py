@@ -56,7 +56,7 @@ class TrainingStep:
         self.work = encoder.batch_size * sum(outer * inner for outer, inner in pairwise(kind.encoder_sizes))
         self.tile_rows = _rows_of_a_tile(encoder.batch_size, self.work)
         self.passes = self._make_passes(network.rule, DecoderPass, dropout)
-        self.auxiliary = None if auxiliary is None else (auxiliary, self._make_passes(auxiliary, ResidualPass))
+        self.auxiliary = auxiliary and (auxiliary, self._make_passes(auxiliary, ResidualPass))
         self.densities = [] if densities is None else densities
         self.densities += [1.0] * (len(self.passes) - len(self.densities))
         dense, self._pre = self.passes[0].code.dense, None
@@ -136,11 +136,7 @@ class TrainingStep:
             shares = self._run(batch, self._read_tile, n)
         if self.encoder.window:
             return self._read_windows(batch)
-        loss = self._add_up(batch, shares)
-        if len(batch.rules) > 1:
-            self.auxiliary[1][0].aim(self.passes[0], batch.n_rows, batch.context.weight)
-            loss += sum(self._run(batch, self._read_residual, n))
-        return loss
+        return self._add_up(batch, shares) + (self._read_residual(batch) if batch.auxiliary else 0.0)
 
     def _add_up(self, batch, shares):
         """The loss, and for the next step the densities, from what tiles return of each code."""
@@ -180,8 +176,9 @@ class TrainingStep:
             dense = self.passes[0].code.dense
             out = self._pre[slot][: hi - lo] if dense is None else dense.values[lo:hi]
             a = self.encoder.forward(batch, lo, hi, out)
-        for rule, (each,) in batch.rules[1:]:
-            each.code.put(lo, hi, rule.encode(a, self.network.parameters.units, batch.context)[0])
+        if batch.auxiliary:
+            rule, residual = batch.auxiliary
+            residual.code.put(lo, hi, rule.encode(a, self.network.parameters.units, batch.context)[0])
         return a
 
     def _forward_tile(self, batch, tile, slot):
@@ -209,34 +206,38 @@ class TrainingStep:
                 shares.append(each.read(lo, hi, self.target[lo:hi], batch.context.weight))
         return shares
 
-    def _read_residual(self, batch, tile, slot):
-        (lo, hi), (_, (each,)) = batch.tiles[tile], batch.rules[1]
-        # behind hidden layers nobody looks at the target
-        return each.read(lo, hi, self.target[lo:hi], batch.context.weight).loss
+    def _read_residual(self, batch):
+        """The code of the dead units, against what the rule's code leaves over; returns its loss."""
+        _, residual = batch.auxiliary
+        residual.aim(self.passes[0], batch.n_rows, batch.context.weight)
+
+        def read(batch, tile, slot):
+            lo, hi = batch.tiles[tile]
+            # behind hidden layers nobody looks at the target
+            return residual.read(lo, hi, self.target[lo:hi], batch.context.weight).loss
+
+        return sum(self._run(batch, read, len(batch.tiles)))
 
     def _read_windows(self, batch):
         """All rows, a window of them dense at a time; returns the loss."""
-        n, weight, shares = batch.n_rows, batch.context.weight, []
-        auxiliary = [each for _, passes in batch.rules[1:] for each in passes]
-        windowed, residual = [each for each in auxiliary if each.windowed], 0.0
-        for lo, hi in pairwise([*range(0, n, self.encoder.window), n]):
+        weight, shares, loss_of_residual = batch.context.weight, [], 0.0
+        residual = batch.auxiliary[1] if batch.auxiliary else None
+        windowed = [residual] if residual and residual.windowed else []
+        for lo, hi in pairwise([*range(0, batch.n_rows, self.encoder.window), batch.n_rows]):
             x, target = self.encoder.inputs[0][: hi - lo], self.target[: hi - lo]
             batch.load(lo, hi, x, target)
             for each in self.passes + windowed:
                 each.window.open(lo, hi)
             shares.append([each.read(lo, hi, target, weight) for each in self.passes])
-            for each in windowed:
-                each.aim(self.passes[0], hi - lo, weight)
-                residual += each.read(lo, hi, target, weight).loss
+            if windowed:
+                residual.aim(self.passes[0], hi - lo, weight)
+                loss_of_residual += residual.read(lo, hi, target, weight).loss
             self._sum_window(batch, self.passes + windowed, x.shape[1])
-        loss = self._add_up(batch, shares)
-        for each in auxiliary:
-            if each.windowed:
-                loss += residual * each.rescale(n, weight)
-            else:
-                each.aim(self.passes[0], n, weight)
-                loss += sum(self._run(batch, self._read_residual, len(batch.tiles)))
-        return loss
+        if windowed:
+            loss_of_residual *= residual.rescale(batch.n_rows, weight)
+        elif residual:
+            loss_of_residual = self._read_residual(batch)
+        return self._add_up(batch, shares) + loss_of_residual
 
     def _sum_window(self, batch, passes, n_features):
         """Add the window to the gradients next to the data, by blocks of the weights' rows."""

@@ -121,16 +121,17 @@ def test_an_interrupt_anywhere_while_a_kernel_is_compiled():
 
 def test_interrupts_in_a_row_wait_for_a_worker(three_threads):
     """As long as a block is at work, however many interrupts there are."""
-    main, ended = threading.get_ident(), []
+    main, begun, ended = threading.get_ident(), threading.Event(), []
 
     def task(block, slot):
         if slot:
+            begun.set()
             for _ in range(5):
                 signal.pthread_kill(main, signal.SIGINT)
                 time.sleep(0.02)
             ended.append(block)
         else:
-            time.sleep(0.005)
+            begun.wait(10)
 
     with pytest.raises(KeyboardInterrupt):
         run(task, 3)

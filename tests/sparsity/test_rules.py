@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import network_of, step_of
+from problems import Problem, network_of, step_of
 
 from skl_sae._model.codes import DenseCode
 from skl_sae._model.parameters import Units
@@ -81,6 +81,23 @@ def test_kl_running_mean(momentum, activation, solver):
         optimizer.begin(0.01)
         step(load, 8, StepContext(activation, 1 / 8, number), lambda start, g: optimizer.update(p.theta, start, g))
         assert_allclose(p.units.mean_activation, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [BaseSparsity, *RULES.values()], ids=lambda rule: rule.__name__)
+def test_state_changes_in_after_step_alone(rule):
+    """A penalty and a gradient may be asked for any number of times."""
+    rule = rule() if rule is not L1 else L1(target_l0=3)
+    model = naive.Model((4, 12), (4, 12), rule.default_activation, "relu", "identity", "squared_error", rule)
+    problem = Problem(model, 0)
+    problem.network.rule.after_step = lambda *args: None
+    p = problem.parameters
+    before, attributes = p.theta.copy(), repr(vars(problem.network.rule))
+    first, second = problem.gradient(), problem.gradient()
+    problem.run(lambda start, gradient: None)
+    assert_array_equal(p.theta, before)
+    assert repr(vars(problem.network.rule)) == attributes
+    assert first[0] == second[0]
+    assert_array_equal(first[1], second[1])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

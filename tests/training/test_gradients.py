@@ -15,6 +15,7 @@ from skl_sae._kernels import threads
 from skl_sae._model.activations import ACTIVATIONS
 from skl_sae._model.losses import LOSSES
 from skl_sae._training import batch, code_layer, hidden_layers, normalisation, step
+from skl_sae._training.encoder import EncoderPass
 from skl_sae.sparsity import (
     L1,
     RULES,
@@ -284,3 +285,40 @@ def test_float32_follows_float64(rule_case, hidden, tied):
     assert problem.step.target.dtype == problem.step.passes[0].gradients[0].dtype == np.float32
     assert value_32 == pytest.approx(value, rel=1e-5)
     np.testing.assert_allclose(gradient_32, gradient, atol=2e-5 * max(1, abs(gradient).max()))
+
+
+class DoublingPass(EncoderPass):
+    """An encoder of another kind: the products of its layers count twice."""
+
+    def product(self, batch, i, lo, hi, out, bias=None):
+        a = super().product(batch, i, lo, hi, out)
+        a *= 2
+        return a if bias is None else np.add(a, bias, out=a)
+
+    def correlate(self, batch, i, code, out, add=False):
+        before = out.copy() if add else 0
+        super().correlate(batch, i, code, out)
+        out[:] = before + 2 * out
+
+    def pull(self, batch, i, lo, hi):
+        self.gradients[i][lo:hi] *= 2
+        super().pull(batch, i, lo, hi)
+
+
+@pytest.mark.parametrize("hidden", [(), (5,)])
+@pytest.mark.parametrize("rule", [TopK(3), L1(0.3), Gated(0.3)], ids=repr)
+def test_the_encoder_is_handed_in(rule, hidden):
+    """A step asks the encoder that it is given, and no other, for sums and gradients."""
+    sizes = (4, *hidden, 9)
+    model = naive.Model(sizes, sizes, "relu", "tanh", "identity", "squared_error", rule)
+    plain, other = Problem(model, 0), Problem(model, 0)
+    other.step = step_of(other.network, len(other.x), model, encoder_pass=DoublingPass)
+    weights = [name for name in plain.parameters.views if name.startswith("enc") and name.endswith("weight")]
+    for name in weights:
+        plain.parameters[name][:] *= 2
+    (value, gradient), (expected, expected_gradient) = other.gradient(), plain.gradient()
+    for name in weights:
+        at = plain.parameters.start[name]
+        expected_gradient[at : at + plain.parameters[name].size] *= 2
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-12)

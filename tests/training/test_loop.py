@@ -10,7 +10,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skl_sae import SparseAutoencoder
-from skl_sae.sparsity import L1, RULES, TopK
+from skl_sae._model.rows import Rows
+from skl_sae.sparsity import L1, RULES, StepContext, TopK
+from skl_sae.sparsity._penalties import pressure
 
 rng = np.random.default_rng(0)
 X = (rng.exponential(size=(200, 8)) * (rng.random((200, 8)) < 0.3)) @ rng.normal(size=(8, 10))
@@ -199,6 +201,29 @@ def test_validation_data_is_used_in_the_type_of_the_fit(dtype):
 # going on: warm_start
 
 
+@pytest.mark.parametrize("max_iter", [1, 10])
+def test_the_moments_of_the_data_are_taken_once(max_iter, monkeypatch):
+    """Two passes over the rows, for the means and for the squares, and two over the held-out rows."""
+    passes, add_up = [], Rows._sum
+    monkeypatch.setattr(Rows, "_sum", lambda self, *args: passes.append(len(self)) or add_up(self, *args))
+    make(early_stopping=True, max_iter=max_iter).fit(X, X_val=X[:60])
+    assert sorted(passes) == [60, 60, 200, 200]
+
+
+@pytest.mark.parametrize("steps, warm_steps", [(7, 7), (40, 7)])
+def test_a_target_is_driven_at_by_the_length_of_the_fit_at_hand(steps, warm_steps, monkeypatch):
+    """A warm fit is not longer for the steps of the fits before it."""
+    lengths = []
+    monkeypatch.setattr(L1, "after_step", lambda rule, codes, p, step: lengths.append(step.n_steps))
+    sae = make(sparsity=L1(target_l0=3), batch_size=200, max_iter=steps, warm_start=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sae.fit(X).set_params(max_iter=warm_steps).fit(X)
+    assert lengths == [steps] * steps + [warm_steps] * warm_steps
+    assert pressure(6, 3, StepContext("relu", n_steps=40)) == np.exp(0.1)
+    assert pressure(6, 3, StepContext("relu", n_steps=1200)) == np.exp(0.01)
+
+
 def test_a_warm_start_goes_on_from_the_last_weights_and_moments():
     cold = make(learning_rate="constant", shuffle=False, max_iter=10).fit(X)
     warm = make(learning_rate="constant", shuffle=False, max_iter=5, warm_start=True).fit(X).fit(X)
@@ -292,7 +317,7 @@ def test_passes_at_a_constant_rate_are_a_fit_at_a_constant_rate():
     assert passes.n_iter_ == 6
 
 
-def test_the_first_chunk_sets_the_units_of_the_data():
+def test_the_first_chunk_sets_the_scale_of_the_data():
     sae = make().partial_fit(X).partial_fit(100 * X + 7)
     assert_allclose(sae.mean_, X.mean(axis=0))
     assert_allclose(sae.scale_, np.sqrt(X.var(axis=0).sum()))
