@@ -66,7 +66,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
     n_features_in_ : int
         Number of features seen by ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X has names that are all strings.
 
     See Also

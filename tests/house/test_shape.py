@@ -37,16 +37,18 @@ def attributes(definition):
     }
 
 
+def with_bases(definition, known):
+    """A class and its bases in the package."""
+    yield definition
+    for base in definition.bases:
+        if isinstance(base, ast.Name) and base.id in known:
+            yield from with_bases(known[base.id], known)
+
+
 def test_objects_have_few_attributes():
-    many = {}
-    for path in FILES:
-        own = {definition.name: (definition, attributes(definition)) for definition in sources.classes(path)}
-        for name, (definition, mine) in own.items():
-            bases = [base.id for base in definition.bases if isinstance(base, ast.Name) and base.id in own]
-            found = mine.union(*(own[base][1] for base in bases))
-            if len(found) > ATTRIBUTES and name not in ESTIMATORS:
-                many[f"{name_of(path)}: {name}"] = len(found)
-    assert not many
+    known = {definition.name: definition for path in FILES for definition in sources.classes(path)}
+    found = {name: set().union(*map(attributes, with_bases(known[name], known))) for name in set(known) - ESTIMATORS}
+    assert not {name: sorted(each) for name, each in found.items() if len(each) > ATTRIBUTES}
 
 
 @each_file
