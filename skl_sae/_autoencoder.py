@@ -65,10 +65,10 @@ class SparseAutoencoder(
     codes. ``scale=False`` sets s = 1: the objective is then on the scale of X, for comparisons with other software.
 
     **Scale of the codes.** Where data is scaled so and the code has no bounds ("relu", "identity"), codes are given
-    on a scale of their own: active entries have a root mean square of 1 over the training data (in ``partial_fit``, over
-    about a thousand rows, up to 32 of each of the last chunks). A penalised model that follows can take such numbers as they are. `coefs_`,
-    `intercepts_` and `components_` belong to these codes. Penalties, thresholds and targets of the rules are about the
-    network's own activations, the codes times `code_scale_`.
+    on a scale of their own: active entries have a root mean square of 1 over the training data (in ``partial_fit``,
+    over about a thousand rows, up to 32 of each of the last chunks). A penalised model that follows can take such
+    numbers as they are. `coefs_`, `intercepts_` and `components_` belong to these codes. Penalties, thresholds and
+    targets of the rules are about the network's own activations, the codes times `code_scale_`.
 
     **Missing values.** NaN in a dense X is a missing value: it counts neither in the loss nor in a gradient, and
     the encoder sees the mean of the feature's observed values in its place. ``impute`` fills it with the
