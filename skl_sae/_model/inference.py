@@ -26,17 +26,20 @@ LARGEST_SQUARES = 1e300
 
 
 def _over_tiles(network, n_rows, work, wave=WAVE):
-    """Yield ``lo, hi, work(lo, hi)`` for each tile of rows, in order; all threads work on a wave of tiles at once."""
+    """Yield ``lo, hi, work(lo, hi)`` for each tile of rows, in order; all threads work on a wave of tiles at once.
+
+    BLAS is limited while they work only: whoever reads the tiles may stop half way, and keep this generator.
+    """
     kind = network.architecture
     step = max(FEWEST_ROWS, TILE_SIZE // max(*kind.encoder_sizes, *kind.decoder_sizes))
     tiles = [(lo, min(n_rows, lo + step)) for lo in range(0, n_rows, step)]
-    with single_threaded_blas():
-        for first in range(0, len(tiles), wave):
-            at_once = tiles[first : first + wave]
+    for first in range(0, len(tiles), wave):
+        at_once = tiles[first : first + wave]
+        with single_threaded_blas():
             results = run(lambda i, slot, at_once=at_once: work(*at_once[i]), len(at_once))
-            for i, (lo, hi) in enumerate(at_once):
-                result, results[i] = results[i], None
-                yield lo, hi, result
+        for i, (lo, hi) in enumerate(at_once):
+            result, results[i] = results[i], None
+            yield lo, hi, result
 
 
 def _for_tiles(network, n_rows, visit):
