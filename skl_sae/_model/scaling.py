@@ -75,7 +75,9 @@ class Scaling:
         A code with bounds, as of a sigmoid, means what it is, and so does one of data that is not scaled. The mean is
         one over about the last `CODE_ROWS` rows, or `anew` of these alone.
         """
-        if self.scaled and self.architecture.activation in ("relu", "identity") and 0 < mean_square < np.inf:
+        if not self.scaled or self.architecture.activation not in ("relu", "identity"):
+            self.code_scale, self.code_rows = 1.0, 0  # an earlier network may have had an activation without bounds
+        elif 0 < mean_square < np.inf:
             before = 0 if anew else self.code_rows
             share = n_rows / (before + n_rows)
             self.code_scale = float(np.sqrt((1 - share) * self.code_scale**2 + share * mean_square))
