@@ -77,14 +77,14 @@ class BatchCode:
     entries : RowCode or None
     compressed : bool
         Whether the step works on `entries`.
+    may_change : bool
+        Whether the layout depends on the density of the last step.
     """
 
     def __init__(self, architecture, example, batch_size):
-        self.always = isinstance(example, RowCode) or example.selects
-        self.may_change = not self.always and (
-            example.support is not None or ACTIVATIONS[architecture.activation].zeros
-        )
-        self.compressed, self.decoding = self.always, example.decoding
+        self.compressed, self.decoding = isinstance(example, RowCode) or example.selects, example.decoding
+        has_zeros = ACTIVATIONS[architecture.activation].zeros
+        self.may_change = not self.compressed and (has_zeros or example.support is not None)
         self.dense = self.entries = None
         shape, dtype = (batch_size, architecture.n_units), architecture.dtype
         if isinstance(example, RowCode):

@@ -15,7 +15,7 @@ from .weights import BLOCK_SIZE, add_weight_penalty
 
 
 class CodeLayer:
-    """The units of the code under training.
+    """The units of the code under training, in blocks.
 
     Parameters
     ----------
@@ -49,10 +49,7 @@ class CodeLayer:
             self._gradients = [[each.block(0, hi - lo) for lo, hi in self.blocks] for each in largest]
 
     def pull(self, batch, block, slot):
-        """Hooks of the rules: from the gradients of the codes to those of the pre-activations, left in ``grad``.
-
-        Returns the penalties.
-        """
+        """Let the rules turn gradients of codes, in ``grad``, into those of pre-activations; returns the penalties."""
         lo, hi = self.blocks[block]
         p, g = self.units[block], self._gradients[slot][block]
         parameters = self.network.parameters
@@ -81,8 +78,8 @@ class CodeLayer:
         """Back through the code layer's batch normalisation: every entry of a unit takes part."""
         delta = self.encoder.norm.delta[: batch.n_rows, lo:hi]
         delta[:] = 0
-        for each, *_ in (passes for _, passes in batch.rules):
-            code = each.whole.block(lo, hi)
+        for _, passes in batch.rules:
+            code = passes[0].whole.block(lo, hi)
             code.scatter(code.grad, delta)
         g.norm_gain[:], _ = self.encoder.pull_norm(batch, self.encoder.depth - 1, lo, hi)
 

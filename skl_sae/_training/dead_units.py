@@ -105,9 +105,8 @@ def resample(network, optimizer, rows, dead, random_state):
     p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
     p.units.encoder_bias[units] = 0
     names = ["encoder", "encoder_bias", "decoder"]
-    if (
-        network.architecture.batch_norm
-    ):  # the size of the pre-activations is the gain, whatever the norm of the encoder's row
+    if network.architecture.batch_norm:
+        # the size of the pre-activations is the gain's, whatever the norm of the encoder's row
         names.append("norm_gain")
         gain = np.abs(p.units.norm_gain[~dead])
         p.units.norm_gain[units] = RESAMPLED_NORM * gain.mean() if alive.size else 1.0

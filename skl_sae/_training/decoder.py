@@ -32,9 +32,9 @@ class DecoderPass:
         Number of rows to make room for.
     dropout : float
         Probability that the decoder does not see an entry.
-    window : int, optional
-        Rows of the arrays that are as wide as the data, where these can't hold a batch: the batch is then read in
-        windows, and `accumulate` after each of them.
+    window : int or None
+        Rows of the arrays that are as wide as the data, where these can't hold a batch. The batch is then read in
+        windows; after each of them `close_window` and `accumulate` add it to the gradients next to the data.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class DecoderPass:
         The code to be read by blocks of units, after `order`.
     """
 
-    def __init__(self, network, example, batch_size, dropout=0.0, window=None):
+    def __init__(self, network, example, batch_size, dropout, window):
         self.network, self.dropout, self.decoding, self.key = network, dropout, example.decoding, 0
         kind, dtype = network.architecture, network.dtype
         self.prefixes = example.decoding.prefixes or [(kind.n_units, 1.0)]
@@ -66,7 +66,7 @@ class DecoderPass:
         ]
         self.window = WindowSums(network, self.decoding.frozen) if window else None
 
-    def begin(self, key, density):
+    def begin(self, key, density=1.0):
         """Open a step, after one in which the code had this density."""
         self.key = layer_key(key, self.network.architecture.encoder_depth)
         self.code.choose(density)

@@ -29,8 +29,8 @@ class ResidualPass(DecoderPass):
         """Whether the residual is as wide as the data and comes in windows."""
         return self.window is not None and self.network.architecture.decoder_depth == 1
 
-    def begin(self, key, density):
-        """Open a step, after one in which the code had this density."""
+    def begin(self, key, density=1.0):
+        """Open a step."""
         super().begin(key, density)
         if self.windowed:
             self.squares, self.sums = 0.0, np.zeros(self.network.architecture.n_features)

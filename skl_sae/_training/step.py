@@ -45,6 +45,11 @@ class TrainingStep:
     densities : list of float, optional
         Of each code, the share of its entries that needed a gradient in the last step. The step reads the list, and
         writes to it.
+
+    Attributes
+    ----------
+    units : CodeLayer
+        Its `fired` tells which units had a positive value in the last batch.
     """
 
     def __init__(
@@ -56,23 +61,25 @@ class TrainingStep:
         self.work = encoder.batch_size * sum(outer * inner for outer, inner in pairwise(kind.encoder_sizes))
         self.tile_rows = _rows_of_a_tile(encoder.batch_size, self.work)
         self.passes = self._make_passes(network.rule, DecoderPass, dropout)
-        self.auxiliary = auxiliary and (auxiliary, self._make_passes(auxiliary, ResidualPass))
+        self.auxiliary = None if auxiliary is None else (auxiliary, self._make_passes(auxiliary, ResidualPass))
         self.densities = [] if densities is None else densities
         self.densities += [1.0] * (len(self.passes) - len(self.densities))
+        # a dense code is made where its pre-activations stand; for any other code they have arrays of their own
         dense, self._pre = self.passes[0].code.dense, None
-        if encoder.norm:
-            encoder.norm.pre = encoder.norm.pre if dense is None else dense.values
-        elif dense is None:
+        if encoder.norm and dense is not None:
+            encoder.norm.pre = dense.values
+        elif not encoder.norm and dense is None:
             shape = min(encoder.batch_size, 2 * self.tile_rows), kind.n_units
             self._pre = [np.empty(shape, network.dtype) for _ in range(n_slots())]
         self.units = CodeLayer(network, encoder, penalties)
         self.hidden = HiddenLayers(network.parameters, encoder, penalties)
 
     def _make_passes(self, rule, kind, dropout=0.0):
-        """Learn the layout of the rule's codes from an example."""
-        architecture, room = self.network.architecture, (self.encoder.batch_size, dropout, self.encoder.window)
+        """A pass of this kind for each of the rule's codes, with the layout of an example."""
+        architecture, encoder = self.network.architecture, self.encoder
         context = StepContext(architecture.activation, dead=np.ones(architecture.n_units, bool))
-        return [kind(self.network, example, *room) for example in self._example(rule, context)]
+        examples = self._example(rule, context)
+        return [kind(self.network, example, encoder.batch_size, dropout, encoder.window) for example in examples]
 
     def _example(self, rule, context):
         """The rule's codes of one row of zeros."""
@@ -108,10 +115,13 @@ class TrainingStep:
         return float(value)
 
     def _begin(self, batch):
-        for i, each in enumerate(batch.passes):
-            each.begin(batch.context.key, self.densities[i] if i < len(self.passes) else 1.0)
+        """Tell each pass of the new step. The weights of prefixes may differ from those of the last step."""
+        for each, density in zip(self.passes, self.densities, strict=False):
+            each.begin(batch.context.key, density)
+        if batch.auxiliary:
+            batch.auxiliary[1].begin(batch.context.key)
         for rule, passes in batch.rules:
-            if any(each.decoding.prefixes for each in passes):  # their weights may be others in each step
+            if any(each.decoding.prefixes for each in passes):
                 for each, example in zip(passes, self._example(rule, batch.context), strict=True):
                     each.prefixes = example.decoding.prefixes or each.prefixes
 
@@ -213,7 +223,7 @@ class TrainingStep:
 
         def read(batch, tile, slot):
             lo, hi = batch.tiles[tile]
-            # behind hidden layers nobody looks at the target
+            # the target tells which values are missing; with hidden layers in the decoder it is not looked at
             return residual.read(lo, hi, self.target[lo:hi], batch.context.weight).loss
 
         return sum(self._run(batch, read, len(batch.tiles)))

@@ -47,7 +47,7 @@ class Training(ChunkMixin):
         What is done for dead units.
     """
 
-    #: The kind of encoder that steps are given.
+    #: class of the encoder that steps are given
     encoder_pass = EncoderPass
 
     def __init__(self, network, params, random_state):
@@ -79,11 +79,11 @@ class Training(ChunkMixin):
         return min(rate, DEEP_ADAM_RATE) if kind.is_deep else rate
 
     def __getstate__(self):
-        """Without what is made anew where it is needed."""
+        """Leave out what is made anew when training goes on."""
         return {**self.__dict__, **dict.fromkeys(("network", "workspace", "finished")), "undo": [], "room": {}}
 
     def put_by(self):
-        """Keep what a later training goes on from; the network is somebody else's from now on."""
+        """Keep only what a later training goes on from. The network is published now, and not to be written to."""
         self.network = self.workspace = None
 
     def go_on(self, published, network, params, random_state=None):
@@ -93,7 +93,7 @@ class Training(ChunkMixin):
         `published` network; so does the generator, if no other is given.
         """
         moments, counters, densities = self._state(published)
-        training = Training(network, params, random_state or self._generator(counters[-1]))
+        training = type(self)(network, params, random_state or self._generator(counters[-1]))
         training.n_earlier_steps = self.n_earlier_steps
         if params["solver"] != self.params["solver"]:
             moments, counters = {}, (counters[0], 0, *counters[2:])
@@ -194,12 +194,15 @@ class Training(ChunkMixin):
                 rule.after_fit(lambda: inference.pre_activations(network, rows), network.parameters.units)
 
     def finish_fit(self, rows):
-        """Look at the network once more, and choose the scale of its codes."""
+        """Make sure that the network is finite, and choose the scale of its codes."""
         self.assert_finite()
         self._choose_code_scale(rows, inference.CODE_SCALE_ROWS, anew=True)
 
     def _choose_code_scale(self, rows, most, anew):
-        """Also the last step must leave a network of finite numbers, inside and on the scale of the data."""
+        """Choose the scale from up to `most` rows; raise where the last step has left numbers that are not finite.
+
+        They must be finite in the network and on the scale of the data.
+        """
         try:
             mean_square, n_rows = inference.active_mean_square(self.network, rows, most)
         except ValueError as error:
