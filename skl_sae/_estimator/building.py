@@ -1,4 +1,4 @@
-"""How the estimator builds what is trained: a new network, or one that goes on from the last fit."""
+"""How the estimator builds what is trained: a new network, or one that starts where the last fit has ended."""
 
 from sklearn.utils import check_random_state
 
@@ -60,7 +60,11 @@ class BuildingMixin:
         return training
 
     def _build(self, seen, rows, random_state, going_on=None, moments=None):
-        """Return a network under training: a new one, or one that goes on from the last fit, `going_on` says how."""
+        """Return a network under training: a new one, or one that goes on from the last fit.
+
+        `going_on` is what goes on, in the words of an error: "partial_fit" or "warm_start=True". `moments` are those of
+        the data where it is more than these rows.
+        """
         network = Network(*self._design(seen.n_features_in_, rows.dtype))
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:

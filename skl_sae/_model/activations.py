@@ -1,6 +1,7 @@
-"""Activations: the value and, beside it, the gradient from the value. Both work in place, the gradient on two axes.
+"""Activations, each with its gradient, which is computed from the value. Both work in place.
 
-NumPy's vectorised ``tanh`` is several times faster than the scalar one that a compiled loop would call.
+Arrays have one axis or two. NumPy's vectorised ``tanh`` is several times faster than the scalar one that a compiled
+loop would call.
 """
 
 from typing import NamedTuple

@@ -11,7 +11,7 @@ from .._kernels.jit import jit, row_of
 
 #: Added to the variance.
 EPSILON = 1e-5
-#: A variance up to this share of the squared mean is one of rounding.
+#: A variance up to this share of the squared mean is taken for rounding.
 FLAT = 1e-10
 #: Share of the running statistics that is kept at each step.
 MEMORY = 0.9
@@ -20,9 +20,9 @@ ARRAYS = {"norm_gain": 1.0, "norm_mean": 0.0, "norm_variance": 1.0}
 
 
 def measure(a, gain, mean, variance):
-    """Set the arrays so that normalising is the identity where pre-activations are like `a`, apart from their mean.
+    """Set gain and running statistics such that normalising `a` subtracts its mean and changes nothing else.
 
-    The variance of a unit that has none, but for rounding, as on a single row, is set to one: nothing is known of it.
+    A unit whose values are equal but for rounding, as on a single row, tells nothing of its variance: 1 is assumed.
     """
     mean[:], variance[:] = a.mean(axis=0), a.var(axis=0)
     variance[variance <= FLAT * mean**2] = 1

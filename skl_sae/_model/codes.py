@@ -56,6 +56,8 @@ class DenseCode:
         Whether entries outside the support are dropped whatever the activation's slope there; such a code is always
         compressed.
     decoding : Decoding, optional
+    grad : ndarray of shape (rows, units), optional
+        Gradient of the values, which the training step fills in.
     """
 
     def __init__(self, values, pre=None, support=None, selects=False, decoding=None, grad=None):
@@ -76,7 +78,7 @@ class DenseCode:
         return DenseCode(self.values[at], pre, support, self.selects, self.decoding, grad)
 
     def compact(self):
-        """The same code in the layout that is decoded faster."""
+        """The same code in the layout that is decoded faster: as entries, if there are few."""
         return self if self.n_active() >= DENSITY_BREAK_EVEN * self.values.size else self.to_rows()
 
     def to_rows(self):
@@ -151,6 +153,9 @@ class RowCode:
         Units.
     values : ndarray of shape (rows, width)
     count : ndarray of int32 of shape (rows,)
+    decoding : Decoding, optional
+    grad : ndarray of shape (rows, width), optional
+        Gradient of the values, which the training step fills in.
     """
 
     def __init__(self, index, values, count, decoding=None, grad=None):
@@ -229,7 +234,10 @@ class RowCode:
 
 
 class UnitCode:
-    """Entries ``ptr[j]..ptr[j + 1]`` of unit j; ``row`` and ``position`` say where they stand in the `RowCode`."""
+    """Entries ``ptr[j]..ptr[j + 1]`` of unit j; ``row`` and ``position`` say where they stand in the `RowCode`.
+
+    ``values``, ``grad`` and ``pre`` are arrays with one number an entry.
+    """
 
     def __init__(self, ptr, row, position, values, grad, decoding, pre=None):
         self.ptr, self.row, self.position = ptr, row, position

@@ -21,7 +21,7 @@ WAVE = 16
 CODE_SCALE_ROWS = 4096
 # Of these, the rows that are decoded to see whether that gives finite numbers: a share of the work of a small chunk.
 DECODED_ROWS = 256
-# What the sum of their squares must stay below, so that sums over all rows are finite.
+# The sum of their squares must stay below this, so that the sum over all rows is finite, too.
 LARGEST_SQUARES = 1e300
 
 
@@ -98,7 +98,7 @@ def encode_sparse(network, rule, rows):
 
     for _, hi, (index, values) in _over_tiles(network, n, packed):
         if size + index.size > indices.size:
-            # as if the rest were like what has been seen
+            # room for all rows, if the others are like those seen so far
             room = max(size + index.size, int((size + index.size) / hi * n))
             indices.resize(room, refcheck=False)
             data.resize(room, refcheck=False)
@@ -141,7 +141,6 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
 def hidden_values(network, rows, depth):
     """Values of the hidden layer `depth` of the encoder, counted from 1, as an array (n_rows, width)."""
     layers, kind = network.encoder()[:depth], network.architecture
-
     out = np.empty((len(rows), kind.encoder_sizes[depth]), network.dtype)
 
     def visit(lo, hi):

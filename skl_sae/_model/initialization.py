@@ -1,4 +1,4 @@
-"""The start of a network: random, but fitted to a sample of the data, which is read tile by tile."""
+"""The first parameters of a network: random, but fitted to a sample of the data, which is read tile by tile."""
 
 import numpy as np
 
@@ -38,8 +38,7 @@ def initialize(network, rows, picked, random_state):
     Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
     small standard deviation. The units' directions are those of rows of the sample, at the input of the code layer and
     about their mean, half mixed with random ones. The decoder's rows take the same directions where they have the
-    same width. Intercepts are zero, but for the code's: there they make up for the mean of the sample, and are what
-    the rule asks for.
+    same width. Intercepts are zero, but for the code's: they centre the pre-activations at the rule's `initial_bias`.
 
     Parameters
     ----------

@@ -35,12 +35,18 @@ class Network:
     architecture : Architecture
     rule : BaseSparsity
         Initialized here; owned by the network.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    scaling : Scaling
     """
 
     def __init__(self, architecture, rule):
         self.architecture, self.rule = architecture, rule
         own = rule.initialize(architecture.n_units, architecture.activation)
-        #: whether training keeps the decoder's rows at norm one; tying already denies the escape through scale
+        #: whether training keeps the decoder's rows at norm one; with tied weights, a code cannot shrink while the
+        #: decoder grows, so that nothing need be kept
         self.unit_norm = rule.unit_norm and not architecture.tied
         self.parameters, self.scaling = Parameters(architecture, own), Scaling(architecture)
 
@@ -90,7 +96,7 @@ class Network:
         return biases
 
     def has_finite_coefs(self):
-        """Whether `coefs` and `intercepts` are finite; where a bound on their size tells, they are not made."""
+        """Whether `coefs` and `intercepts` are finite. Mostly a bound on their size tells, without making them."""
         if not self.architecture.batch_norm:
             scaling, theta = self.scaling, self.parameters.theta
             factor = max(scaling.scale, 1 / scaling.scale) * max(scaling.code_scale, 1 / scaling.code_scale)
@@ -148,7 +154,7 @@ class Network:
         return code
 
     def give(self, values):
-        """Turn values of codes, in place, into the scale that codes are given on."""
+        """Bring values of codes, in place, from the network's own scale to the one that codes are given on."""
         if self.scaling.code_scale != 1:
             values /= self.dtype.type(self.scaling.code_scale)
             self._assert_finite_codes(values)

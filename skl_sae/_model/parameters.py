@@ -36,8 +36,12 @@ class Parameters:
         All numbers.
     start : dict of str to int
         Where each array begins in `theta`.
+    views : dict of str to ndarray
+        The arrays by name.
     units : Units
-        The per-unit arrays of the code.
+        The per-unit arrays of the code, by the names that rules know.
+    unit_names : dict of str to str
+        For each of these names, that in `views`.
     """
 
     def __init__(self, architecture, own):
@@ -78,7 +82,6 @@ class Parameters:
                 self.start[f"dec{i}.weight"] = self.start[f"enc{i}.weight"]
                 self.views[f"dec{i}.weight"] = self.views[f"enc{i}.weight"]
         last = kind.encoder_depth - 1
-        #: name of each per-unit array of the code, as the rules know it
         self.unit_names = {
             "encoder": f"enc{last}.weight",
             "encoder_bias": f"enc{last}.bias",
@@ -88,7 +91,10 @@ class Parameters:
         }
         self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
 
-    norm_arrays = property(lambda self: tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ())
+    @property
+    def norm_arrays(self):
+        """Names of the arrays of batch normalisation that each layer of the encoder has."""
+        return tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ()
 
     def __getitem__(self, name):
         return self.views[name]

@@ -1,4 +1,4 @@
-"""Rows of the data, dense or CSR, on the network's scale, tile by tile. X is only read; NaN is a missing value.
+"""Rows of the data, dense or CSR, read tile by tile, and their moments. X is never changed; NaN is a missing value.
 
 What need not be copied is read where it lies, a tile at a time: memory maps of any order and type, and data whose
 conversion would be large. So a fit needs its parameters and a few batches, however large X is.
@@ -108,7 +108,10 @@ class Rows:
         return not self.sparse and bool((self.means()[1] < len(self)).any())
 
     def assert_no_infinity(self, estimator_name, known_means=False):
-        """Raise scikit-learn's error if a value is infinite; look at the means alone where they are needed anyway."""
+        """Raise scikit-learn's error if a value is infinite.
+
+        With `known_means`, which is faster where the means are needed anyway, finite means are enough to pass.
+        """
         if known_means and np.isfinite(self.means()[0]).all():
             return
         options = {"allow_nan": True, "input_name": "X", "estimator_name": estimator_name}

@@ -7,12 +7,12 @@ import numpy as np
 
 from .sparse_rows import WORTH_IT, SparseRows
 
-# Rows that the running mean behind the scale of the codes goes back, about.
+# The scale of the codes comes from a running mean over about so many rows.
 CODE_ROWS = 1000
 
 
 class Scaling:
-    """How data is measured, with missing values filled, and codes are given.
+    """Offset and scale of the data, what missing values are replaced by, and the scale of the codes.
 
     Arrays are replaced and never written, so that copies may share them.
 
@@ -25,16 +25,19 @@ class Scaling:
     offset, fill : ndarray of shape (n_features,)
         What is subtracted from the data, and what a missing value is replaced by, on the scale of the data.
     scale : float
+        What data is divided by.
     scaled : bool
-        Whether `scale` is that of data.
+        Whether `scale` comes from the data; otherwise it is 1.
     observed : ndarray of shape (n_features,)
         Number of values behind `fill`.
     measured : bool
         Whether offset and scale come from data with some variance.
     reads_sparse : bool
-        Whether the rows of the data are few numbers among zeros.
+        Whether the first layer reads sparse rows as they are, because nearly all their entries are zero.
     code_scale : float
-        What codes are divided by before they are given; taken from about `code_rows` rows.
+        What codes are divided by before they are given.
+    code_rows : int
+        Number of rows behind `code_scale`, up to `CODE_ROWS`.
     """
 
     def __init__(self, architecture):
@@ -84,7 +87,7 @@ class Scaling:
             self.code_rows = min(before + n_rows, CODE_ROWS)
 
     def of(self, architecture):
-        """The same for another network on the same data."""
+        """A copy for a network of another architecture on the same data; its arrays have the architecture's type."""
         other = Scaling(architecture)
         other.__dict__.update(self.__dict__, architecture=architecture)
         other.offset, other.fill = self.offset.astype(architecture.dtype), self.fill.astype(architecture.dtype)
@@ -101,7 +104,7 @@ class Scaling:
             rows.take(chosen, offset, factor, np.full_like(self.offset, np.nan), target)
 
     def sparse_rows(self, rows, chosen):
-        """The `chosen` rows for the products of the first layer; None where those with `load`'s are faster."""
+        """The `chosen` rows for the products of the first layer; None where products with dense rows are faster."""
         if rows.sparse and self.reads_sparse:
             return SparseRows(rows.X, rows.numbers(chosen), self.offset, 1 / self.scale)
         return None
@@ -117,7 +120,7 @@ class Scaling:
     # and back
 
     def restore(self, y):
-        """Turn reconstructions, in place, into the scale of the data."""
+        """Bring reconstructions, in place, to the scale of the data."""
         if self.architecture.centred:
             y *= self.scale
             y += self.offset

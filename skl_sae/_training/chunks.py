@@ -1,4 +1,4 @@
-"""A chunk of `partial_fit`: it leaves no trace if it fails, and others can go on from what was before it."""
+"""The chunks of `partial_fit`: one that fails leaves no trace, and meanwhile others see what was before it."""
 
 from copy import copy, deepcopy
 
@@ -9,7 +9,7 @@ CHUNK_ROWS = 32
 
 
 class ChunkMixin:
-    """What a `Training` can go back to.
+    """Beginning, end and undoing of a chunk, as a part of `Training`.
 
     Attributes
     ----------
@@ -32,8 +32,9 @@ class ChunkMixin:
         if self.network is None:
             self.network = published.copy()
         state = self._state(published)
-        # It goes on with copies: arrays of a model from a memory map cannot be written to. The room is used up: after
-        # an interrupt before `close_chunk` it would be what this state consists of.
+        # Training goes on with copies: the state stays as it is, and arrays from a memory map cannot be written to. The
+        # room is given away: were it kept, and the chunk interrupted before `close_chunk`, the next chunk would write
+        # to the arrays that are its own state.
         room, self.room = self.room, {}
         self._take(*state, room=room)
         self.undo, self.finished = (published, *state), None
@@ -69,7 +70,7 @@ class ChunkMixin:
         return generator
 
     def as_of(self, published):
-        """A copy that is put by, with what belongs to the `published` network, though a chunk may be on the way.
+        """A copy to be put by, with what belongs to the `published` network, though a chunk may be on the way.
 
         None if another thread has begun one meanwhile.
         """
@@ -87,7 +88,7 @@ class ChunkMixin:
         return self.finished
 
     def close_chunk(self):
-        """After the network has been published: keep no other network alive, and of the old moments the room alone."""
+        """After publication, let go of the old network, and keep the old moments' arrays as room if they are small."""
         moments = self.undo[1] if self.undo else {}
         small = sum(array.nbytes for array in moments.values()) <= LARGE_ROOM
         self.room = moments if small and all(array.flags.writeable for array in moments.values()) else {}

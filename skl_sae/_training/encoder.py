@@ -16,8 +16,8 @@ from .normalisation import Normalisation
 class EncoderPass:
     """Workspace of the encoder, for batches of up to `batch_size` rows.
 
-    A `TrainingStep` is given one, and may be given another kind: what it uses are these attributes and the methods
-    without an underscore. `batch` is the step's `Batch` throughout.
+    A `TrainingStep` is given one. Another class can take its place: the step uses the attributes below, `batch_size`,
+    `window`, and the public methods, in which `batch` is the step's `Batch`.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Gradients and updates of all parameters but those of the code's layer, which the rules have a say in.
 
-They are taken from what the encoder and the passes of the codes have left behind.
+The passes of the encoder and of the decoder have left what they are made of.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What batch normalisation keeps of a batch, from the way forward for the way back."""
+"""What batch normalisation keeps of a batch on the way forward, because the way back needs it."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Normalisation:
     blocks : list of list of (int, int)
         Of each layer, ranges of units that are normalised at once.
     gradients : list of dict
-        Of each hidden layer, the gradients of its vectors by name. Running statistics have one that stays zero.
+        Of each hidden layer, the gradients of its vectors by name; those of the running statistics stay zero.
     """
 
     def __init__(self, parameters, batch_size):
