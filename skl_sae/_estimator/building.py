@@ -70,6 +70,7 @@ class BuildingMixin:
         if going_on:
             check_means(rows, names)
             network.go_on_from(self._network, going_on)
+            self._check_scale(network.scaling, going_on)
             network.scaling.observe(*rows.means(), anew=going_on != "partial_fit")
             return self._train_on(network, params)
         mean, variance, count = moments or rows.moments()
@@ -81,6 +82,16 @@ class BuildingMixin:
         network.scaling.look_at_density(rows)
         initialize(network, rows, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
+
+    def _check_scale(self, scaling, going_on):
+        """Raise where data was scaled and is not to be from now on, or the other way round."""
+        if scaling.can_scale(self.scale) != scaling.scaled:
+            was = "" if scaling.scaled else "not "
+            raise ValueError(
+                f"{going_on} goes on from a fit on data that was {was}divided by its scale; got scale={self.scale!r}, "
+                f"loss={self.loss!r} and output_activation={self.output_activation!r}, which ask for the opposite. "
+                "Leave them as they were, or start anew: fit with warm_start=False."
+            )
 
     def _design(self, n_features, dtype):
         """The architecture of the network, and its rule."""

@@ -48,11 +48,14 @@ class Scaling:
 
     # how it is found
 
+    def can_scale(self, scale):
+        """Whether data is divided by a scale where the parameter of the estimator is `scale`."""
+        return bool(scale) and self.architecture.centred and self.architecture.loss == "squared_error"
+
     def measure(self, mean, variance, scale):
         """Set the offset to the mean and, with `scale`, the scale to the square root of the total variance."""
-        kind = self.architecture
-        self.offset = mean.astype(kind.dtype)
-        self.scale, self.scaled = 1.0, scale and kind.centred and kind.loss == "squared_error"
+        self.offset = mean.astype(self.architecture.dtype)
+        self.scale, self.scaled = 1.0, self.can_scale(scale)
         self.measured = bool(variance.sum() > 0)
         if self.scaled:
             total = float(variance.sum()) or float(mean @ mean)  # a single row has no variance
