@@ -147,7 +147,7 @@ def _in_rows(typing, x):
 
 
 # What a kernel returns: that the product is made, or else that nothing was written, and why.
-DONE, MISFIT, MISFIT_OF_INITIAL, APART, NARROW = range(5)
+DONE, MISFIT, MISFIT_OF_INITIAL, APART = range(4)
 ERRORS = {
     MISFIT: "The shapes of the factors and of the product do not fit.",
     MISFIT_OF_INITIAL: "The initial row must have one number for each column of the product.",
@@ -156,11 +156,10 @@ ERRORS = {
 
 
 # No fastmath: it would allow another order of summation for a single row than for many.
-# The two kernels are one function each. One that kernels call would be optimised alone and again in each of them; and
-# slices, copies of slices, and room that is taken in a kernel would take longer to compile than the products.
-@jit_views("x", "x", "out", "v", "n", "out", fastmath=False)
-def _multiply(x, weights, out, initial, mode, room):
-    """The last columns, which do not fill a vector, are copied to `room`, where they do: depth, rows, one row."""
+# The two kernels are one function each, whose blocks stand once: a kernel that they called would be optimised alone and
+# again in each of them, and once more for copies of another layout.
+@jit_views("x", "x", "out", "v", "n", fastmath=False)
+def _multiply(x, weights, out, initial, mode):
     m, n, depth, lanes = out.shape[0], out.shape[1], x.shape[1], REGISTER // out.itemsize
     if weights.shape[0] != depth or weights.shape[1] != n or x.shape[0] != m:
         return MISFIT
@@ -170,18 +169,20 @@ def _multiply(x, weights, out, initial, mode, room):
         return APART
     rows, whole = m - m % ROWS, n - n % lanes
     w, to, start, width = weights, out, initial, whole
-    for part in range(2):
+    # the last columns do not fill a vector: they are copied to arrays where they do
+    panel, last_out = np.zeros((depth if whole < n else 0, lanes), out.dtype), np.empty((m, lanes), out.dtype)
+    last_initial = np.zeros(lanes, out.dtype)
+    for part in range(1 if whole == n else 2):
         if part == 1:
-            if whole == n:
-                break
-            w, to, start, width = room[:depth], room[depth : depth + m], room[depth + m], lanes
-            for j in range(n - whole):
-                for k in range(depth):
-                    room[k, j] = weights[k, whole + j]
-                for i in range(m):
-                    room[depth + i, j] = out[i, whole + j]
-                if mode == FROM_INITIAL:
-                    room[depth + m, j] = initial[whole + j]
+            w, to, start, width = panel, last_out, last_initial, lanes
+            for k in range(depth):
+                for j in range(n - whole):
+                    panel[k, j] = weights[k, np.uintp(whole + j)]
+            for i in range(m if mode == FROM_OUT else 0):
+                for j in range(n - whole):
+                    last_out[i, j] = out[i, np.uintp(whole + j)]
+            for j in range(n - whole if mode == FROM_INITIAL else 0):
+                last_initial[j] = initial[np.uintp(whole + j)]
         wide = width - width % (VECTORS * lanes)
         for first in range(0, max(depth, 1), DEPTH):
             last, how = min(depth, first + DEPTH), mode if first == 0 else FROM_OUT
@@ -196,14 +197,13 @@ def _multiply(x, weights, out, initial, mode, room):
                 for i in range(rows, m):
                     _row_narrow(x, w, to, start, how, i, j, first, last)
     for i in range(m):
-        for j in range(whole, n):
-            out[i, j] = room[depth + i, j - whole]
+        for j in range(n - whole):
+            out[i, np.uintp(whole + j)] = last_out[i, j]
     return DONE
 
 
 @jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply_t(x, weights, out, initial, mode):
-    """Of an inner dimension that fills a vector."""
     m, n, depth = out.shape[0], out.shape[1], x.shape[1]
     if weights.shape[0] != n or weights.shape[1] != depth or x.shape[0] != m:
         return MISFIT
@@ -211,8 +211,15 @@ def _multiply_t(x, weights, out, initial, mode):
         return MISFIT_OF_INITIAL
     if not (_in_rows(weights) and _in_rows(out) and _in_rows(initial)):
         return APART
-    if depth < REGISTER // out.itemsize or not _in_rows(x):
-        return NARROW
+    a, w, wide = x, weights, max(depth, REGISTER // out.itemsize)
+    if depth < wide or not _in_rows(x):  # copies, with zeros behind the rows
+        a_wide, w_wide = np.zeros((m, wide), out.dtype), np.zeros((n, wide), out.dtype)
+        for k in range(depth):
+            for i in range(m):
+                a_wide[i, k] = x[i, k]
+            for j in range(n):
+                w_wide[j, k] = weights[j, k]
+        a, w, depth = a_wide, w_wide, wide
     rows, columns = m - m % ROWS_T, n - n % COLUMNS_T
     for first in range(0, depth, DEPTH):
         last, how = min(depth, first + DEPTH), mode if first == 0 else FROM_OUT
@@ -220,15 +227,15 @@ def _multiply_t(x, weights, out, initial, mode):
             stop = min(columns, some + COLUMNS_IN_CACHE)
             for i in range(0, rows, ROWS_T):
                 for j in range(some, stop, COLUMNS_T):
-                    _block_inner(x, weights, out, initial, how, i, j, first, last)
+                    _block_inner(a, w, out, initial, how, i, j, first, last)
             for i in range(rows, m):
                 for j in range(some, stop, COLUMNS_T):
-                    _row_inner(x, weights, out, initial, how, i, j, first, last)
+                    _row_inner(a, w, out, initial, how, i, j, first, last)
         for j in range(columns, n):
             for i in range(0, rows, ROWS_T):
-                _column_inner(x, weights, out, initial, how, i, j, first, last)
+                _column_inner(a, w, out, initial, how, i, j, first, last)
             for i in range(rows, m):
-                _number_inner(x, weights, out, initial, how, i, j, first, last)
+                _number_inner(a, w, out, initial, how, i, j, first, last)
     return DONE
 
 
@@ -252,12 +259,7 @@ def multiply(x, weights, out=None, initial=None):
     if out is None:
         out = np.empty((len(x), weights.shape[1]), weights.dtype)
     if REGISTER:
-        lanes, n = REGISTER // out.itemsize, out.shape[1]
-        room = np.zeros((x.shape[1] + len(out) + 1, lanes), out.dtype) if n % lanes else out
-        row, mode = _start(out, initial)
-        result = _multiply(x, weights, out, row, mode, room)
-        if result != DONE:
-            raise ValueError(ERRORS[result])
+        _run(_multiply, x, weights, out, initial)
     else:
         _multiply_by_blas(x, weights, out, initial)
     return out
@@ -268,30 +270,18 @@ def multiply_t(x, weights, out=None, initial=None):
     if out is None:
         out = np.empty((len(x), len(weights)), weights.dtype)
     if REGISTER:
-        row, mode = _start(out, initial)
-        result = _multiply_t(x, weights, out, row, mode)
-        if result == NARROW:
-            wide = max(x.shape[1], REGISTER // out.itemsize)
-            result = _multiply_t(_widened(x, wide), _widened(weights, wide), out, row, mode)
-        if result != DONE:
-            raise ValueError(ERRORS[result])
+        _run(_multiply_t, x, weights, out, initial)
     else:
         _multiply_by_blas(x, weights.T, out, initial)
     return out
 
 
-def _start(out, initial):
-    """What the kernels read as the initial row, and how a product starts."""
-    if initial is None:
-        return np.empty(0, out.dtype), FROM_ZERO
-    return (np.empty(0, out.dtype), FROM_OUT) if initial is out else (initial, FROM_INITIAL)
-
-
-def _widened(x, width):
-    """A copy whose rows are contiguous, with zeros behind them."""
-    wide = np.zeros((len(x), width), x.dtype)
-    wide[:, : x.shape[1]] = x
-    return wide
+def _run(kernel, x, weights, out, initial):
+    mode = FROM_ZERO if initial is None else FROM_OUT if initial is out else FROM_INITIAL
+    row = initial if mode == FROM_INITIAL else np.empty(0, out.dtype)
+    problem = kernel(x, weights, out, row, mode)
+    if problem:
+        raise ValueError(ERRORS[problem])
 
 
 def multiply_rows_t(x, weights, initial):

@@ -4,7 +4,6 @@ import numpy as np
 
 from .jit import jit, jit_views, row_of
 
-
 # Results are made in Python: room that is taken in a kernel takes as long to compile as the loops here.
 
 

@@ -157,12 +157,15 @@ def _select_from_short_rows(a, floor, at, index, values, count):
 
 
 @jit
-def _select_from_long_rows(a, floor, at, index, values, count, groups, places, maxima, x):
+def _select_from_long_rows(a, floor, at, index, values, count):
     """The k-th largest of the groups' maxima is a lower bound of the k-th largest entry.
 
     So only the groups whose maximum reaches that bound hold candidates, and they are little more than k.
     """
-    m, k, n_groups, real = a.shape[1], index.shape[1], maxima.size, a.dtype.type
+    m, k, real = a.shape[1], index.shape[1], a.dtype.type
+    n_groups = m // GROUP
+    groups, places = np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
+    maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)  # better aligned than by NumPy
     bound, group_bound, step = real(0), real(0), real(0)
     for i in range(a.shape[0]):
         row = a[i]
@@ -186,13 +189,9 @@ def _select_from_long_rows(a, floor, at, index, values, count, groups, places, m
 def select_largest_entries(a, floor, index, values, count):
     """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns."""
     m, k = a.shape[1], index.shape[1]
-    at, n_groups = np.empty(m + 1, np.int32), m // GROUP
-    if m <= SHORT_ROW or n_groups < 2 * k:
-        _select_from_short_rows(a, floor, at, index, values, count)
-    else:
-        groups, places = np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
-        maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)
-        _select_from_long_rows(a, floor, at, index, values, count, groups, places, maxima, x)
+    grouped = m > SHORT_ROW and m // GROUP >= 2 * k
+    select = _select_from_long_rows if grouped else _select_from_short_rows
+    select(a, floor, np.empty(m + 1, np.int32), index, values, count)
 
 
 @jit
