@@ -57,7 +57,7 @@ def test_a_fit_in_a_new_process_starts_at_once(tmp_path):
     run(PEERS + FIT, **cache)
     seconds, wall = compare(PEERS, PEERS + FIT, rounds=7, **cache)
     print(f"64 -> 128, 20 epochs, in a new process: {seconds:.2f} s more, on the wall {wall:.2f} s")
-    assert seconds < 0.4
+    assert seconds < 0.45
 
 
 @pytest.mark.slow
