@@ -75,7 +75,8 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
     Indices are made unsigned: those that are signed would be checked for being negative.
     """
     width = index.shape[1]
-    ptr[:] = 0
+    for u in range(ptr.size):
+        ptr[u] = 0
     for i in range(count.size):
         units = index[i]
         for j in range(count[i]):

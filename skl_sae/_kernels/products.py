@@ -10,22 +10,18 @@ it stands, so the product of a row has the same bits alone and among others.
 Where the processor has neither AVX-512 nor AVX2, NumPy's BLAS makes the products.
 """
 
-from functools import partial
-
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import jit, jit_views
+from .jit import jit_views
 from .vectors import REGISTER, constant, operands
 
 # Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
 ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
 ROWS_T, COLUMNS_T = (8, 3) if REGISTER == 64 else (3, 4)
-# No fastmath: it would allow another order of summation for a single row than for many.
-exact = partial(jit, fastmath=False)
 # What a result starts from: zero, the row `initial` in every row, or what `out` holds already.
 FROM_ZERO, FROM_INITIAL, FROM_OUT = range(3)
 # Part of the weights that is used at a time, so that it stays in the cache: of the inner dimension, and of columns.
@@ -35,13 +31,13 @@ ROWS_ALIKE = 32
 
 
 def _block(rows, vectors):
-    """Kernel of the block of ``out = initial + x @ weights`` whose corner is (i, j)."""
+    """Kernel of the block of ``out = initial + x @ weights`` with corner (i, j), from ``first..last`` of `inner`."""
 
     @intrinsic
-    def block(typing, x, weights, out, initial, mode, i, j):
+    def block(typing, x, weights, out, initial, mode, i, j, first, last):
         def generate(context, builder, signature, args):
             x, w, out, initial = operands(context, builder, signature, args[:4])
-            mode, i, j = args[4:]
+            mode, i, j, first, last = args[4:]
             columns = [builder.add(j, constant(v * w.lanes)) for v in range(vectors)]
             cells = [(builder.add(i, constant(r)), column) for r in range(rows) for column in columns]
             sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in cells]
@@ -51,7 +47,8 @@ def _block(rows, vectors):
             with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_OUT))):
                 for total, cell in zip(sums, cells, strict=True):
                     builder.store(out.load(out.at(*cell), out.vector), total)
-            with cgutils.for_range(builder, x.shape[1]) as loop:
+            x.data, w.data = x.at(constant(0), first), w.at(first, constant(0))
+            with cgutils.for_range(builder, builder.sub(last, first)) as loop:
                 panel = [w.load(w.at(loop.index, column), w.vector) for column in columns]
                 for r in range(rows):
                     number = x.spread(x.load(x.at(builder.add(i, constant(r)), loop.index), x.number))
@@ -62,7 +59,7 @@ def _block(rows, vectors):
                 out.store(builder.load(total), out.at(*cell))
             return context.get_dummy_value()
 
-        return types.void(x, weights, out, initial, mode, i, j), generate
+        return types.void(x, weights, out, initial, *[types.intp] * 5), generate
 
     return block
 
@@ -80,13 +77,13 @@ def _sum_lanes(of, vectors):
 
 
 def _block_t(rows, columns):
-    """Kernel of the block of ``out = initial + x @ weights.T`` with corner (i, j); vectors run along `inner`."""
+    """Kernel of the same block of ``out = initial + x @ weights.T``; vectors run along `inner`."""
 
     @intrinsic
-    def block(typing, x, weights, out, initial, mode, i, j):
+    def block(typing, x, weights, out, initial, mode, i, j, first, last):
         def generate(context, builder, signature, args):
             x, w, out, initial = operands(context, builder, signature, args[:4])
-            mode, i, j = args[4:]
+            mode, i, j, first, last = args[4:]
             sums = [cgutils.alloca_once_value(builder, ir.Constant(out.vector, None)) for _ in range(rows * columns)]
 
             def add_products(k, keep=lambda vector: vector):
@@ -97,7 +94,8 @@ def _block_t(rows, columns):
                         total = sums[r * columns + c]
                         builder.store(out.fma(vector, factor, builder.load(total)), total)
 
-            depth, lanes = x.shape[1], constant(x.lanes)
+            x.data, w.data = x.at(constant(0), first), w.at(constant(0), first)
+            depth, lanes = builder.sub(last, first), constant(x.lanes)
             rest = builder.srem(depth, lanes)
             with cgutils.for_range_slice(builder, constant(0), builder.sub(depth, rest), lanes) as (k, _):
                 add_products(k)
@@ -122,7 +120,7 @@ def _block_t(rows, columns):
                 out.store(builder.fadd(result, builder.load(base)), address)
             return context.get_dummy_value()
 
-        return types.void(x, weights, out, initial, mode, i, j), generate
+        return types.void(x, weights, out, initial, *[types.intp] * 5), generate
 
     return block
 
@@ -133,112 +131,112 @@ _block_inner, _column_inner = _block_t(ROWS_T, COLUMNS_T), _block_t(ROWS_T, 1)
 _row_inner, _number_inner = _block_t(1, COLUMNS_T), _block_t(1, 1)
 
 
-@exact
-def _multiply_vectors(x, weights, out, initial, mode):
-    """`multiply` where the columns fill vectors."""
-    lanes = REGISTER // out.itemsize
-    m, n = out.shape
-    whole, wide = m - m % ROWS, n - n % (VECTORS * lanes)
-    for j in range(0, wide, VECTORS * lanes):
-        for i in range(0, whole, ROWS):
-            _block_wide(x, weights, out, initial, mode, i, j)
-        for i in range(whole, m):
-            _row_wide(x, weights, out, initial, mode, i, j)
-    for j in range(wide, n, lanes):
-        for i in range(0, whole, ROWS):
-            _block_narrow(x, weights, out, initial, mode, i, j)
-        for i in range(whole, m):
-            _row_narrow(x, weights, out, initial, mode, i, j)
+@intrinsic
+def _in_rows(typing, x):
+    """Whether the numbers of each row lie side by side."""
+
+    def generate(context, builder, signature, args):
+        (array,) = operands(context, builder, signature, args)
+        *rows, numbers = array.shape
+        fine = builder.icmp_signed("==", array.strides[-1], constant(array.size))
+        for n, few in [(numbers, 1), *[(n, 0) for n in rows]]:
+            fine = builder.or_(fine, builder.icmp_signed("<=", n, constant(few)))
+        return fine
+
+    return types.boolean(x), generate
 
 
-@jit
-def _copy(source, out):
-    """Copy to the first columns of `out`. (An assignment of slices would take seconds to compile.)"""
-    for i in range(source.shape[0]):
-        for j in range(source.shape[1]):
-            out[i, j] = source[i, j]
+# What a kernel returns: that the product is made, or else that nothing was written, and why.
+DONE, MISFIT, MISFIT_OF_INITIAL, APART = range(4)
+ERRORS = {
+    MISFIT: "The shapes of the factors and of the product do not fit.",
+    MISFIT_OF_INITIAL: "The initial row must have one number for each column of the product.",
+    APART: "The rows of the weights, the product and the initial row must be contiguous.",
+}
 
 
+# No fastmath: it would allow another order of summation for a single row than for many.
+# The two kernels are one function each, whose blocks stand once: a kernel that they called would be optimised alone and
+# again in each of them, and once more for copies of another layout.
 @jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply(x, weights, out, initial, mode):
-    _check(x, weights.shape, weights, out, initial, mode)
-    lanes = REGISTER // out.itemsize
-    depth, n = weights.shape
-    whole = n - n % lanes
-    rest = n - whole
+    m, n, depth, lanes = out.shape[0], out.shape[1], x.shape[1], REGISTER // out.itemsize
+    if weights.shape[0] != depth or weights.shape[1] != n or x.shape[0] != m:
+        return MISFIT
+    if mode == FROM_INITIAL and initial.size != n:
+        return MISFIT_OF_INITIAL
+    if not (_in_rows(weights) and _in_rows(out) and _in_rows(initial)):
+        return APART
+    rows, whole = m - m % ROWS, n - n % lanes
+    w, to, start, width = weights, out, initial, whole
     # the last columns do not fill a vector: they are copied to arrays where they do
-    panel, last = np.zeros((depth if rest else 0, lanes), out.dtype), np.empty((len(out), lanes), out.dtype)
+    panel, last_out = np.zeros((depth if whole < n else 0, lanes), out.dtype), np.empty((m, lanes), out.dtype)
     last_initial = np.zeros(lanes, out.dtype)
-    if rest:
-        _copy(weights[:, whole:], panel)
-        _copy(out[:, whole:], last)
-    for j in range(min(rest, max(initial.size - whole, 0))):
-        last_initial[j] = initial[whole + j]
-    for k in range(0, max(depth, 1), DEPTH):
-        a, how = x[:, k : k + DEPTH], mode if k == 0 else FROM_OUT
-        _multiply_vectors(a, weights[k : k + DEPTH], out[:, :whole], initial, how)
-        if rest:
-            _multiply_vectors(a, panel[k : k + DEPTH], last, last_initial, how)
-    _copy(last[:, :rest], out[:, whole:])
-
-
-@exact
-def _multiply_t_vectors(x, weights, out, initial, mode):
-    """`multiply_t` where the inner dimension fills a vector, and stays in the cache."""
-    m, n = out.shape
-    rows, columns = m - m % ROWS_T, n - n % COLUMNS_T
-    for first in range(0, n, COLUMNS_IN_CACHE):
-        last = min(columns, first + COLUMNS_IN_CACHE)
-        for i in range(0, rows, ROWS_T):
-            for j in range(first, last, COLUMNS_T):
-                _block_inner(x, weights, out, initial, mode, i, j)
-        for i in range(rows, m):
-            for j in range(first, last, COLUMNS_T):
-                _row_inner(x, weights, out, initial, mode, i, j)
-    for j in range(columns, n):
-        for i in range(0, rows, ROWS_T):
-            _column_inner(x, weights, out, initial, mode, i, j)
-        for i in range(rows, m):
-            _number_inner(x, weights, out, initial, mode, i, j)
-
-
-@exact
-def _multiply_t_depths(x, weights, out, initial, mode):
-    for k in range(0, x.shape[1], DEPTH):
-        a, how = x[:, k : k + DEPTH], mode if k == 0 else FROM_OUT
-        _multiply_t_vectors(a, weights[:, k : k + DEPTH], out, initial, how)
+    for part in range(1 if whole == n else 2):
+        if part == 1:
+            w, to, start, width = panel, last_out, last_initial, lanes
+            for k in range(depth):
+                for j in range(n - whole):
+                    panel[k, j] = weights[k, np.uintp(whole + j)]
+            for i in range(m if mode == FROM_OUT else 0):
+                for j in range(n - whole):
+                    last_out[i, j] = out[i, np.uintp(whole + j)]
+            for j in range(n - whole if mode == FROM_INITIAL else 0):
+                last_initial[j] = initial[np.uintp(whole + j)]
+        wide = width - width % (VECTORS * lanes)
+        for first in range(0, max(depth, 1), DEPTH):
+            last, how = min(depth, first + DEPTH), mode if first == 0 else FROM_OUT
+            for j in range(0, wide, VECTORS * lanes):
+                for i in range(0, rows, ROWS):
+                    _block_wide(x, w, to, start, how, i, j, first, last)
+                for i in range(rows, m):
+                    _row_wide(x, w, to, start, how, i, j, first, last)
+            for j in range(wide, width, lanes):
+                for i in range(0, rows, ROWS):
+                    _block_narrow(x, w, to, start, how, i, j, first, last)
+                for i in range(rows, m):
+                    _row_narrow(x, w, to, start, how, i, j, first, last)
+    for i in range(m):
+        for j in range(n - whole):
+            out[i, np.uintp(whole + j)] = last_out[i, j]
+    return DONE
 
 
 @jit_views("x", "x", "out", "v", "n", fastmath=False)
 def _multiply_t(x, weights, out, initial, mode):
-    _check(x, weights.shape[::-1], weights, out, initial, mode)
-    lanes = REGISTER // out.itemsize
-    depth = x.shape[1]
-    if depth >= lanes and _has_rows(x):
-        _multiply_t_depths(x, weights, out, initial, mode)
-    else:
-        wide = max(depth, lanes)
-        x_wide, weights_wide = np.zeros((len(x), wide), out.dtype), np.zeros((len(weights), wide), out.dtype)
-        _copy(x, x_wide)
-        _copy(weights, weights_wide)
-        _multiply_t_depths(x_wide, weights_wide, out, initial, mode)
-
-
-@jit
-def _has_rows(x):
-    return x.size == 0 or x.shape[1] == 1 or x.strides[1] == x.itemsize
-
-
-@jit
-def _check(x, shape, weights, out, initial, mode):
-    """Raise where a kernel, which trusts its arguments, would leave its arrays; `shape` is that of the right factor."""
-    if x.shape[1] != shape[0] or out.shape != (x.shape[0], shape[1]):
-        raise ValueError("The shapes of the factors and of the product do not fit.")
-    if mode == FROM_INITIAL and initial.size != shape[1]:
-        raise ValueError("The initial row must have one number for each column of the product.")
-    in_line = initial.size <= 1 or initial.strides[0] == initial.itemsize
-    if not (_has_rows(weights) and _has_rows(out) and in_line):
-        raise ValueError("The rows of the weights, the product and the initial row must be contiguous.")
+    m, n, depth = out.shape[0], out.shape[1], x.shape[1]
+    if weights.shape[0] != n or weights.shape[1] != depth or x.shape[0] != m:
+        return MISFIT
+    if mode == FROM_INITIAL and initial.size != n:
+        return MISFIT_OF_INITIAL
+    if not (_in_rows(weights) and _in_rows(out) and _in_rows(initial)):
+        return APART
+    a, w, wide = x, weights, max(depth, REGISTER // out.itemsize)
+    if depth < wide or not _in_rows(x):  # copies, with zeros behind the rows
+        a_wide, w_wide = np.zeros((m, wide), out.dtype), np.zeros((n, wide), out.dtype)
+        for k in range(depth):
+            for i in range(m):
+                a_wide[i, k] = x[i, k]
+            for j in range(n):
+                w_wide[j, k] = weights[j, k]
+        a, w, depth = a_wide, w_wide, wide
+    rows, columns = m - m % ROWS_T, n - n % COLUMNS_T
+    for first in range(0, depth, DEPTH):
+        last, how = min(depth, first + DEPTH), mode if first == 0 else FROM_OUT
+        for some in range(0, n, COLUMNS_IN_CACHE):
+            stop = min(columns, some + COLUMNS_IN_CACHE)
+            for i in range(0, rows, ROWS_T):
+                for j in range(some, stop, COLUMNS_T):
+                    _block_inner(a, w, out, initial, how, i, j, first, last)
+            for i in range(rows, m):
+                for j in range(some, stop, COLUMNS_T):
+                    _row_inner(a, w, out, initial, how, i, j, first, last)
+        for j in range(columns, n):
+            for i in range(0, rows, ROWS_T):
+                _column_inner(a, w, out, initial, how, i, j, first, last)
+            for i in range(rows, m):
+                _number_inner(a, w, out, initial, how, i, j, first, last)
+    return DONE
 
 
 def multiply(x, weights, out=None, initial=None):
@@ -281,7 +279,9 @@ def multiply_t(x, weights, out=None, initial=None):
 def _run(kernel, x, weights, out, initial):
     mode = FROM_ZERO if initial is None else FROM_OUT if initial is out else FROM_INITIAL
     row = initial if mode == FROM_INITIAL else np.empty(0, out.dtype)
-    kernel(x, weights, out, row, mode)
+    problem = kernel(x, weights, out, row, mode)
+    if problem:
+        raise ValueError(ERRORS[problem])
 
 
 def multiply_rows_t(x, weights, initial):

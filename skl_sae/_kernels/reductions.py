@@ -4,16 +4,23 @@ import numpy as np
 
 from .jit import jit, jit_views, row_of
 
+# Results are made in Python: room that is taken in a kernel takes as long to compile as the loops here.
 
-@jit_views("x")
+
 def sum_columns(x):
     """Sum over the rows."""
-    out = np.zeros(x.shape[1], x.dtype)
+    out = np.zeros((1, x.shape[1]), x.dtype)
+    _sum_columns(x, out)
+    return out[0]
+
+
+@jit_views("x", "out")
+def _sum_columns(x, out):
+    total = row_of(out, 0)
     for i in range(x.shape[0]):
         row = row_of(x, i)
         for j in range(row.size):
-            out[j] += row[j]
-    return out
+            total[j] += row[j]
 
 
 @jit_views("x")
@@ -36,24 +43,36 @@ def count_nonzero(x):
     return total
 
 
-@jit
 def sum_segments(ptr, x):
+    """Sum over the entries of each unit."""
     out = np.empty(ptr.size - 1, x.dtype)
+    _sum_segments(ptr, x, out)
+    return out
+
+
+@jit
+def _sum_segments(ptr, x, out):
     for u in range(out.size):
         total = x.dtype.type(0)
         for q in range(ptr[u], ptr[u + 1]):
             total += x[q]
         out[u] = total
+
+
+def any_positive_segments(ptr, x):
+    """Of each unit, whether an entry is positive."""
+    out = np.empty(ptr.size - 1, np.bool_)
+    _any_positive_segments(ptr, x, out)
     return out
 
 
 @jit
-def any_positive_segments(ptr, x):
-    out = np.zeros(ptr.size - 1, np.bool_)
+def _any_positive_segments(ptr, x, out):
     for u in range(out.size):
+        found = False
         for q in range(ptr[u], ptr[u + 1]):
-            out[u] |= x[q] > 0
-    return out
+            found |= x[q] > 0
+        out[u] = found
 
 
 def all_finite(x):

@@ -38,55 +38,83 @@ def _combine(vectors):
 _combine_8, _combine_4, _combine_2, _combine_1 = (_combine(vectors) for vectors in (8, 4, 2, 1))
 
 
-def _add_rows_by_registers(index, values, first, last, x, out):
-    """out += sum over the entries ``first..last`` of value times row of `x`; `out` is read and written once."""
-    lanes, j = REGISTER // out.itemsize, 0
-    while j + 8 * lanes <= out.size:
-        _combine_8(index, values, x, out, first, last, j)
-        j += 8 * lanes
-    if j + 4 * lanes <= out.size:
-        _combine_4(index, values, x, out, first, last, j)
-        j += 4 * lanes
-    if j + 2 * lanes <= out.size:
-        _combine_2(index, values, x, out, first, last, j)
-        j += 2 * lanes
-    if j + lanes <= out.size:
-        _combine_1(index, values, x, out, first, last, j)
-        j += lanes
-    if j < out.size:
-        for q in range(first, last):
-            v, row = values[q], x[index[q]]
-            for c in range(j, out.size):
-                out[c] += v * row[c]
+def _combine_by_registers(ptr, count, width, index, values, x, out, add):
+    """out[i] (+)= sum over some entries of value times row of `x`; a row of `out` is read and written once.
+
+    The entries are ``ptr[i]..ptr[i + 1]``, or else, where a `width` is given, the first ``count[i]`` of that many.
+    """
+    lanes, n = REGISTER // out.itemsize, out.shape[1]
+    for i in range(out.shape[0]):
+        first = i * width if width > 0 else ptr[i]
+        last = first + count[i] if width > 0 else ptr[i + 1]
+        o, j = out[i], 0
+        if not add:
+            for c in range(n):
+                o[c] = 0
+        while j + 8 * lanes <= n:
+            _combine_8(index, values, x, o, first, last, j)
+            j += 8 * lanes
+        if j + 4 * lanes <= n:
+            _combine_4(index, values, x, o, first, last, j)
+            j += 4 * lanes
+        if j + 2 * lanes <= n:
+            _combine_2(index, values, x, o, first, last, j)
+            j += 2 * lanes
+        if j + lanes <= n:
+            _combine_1(index, values, x, o, first, last, j)
+            j += lanes
+        if j < n:
+            for q in range(first, last):
+                v, row = values[q], x[index[q]]
+                for c in range(j, n):
+                    o[c] += v * row[c]
 
 
-def _add_rows_by_loops(index, values, first, last, x, out):
-    """The same, with `out` read and written once for four entries."""
-    q = first
-    while q + 4 <= last:
-        v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
-        x0, x1, x2, x3 = x[index[q]], x[index[q + 1]], x[index[q + 2]], x[index[q + 3]]
-        for c in range(out.size):
-            out[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
-        q += 4
-    while q < last:
-        v0, x0 = values[q], x[index[q]]
-        for c in range(out.size):
-            out[c] += v0 * x0[c]
-        q += 1
+def _combine_by_loops(ptr, count, width, index, values, x, out, add):
+    """The same, with a row of `out` read and written once for four entries."""
+    for i in range(out.shape[0]):
+        q = i * width if width > 0 else ptr[i]
+        last = q + count[i] if width > 0 else ptr[i + 1]
+        o = out[i]
+        if not add:
+            for c in range(o.size):
+                o[c] = 0
+        while q + 4 <= last:
+            v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
+            x0, x1, x2, x3 = x[index[q]], x[index[q + 1]], x[index[q + 2]], x[index[q + 3]]
+            for c in range(o.size):
+                o[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
+            q += 4
+        while q < last:
+            v0, x0 = values[q], x[index[q]]
+            for c in range(o.size):
+                o[c] += v0 * x0[c]
+            q += 1
 
 
-_add_rows = jit(_add_rows_by_registers if REGISTER else _add_rows_by_loops)
+# One kernel for both layouts: it takes long to compile.
+_combine_rows = jit(_combine_by_registers if REGISTER else _combine_by_loops)
+_NO_PTR, _NO_COUNT = np.empty(0, np.int64), np.empty(0, np.int32)
+
+
+def spmm(index, values, count, decoder, start, stop, out):
+    """out[i] += sum over the entries of row i, of the units ``start..stop``, of value times row of `decoder`."""
+    width = index.shape[1]
+    if start > 0 or stop < len(decoder):
+        _add_part(index, values, count, decoder, start, stop, out)
+    elif width:
+        _combine_rows(_NO_PTR, count, width, index.reshape(-1), values.reshape(-1), decoder, out, True)
+
+
+def spmm_by_unit(ptr, row, values, x, out, add):
+    """out[u] (+)= sum over the entries of unit u of value times x[row]."""
+    _combine_rows(ptr, _NO_COUNT, 0, row, values, x, out, add)
 
 
 @jit
-def spmm(index, values, count, decoder, start, stop, out):
-    """out[i] += sum over the entries of row i, of the units ``start..stop``, of value times row of `decoder`."""
+def _add_part(index, values, count, decoder, start, stop, out):
     for i in range(out.shape[0]):
         r, units, v = out[i], index[i], values[i]
-        if start == 0 and stop == decoder.shape[0]:
-            _add_rows(units, v, 0, np.int64(count[i]), decoder, r)
-            continue
         for j in range(count[i]):
             if start <= units[j] < stop:
                 w0, v0 = decoder[units[j]], v[j]
@@ -94,46 +122,48 @@ def spmm(index, values, count, decoder, start, stop, out):
                     r[c] += v0 * w0[c]
 
 
-@jit
 def sddmm(index, count, decoder, gradient, start, stop, out):
-    """out[i, j] = gradient[i] . decoder[index[i, j]] of the units ``start..stop``; four dot products at a time."""
-    d = gradient.shape[1]
+    """out[i, j] = gradient[i] . decoder[index[i, j]] of the units ``start..stop``."""
+    if start > 0 or stop < len(decoder):
+        _dots_of_part(index, count, decoder, gradient, start, stop, out)
+    else:
+        _dots(index, count, decoder, gradient, out)
+
+
+@jit
+def _dots(index, count, decoder, gradient, out):
+    """Four dot products at a time."""
     zero = gradient.dtype.type(0)
     for i in range(gradient.shape[0]):
-        r, units = gradient[i], index[i]
+        r, units, o = gradient[i], index[i], out[i]
         j, n = 0, count[i]
-        if start > 0 or stop < decoder.shape[0]:
-            for j in range(n):
-                if start <= units[j] < stop:
-                    w0, s0 = decoder[units[j]], zero
-                    for c in range(d):
-                        s0 += r[c] * w0[c]
-                    out[i, j] = s0
-            continue
         while j + 4 <= n:
             w0, w1 = decoder[units[j]], decoder[units[j + 1]]
             w2, w3 = decoder[units[j + 2]], decoder[units[j + 3]]
             s0, s1, s2, s3 = zero, zero, zero, zero
-            for c in range(d):
+            for c in range(r.size):
                 y = r[c]
                 s0 += y * w0[c]
                 s1 += y * w1[c]
                 s2 += y * w2[c]
                 s3 += y * w3[c]
-            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s0, s1, s2, s3
+            o[j], o[j + 1], o[j + 2], o[j + 3] = s0, s1, s2, s3
             j += 4
         while j < n:
             w0, s0 = decoder[units[j]], zero
-            for c in range(d):
+            for c in range(r.size):
                 s0 += r[c] * w0[c]
-            out[i, j] = s0
+            o[j] = s0
             j += 1
 
 
 @jit
-def spmm_by_unit(ptr, row, values, x, out, add):
-    """out[u] (+)= sum over the entries of unit u of value times x[row]."""
-    for u in range(out.shape[0]):
-        if not add:
-            out[u][:] = 0
-        _add_rows(row, values, ptr[u], ptr[u + 1], x, out[u])
+def _dots_of_part(index, count, decoder, gradient, start, stop, out):
+    for i in range(gradient.shape[0]):
+        r, units = gradient[i], index[i]
+        for j in range(count[i]):
+            if start <= units[j] < stop:
+                w, total = decoder[units[j]], gradient.dtype.type(0)
+                for c in range(r.size):
+                    total += r[c] * w[c]
+                out[i, j] = total

@@ -14,6 +14,7 @@ INTERPOLATIONS = 8
 # The step for the next row is at most this multiple of the distance that was needed for the last one: after an outlier
 # it would shrink too slowly otherwise.
 STEP_OF_WAY = 16
+LARGEST_32, LARGEST_64 = (float(np.finfo(dtype).max) for dtype in (np.float32, np.float64))
 # No fastmath: that a search ends, and at the right number, relies on the rounding of each operation as it is written.
 exact = partial(jit, fastmath=False)
 
@@ -47,8 +48,8 @@ def _find_bound(x, n, k, floor, slack, guess, step):
     entries are at or above `floor`, that is the bound.
     """
     real = x.dtype.type
-    largest = real(np.finfo(x.dtype).max)
-    bottom = max(floor, -largest)
+    largest = real(LARGEST_32 if x.itemsize == 4 else LARGEST_64)
+    bottom = floor if floor > -largest else -largest
     low = high = start = guess if bottom < guess <= largest else bottom
     found = above = _count_at_least(x, n, low)
     least = real(1e-3) * abs(low) + real(1e-30)
@@ -57,21 +58,28 @@ def _find_bound(x, n, k, floor, slack, guess, step):
         low, found = high, above
         if found <= k + slack or low > largest:
             return low, found, abs(low - start)
-        high = min(high + step, largest) if high < largest else real(np.inf)
+        if high < largest:
+            high = high + step if high + step < largest else largest
+        else:
+            high = real(np.inf)
         step += step
         above = _count_at_least(x, n, high)
     while found < k:
         if low <= floor:
             return floor, found, abs(low - start)
         high, above = low, found
-        low = max(low - step, floor, -largest) if low > -largest else floor
+        if low > -largest:
+            low = low - step if low - step > bottom else bottom
+        else:
+            low = floor
         step += step
         found = _count_at_least(x, n, low)
     turns = 0
     while found > k + slack:  # the bracket loses at least one number a turn
         turns += 1
         part = real(found - k + 0.5) / real(found - above) if turns <= INTERPOLATIONS else real(0.5)
-        middle = _middle(low, high, min(max(part, real(0.05)), real(0.95)), real(0.5))
+        part = real(0.05) if part < real(0.05) else real(0.95) if part > real(0.95) else part
+        middle = _middle(low, high, part, real(0.5))
         if not low < middle < high:
             break
         count = _count_at_least(x, n, middle)
@@ -131,39 +139,59 @@ def _group_maxima(row, n_groups, out):
 
 
 @jit
-def select_largest_entries(a, floor, index, values, count):
-    """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns.
+def _next_step(x, step, way):
+    """The step for the next row of `x`, from this row's and how far its bound was."""
+    real = x.dtype.type
+    mean, most = real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way
+    return mean if mean < most else most
 
-    In a long row the k-th largest of the groups' maxima is a lower bound of the k-th largest entry. So only the groups
-    whose maximum reaches that bound hold candidates, and they are little more than k.
+
+@jit
+def _select_from_short_rows(a, floor, at, index, values, count):
+    real, none = a.dtype.type, np.int64(0)
+    bound, step = real(0), real(0)
+    for i in range(a.shape[0]):
+        bound, _, way = _find_bound(a[i], a.shape[1], index.shape[1], floor, none, bound, step)
+        step = _next_step(a, step, way)
+        count[i] = _keep_largest(a[i], bound, at, index[i], values[i])
+
+
+@jit
+def _select_from_long_rows(a, floor, at, index, values, count):
+    """The k-th largest of the groups' maxima is a lower bound of the k-th largest entry.
+
+    So only the groups whose maximum reaches that bound hold candidates, and they are little more than k.
     """
     m, k, real = a.shape[1], index.shape[1], a.dtype.type
     n_groups = m // GROUP
-    grouped = m > SHORT_ROW and n_groups >= 2 * k
-    at, groups, places = np.empty(m + 1, np.int32), np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
-    maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)
-    bound, group_bound, step, way = real(0), real(0), real(0), real(0)
+    groups, places = np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
+    maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)  # better aligned than by NumPy
+    bound, group_bound, step = real(0), real(0), real(0)
     for i in range(a.shape[0]):
         row = a[i]
-        if grouped:
-            _group_maxima(row, n_groups, maxima)
-            group_bound, _, _ = _find_bound(maxima, n_groups, k, floor, 2, group_bound, step)
-            n = 0
-            for g in range(_collect(maxima, n_groups, group_bound, groups)):
-                for j in range(groups[g], m, n_groups):
-                    x[n], places[n] = row[j], j
-                    n += 1 if row[j] >= group_bound else 0
-            bound, found, way = _find_bound(x, n, k, group_bound, 0, bound, step)
-            if found == k:
-                count[i] = k
-                for q in range(min(k, _collect(x, n, bound, at))):
-                    index[i, q], values[i, q] = places[at[q]], x[at[q]]
-                step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
-                continue
-        else:
-            bound, _, way = _find_bound(row, m, k, floor, 0, bound, step)
-        step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
-        count[i] = _keep_largest(row, bound, at, index[i], values[i])
+        _group_maxima(row, n_groups, maxima)
+        group_bound, _, _ = _find_bound(maxima, n_groups, k, floor, np.int64(2), group_bound, step)
+        n = np.int64(0)
+        for g in range(_collect(maxima, n_groups, group_bound, groups)):
+            for j in range(groups[g], m, n_groups):
+                x[n], places[n] = row[j], j
+                n += 1 if row[j] >= group_bound else 0
+        bound, found, way = _find_bound(x, n, k, group_bound, np.int64(0), bound, step)
+        step = _next_step(a, step, way)
+        if found != k:
+            count[i] = _keep_largest(row, bound, at, index[i], values[i])
+            continue
+        count[i] = k
+        for q in range(min(k, _collect(x, n, bound, at))):
+            index[i, q], values[i, q] = places[at[q]], x[at[q]]
+
+
+def select_largest_entries(a, floor, index, values, count):
+    """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns."""
+    m, k = a.shape[1], index.shape[1]
+    grouped = m > SHORT_ROW and m // GROUP >= 2 * k
+    select = _select_from_long_rows if grouped else _select_from_short_rows
+    select(a, floor, np.empty(m + 1, np.int32), index, values, count)
 
 
 @jit
@@ -177,6 +205,6 @@ def column_bounds(a, n_kept, floor, bounds):
             for j in range(first, stop):
                 columns[j - first, i] = a[i, j]
         for j in range(first, stop):
-            bound, _, way = _find_bound(columns[j - first], n_rows, n_kept, floor, 0, bound, step)
-            step = min(real(0.75) * step + real(0.25) * way, real(STEP_OF_WAY) * way)
+            bound, _, way = _find_bound(columns[j - first], n_rows, n_kept, floor, np.int64(0), bound, step)
+            step = _next_step(a, step, way)
             bounds[j] = bound

@@ -41,11 +41,13 @@ def test_import_adds_less_than_half_a_second():
 
 
 @pytest.mark.slow
-def test_the_first_fit_compiles_in_less_than_ten_seconds(tmp_path):
+def test_the_first_fit_compiles_in_less_than_six_seconds(tmp_path):
+    """A kernel that is compiled for other types, too, would double what it costs."""
     (base, base_wall), (first, first_wall) = run(PEERS), run(PEERS + FIT, NUMBA_CACHE_DIR=str(tmp_path))
     print(f"first fit, nothing cached: {first - base:.2f} s, on the wall {first_wall - base_wall:.2f} s")
-    assert any(tmp_path.rglob("*.nbc"))
-    assert first - base < 10
+    kernels = [path.name.rsplit(".", 2)[0] for path in tmp_path.rglob("*.nbc")]
+    assert kernels and len(set(kernels)) == len(kernels)
+    assert first - base < 6
 
 
 @pytest.mark.slow
@@ -55,7 +57,7 @@ def test_a_fit_in_a_new_process_starts_at_once(tmp_path):
     run(PEERS + FIT, **cache)
     seconds, wall = compare(PEERS, PEERS + FIT, rounds=7, **cache)
     print(f"64 -> 128, 20 epochs, in a new process: {seconds:.2f} s more, on the wall {wall:.2f} s")
-    assert seconds < 0.5
+    assert seconds < 0.45
 
 
 @pytest.mark.slow
