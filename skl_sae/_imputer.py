@@ -4,7 +4,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context, clone
-from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import MissingValues
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -141,6 +140,8 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         observed = ~missing.all(axis=0)
         indicator = scaler = estimator = None
         if self.add_indicator:
+            from sklearn.impute import MissingIndicator  # few need it, and loading it takes time
+
             marker = np.nan if self._marks_nan() else self.missing_values
             indicator = MissingIndicator(missing_values=marker, error_on_new=False).fit(X)
         if observed.any():
