@@ -1,6 +1,7 @@
 """The package's sources, parsed: what the tests of the house read."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import skl_sae
@@ -36,6 +37,7 @@ def imported(node, path):
     return [f"{base}.{alias.name}" for alias in node.names]
 
 
+@cache
 def imports(path):
     """All imports of a file, at any depth."""
     nodes = ast.walk(TREES[path])

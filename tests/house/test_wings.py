@@ -96,14 +96,12 @@ OWNERS = {
 }
 
 
-@each_file
 @pytest.mark.parametrize("library", OWNERS)
-def test_one_place_owns(library, path):
+def test_one_place_owns(library):
     """How kernels are compiled, threads, BLAS, and scikit-learn's callbacks."""
     owner, exceptions = OWNERS[library]
-    uses = {name for name in imports(path) if f"{name}.".startswith(f"{library}.")}
-    if module(path) != owner:
-        assert {(module(path), name) for name in uses} <= exceptions
+    uses = {(module(path), name) for path in FILES for name in imports(path) if f"{name}.".startswith(f"{library}.")}
+    assert {(user, name) for user, name in uses if user != owner} <= exceptions
 
 
 @each_file
