@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
+from .._kernels.reductions import explained_fraction
 from .._kernels.sparse_structure import check_sparse_structure
 from .._warning import warn
 from ._blocks import dense_rows, row_chunks
@@ -77,8 +78,10 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     survey = _survey(X, X_reconstructed)
     residual, total = _sums(X, X_reconstructed, survey)
     if isinstance(multioutput, str) and multioutput == "variance_weighted":
-        return float(_r2(*_add(residual, survey.error_exponents), *_add(total, survey.deviation_exponents)))
-    values = _r2(residual, 2 * survey.error_exponents, total, 2 * survey.deviation_exponents)
+        residual, exponent = _add(residual, survey.error_exponents)
+        total, exponent_of_total = _add(total, survey.deviation_exponents)
+        return float(explained_fraction(residual, total, exponent - exponent_of_total))
+    values = explained_fraction(residual, total, 2 * (survey.error_exponents - survey.deviation_exponents))
     values[survey.counts == 0] = np.nan
     if raw:
         return values
@@ -170,11 +173,3 @@ def _add(sums, exponents):
     shifts = 2 * exponents
     common = (np.frexp(sums)[1] + shifts)[sums > 0].max()
     return np.ldexp(sums, shifts - common).sum(), common
-
-
-def _r2(residual, residual_exponent, total, total_exponent):
-    """One minus the ratio of sums, minus infinity if that overflows. Without variance: 1 for no error, else 0."""
-    exact = np.where(residual == 0, 1.0, 0.0)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        ratio = np.ldexp(residual / total, residual_exponent - total_exponent)
-    return np.where(total == 0, exact, 1.0 - ratio)
