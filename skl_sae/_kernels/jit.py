@@ -5,7 +5,7 @@ for the types they meet, and kept in numba's cache folder. A kernel calls kernel
 only: the cache does not see a change in another file.
 """
 
-from functools import cache, partial, wraps
+from functools import partial
 
 import numba
 from numba import types
@@ -20,7 +20,7 @@ from .compiling import out_of_reach
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
-def _cache_of(function):
+def cache_of(function):
     """None where no cache folder can be written (read-only installation, no home)."""
     try:
         return None if numba.config.DISABLE_JIT else KernelCache(function)
@@ -38,7 +38,7 @@ def jit(function, signature=None, fastmath=FASTMATH, kept=None):
     kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if numba.config.DISABLE_JIT:
         return kernel
-    kept = kept or _cache_of(function)
+    kept = kept or cache_of(function)
     if kept is not None:
         kernel._cache = kept
     kernel.compile = partial(out_of_reach, kernel.compile)
@@ -56,44 +56,6 @@ def _and_tell(compile_, *args, **kwargs):
     return result
 
 
-def jit_views(*kinds, fastmath=FASTMATH):
-    """Compile a kernel once for each dtype, that of its first argument, whatever the layouts of the arrays.
-
-    Blocks of units are views whose rows are contiguous and lie apart; types of their own would be compiled for them,
-    and for arrays that are read-only. Rows are read through `row_of`.
-
-    Parameters
-    ----------
-    kinds : str
-        Of each argument: ``"x"`` an array, ``"out"`` one that is written, both of two axes or all of one, which is then
-        a row; ``"v"`` a vector; ``"n"`` an integer.
-    """
-
-    def decorate(function):
-        kept = _cache_of(function)  # now: later its file may be another one
-
-        @cache
-        def compiled(dtype):
-            number = numba.from_dtype(dtype)
-            known = {
-                "x": types.Array(number, 2, "A", readonly=True),
-                "out": types.Array(number, 2, "A"),
-                "v": types.Array(number, 1, "A", readonly=True),
-                "n": types.intp,
-            }
-            return jit(function, tuple(known[kind] for kind in kinds), fastmath, kept)
-
-        @wraps(function)
-        def call(*args):
-            if args[0].ndim == 1:
-                args = [x[None] if kind in ("x", "out") else x for kind, x in zip(kinds, args, strict=True)]
-            return compiled(args[0].dtype)(*args)
-
-        return call
-
-    return decorate
-
-
 @intrinsic
 def _contiguous_row(typing, x, i):
     def generate(context, builder, signature, args):
@@ -101,7 +63,7 @@ def _contiguous_row(typing, x, i):
         array = context.make_array(kind)(context, builder, args[0])
         step, inner = cgutils.unpack_tuple(builder, array.strides, 2)
         n = cgutils.unpack_tuple(builder, array.shape, 2)[1]
-        size = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype)))
         apart = builder.and_(builder.icmp_signed("!=", inner, size), builder.icmp_signed(">", n, n.type(1)))
         with builder.if_then(apart, likely=False):
             context.call_conv.return_user_exc(builder, ValueError, ("Rows must be contiguous.",))

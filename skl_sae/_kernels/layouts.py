@@ -6,14 +6,15 @@ of row i are used. The entries of unit u stand from ``ptr[u]`` to ``ptr[u + 1]``
 
 import numpy as np
 
-from .jit import jit
+from .jit import jit, row_of
+from .kernel import kernel
 
 
-@jit
+@kernel("T2", "i2!", "T2!", "i1!")
 def compress_nonzero(dense, index, values, count):
     """Write the entries that are not zero."""
     for i in range(dense.shape[0]):
-        row, at, to = dense[i], index[i], values[i]
+        row, at, to = row_of(dense, i), row_of(index, i), row_of(values, i)
         n = 0
         for j in range(row.size):
             if row[j] != 0:
@@ -23,11 +24,11 @@ def compress_nonzero(dense, index, values, count):
         count[i] = n
 
 
-@jit
+@kernel("T2", "b2", "i2!", "T2!", "i1!")
 def compress_support(dense, support, index, values, count):
     """Write the entries of the support, zeros too."""
     for i in range(dense.shape[0]):
-        row, keep, at, to = dense[i], support[i], index[i], values[i]
+        row, keep, at, to = row_of(dense, i), row_of(support, i), row_of(index, i), row_of(values, i)
         n = 0
         for j in range(row.size):
             if keep[j]:
@@ -68,7 +69,7 @@ def pack_rows(index, values, count):
     return out_index, out_values
 
 
-@jit
+@kernel("i2", "T2", "T2", "i1", "l1!", "i1!", "l1!", "T1!", "T1!")
 def order_by_unit(index, values, grad, count, ptr, row, position, out_values, out_grad):
     """Counting sort of the entries by unit; stable, so rows ascend within a unit. `position` is the place before.
 
@@ -78,7 +79,7 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
     for u in range(ptr.size):
         ptr[u] = 0
     for i in range(count.size):
-        units = index[i]
+        units = row_of(index, i)
         for j in range(count[i]):
             ptr[np.uint32(units[j]) + 1] += 1
     start = 0
@@ -86,7 +87,7 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
         n, ptr[u] = ptr[u], start
         start += n
     for i in range(count.size):
-        units, v, g = index[i], values[i], grad[i]
+        units, v, g = row_of(index, i), row_of(values, i), row_of(grad, i)
         for j in range(count[i]):
             u = np.uint32(units[j]) + 1
             q = np.uint64(ptr[u])
@@ -95,3 +96,28 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
             position[q] = i * width + j
             out_values[q] = v[j]
             out_grad[q] = g[j]
+
+
+@kernel("l1", "l1", "T1", "T2!")
+def restore_rows(ptr, position, entries, out):
+    """Write entries ordered by unit into the places that they were taken from."""
+    width = out.shape[1]
+    for q in range(ptr[0], ptr[ptr.size - 1]):
+        place = np.uint64(position[q])
+        out[place // np.uint64(width), place % np.uint64(width)] = entries[q]
+
+
+@kernel("l1", "i1", "T2", "T1!")
+def take_entries(ptr, row, dense, out):
+    """Write the entries' numbers in a dense array (rows, units)."""
+    for u in range(ptr.size - 1):
+        for q in range(ptr[u], ptr[u + 1]):
+            out[q] = dense[row[q], u]
+
+
+@kernel("l1", "i1", "T1", "T2!")
+def add_entries(ptr, row, entries, out):
+    """Add entries to a dense array (rows, units)."""
+    for u in range(ptr.size - 1):
+        for q in range(ptr[u], ptr[u + 1]):
+            out[row[q], u] += entries[q]

@@ -1,12 +1,13 @@
 """Random numbers of a training step, each of them a function of the step's key, the row and the unit.
 
 So a mask needs no memory, is the same forward and backward and in every layout of a code, and does not depend on
-tiles, blocks or threads.
+tiles, blocks or threads. The key is an array of one number, which changes from step to step.
 """
 
 import numpy as np
 
-from .jit import jit
+from .jit import jit, row_of
+from .kernel import kernel
 
 #: Largest key.
 MAX_KEY = 2**32 - 1
@@ -19,6 +20,9 @@ def layer_key(key, layer):
     return key ^ (key >> 16)
 
 
+_layer_key = jit(layer_key)
+
+
 @jit
 def _mix(x):
     """An integer hash of 32 bits (two rounds of xorshift and multiplication)."""
@@ -29,45 +33,69 @@ def _mix(x):
     return x ^ (x >> 16)
 
 
-@jit
-def _drop(x, key, row, unit, limit, factor):
+@kernel("T2!", "l1", "n", "n", "n", "n", "d1")
+def _drop(x, key, layer, row, unit, limit, factor):
     """Drop an entry if its hash is below `limit`, multiply it by `factor` otherwise."""
-    zero, factor = x.dtype.type(0), x.dtype.type(factor)
+    zero, factor, key = x.dtype.type(0), x.dtype.type(factor[0]), _layer_key(key[0], layer)
     for i in range(x.shape[0]):
         stream = _mix(key ^ ((row + i) & 0xFFFFFFFF))
-        entries = x[i]
+        entries = row_of(x, i)
         for j in range(entries.size):
             kept = _mix((stream + unit + j) & 0xFFFFFFFF) >= limit
             entries[j] = entries[j] * factor if kept else zero
 
 
-@jit
-def _drop_entries(x, rows, units, key, row, unit, limit, factor):
-    zero, factor = x.dtype.type(0), x.dtype.type(factor)
-    for q in range(x.size):
-        stream = _mix(key ^ ((row + int(rows[q])) & 0xFFFFFFFF))
-        kept = _mix((stream + unit + int(units[q])) & 0xFFFFFFFF) >= limit
-        x[q] = x[q] * factor if kept else zero
-
-
-@jit
-def _fill(x, fill, key, row, limit):
+@kernel("T2", "i2", "i1", "T2!", "l1", "n", "n", "n", "d1")
+def _drop_in_rows(x, index, count, out, key, layer, row, limit, factor):
+    """The same of the entries of rows, written to `out`."""
+    zero, factor, key = x.dtype.type(0), x.dtype.type(factor[0]), _layer_key(key[0], layer)
     for i in range(x.shape[0]):
         stream = _mix(key ^ ((row + i) & 0xFFFFFFFF))
-        entries = x[i]
+        for j in range(count[i]):
+            kept = _mix((stream + np.int64(index[i, j])) & 0xFFFFFFFF) >= limit
+            out[i, j] = x[i, j] * factor if kept else zero
+
+
+@kernel("l1", "i1", "T1", "T1!", "l1", "n", "n", "n", "n", "d1")
+def _drop_in_units(ptr, rows, x, out, key, layer, row, unit, limit, factor):
+    """The same of the entries of units."""
+    zero, factor, key = x.dtype.type(0), x.dtype.type(factor[0]), _layer_key(key[0], layer)
+    for u in range(ptr.size - 1):
+        for q in range(ptr[u], ptr[u + 1]):
+            stream = _mix(key ^ ((row + np.int64(rows[q])) & 0xFFFFFFFF))
+            kept = _mix((stream + unit + u) & 0xFFFFFFFF) >= limit
+            out[q] = x[q] * factor if kept else zero
+
+
+@kernel("T2!", "T1", "l1", "n", "n")
+def _fill(x, fill, key, row, limit):
+    key = _layer_key(key[0], -1)
+    for i in range(x.shape[0]):
+        stream = _mix(key ^ ((row + i) & 0xFFFFFFFF))
+        entries = row_of(x, i)
         for j in range(entries.size):
             hidden = _mix((stream + j) & 0xFFFFFFFF) < limit
             entries[j] = fill[j] if hidden else entries[j]
 
 
-def drop(x, key, row, unit, level):
-    """Inverted dropout, in place, of the array `x` whose first entry is that of `row` and `unit`."""
-    _drop(x, key, row, unit, int(level * 2**32), 1 / (1 - level))
+def _numbers(level):
+    """What is dropped of 2**32 hashes, and what the rest is multiplied by."""
+    return int(level * 2**32), np.array([1 / (1 - level)])
 
 
-def drop_entries(x, rows, units, key, row, unit, level):
-    """Do the same to single entries, whose `rows` and `units` are counted from `row` and `unit`."""
-    _drop_entries(x, rows, units, key, row, unit, int(level * 2**32), 1 / (1 - level))
+def drop(x, key, layer, row, unit, level):
+    """Inverted dropout, in place, of the array `x` whose first entry is that of `row` and `unit`, at a layer."""
+    _drop(x, key, layer, row, unit, *_numbers(level))
+
+
+def drop_in_rows(index, x, count, out, key, layer, row, level):
+    """The same of entries of rows, the first of which is `row`, written to `out`."""
+    _drop_in_rows(x, index, count, out, key, layer, row, *_numbers(level))
+
+
+def drop_in_units(ptr, rows, x, out, key, layer, row, unit, level):
+    """The same of entries of units: `rows` are counted from `row`, and the first unit is `unit`."""
+    _drop_in_units(ptr, rows, x, out, key, layer, row, unit, *_numbers(level))
 
 
 def mask_inputs(x, fill, key, row, level):
@@ -80,7 +108,7 @@ def add_gaussian(x, target, key, row, size):
 
     The rows of a tile share a generator, so the edges of tiles must not depend on the number of threads.
     """
-    generator = np.random.Generator(np.random.Philox(key=np.array([key, row], np.uint64)))
+    generator = np.random.Generator(np.random.Philox(key=np.array([layer_key(int(key[0]), -1), row], np.uint64)))
     noise = generator.standard_normal(x.shape, dtype=x.dtype)
     noise *= size
     noise[np.isnan(target)] = 0

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .jit import jit
+from .jit import row_of
+from .kernel import kernel
 
 
 def row_norms(x):
@@ -21,11 +22,11 @@ def unit_rows(x):
     return x / np.where(norms > 0, norms, 1)
 
 
-@jit
+@kernel("T2", "T2!")
 def remove_radial(weights, gradient):
     """Remove the part of each row's gradient along the row, which has norm one: it would only change the norm."""
     for i in range(weights.shape[0]):
-        w, g = weights[i], gradient[i]
+        w, g = row_of(weights, i), row_of(gradient, i)
         radial = w.dtype.type(0)
         for c in range(w.size):
             radial += w[c] * g[c]
@@ -33,11 +34,11 @@ def remove_radial(weights, gradient):
             g[c] -= radial * w[c]
 
 
-@jit
+@kernel("T2!")
 def normalise_rows(weights):
     """Divide each row by its norm; a row of zeros stays, and one whose norm overflows becomes NaN."""
     for i in range(weights.shape[0]):
-        w = weights[i]
+        w = row_of(weights, i)
         square = w.dtype.type(0)
         for c in range(w.size):
             square += w[c] * w[c]

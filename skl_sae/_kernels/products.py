@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import jit_views
+from .kernel import kernel
 from .vectors import REGISTER, constant, operands
 
 # Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
@@ -158,7 +158,7 @@ ERRORS = {
 # No fastmath: it would allow another order of summation for a single row than for many.
 # The two kernels are one function each, whose blocks stand once: a kernel that they called would be optimised alone and
 # again in each of them, and once more for copies of another layout.
-@jit_views("x", "x", "out", "v", "n", fastmath=False)
+@kernel("T2", "T2", "T2!", "T1", "n", fastmath=False)
 def _multiply(x, weights, out, initial, mode):
     m, n, depth, lanes = out.shape[0], out.shape[1], x.shape[1], REGISTER // out.itemsize
     if weights.shape[0] != depth or weights.shape[1] != n or x.shape[0] != m:
@@ -202,7 +202,7 @@ def _multiply(x, weights, out, initial, mode):
     return DONE
 
 
-@jit_views("x", "x", "out", "v", "n", fastmath=False)
+@kernel("T2", "T2", "T2!", "T1", "n", fastmath=False)
 def _multiply_t(x, weights, out, initial, mode):
     m, n, depth = out.shape[0], out.shape[1], x.shape[1]
     if weights.shape[0] != n or weights.shape[1] != depth or x.shape[0] != m:
@@ -276,10 +276,10 @@ def multiply_t(x, weights, out=None, initial=None):
     return out
 
 
-def _run(kernel, x, weights, out, initial):
+def _run(product, x, weights, out, initial):
     mode = FROM_ZERO if initial is None else FROM_OUT if initial is out else FROM_INITIAL
     row = initial if mode == FROM_INITIAL else np.empty(0, out.dtype)
-    problem = kernel(x, weights, out, row, mode)
+    problem = product(x, weights, out, row, mode)
     if problem:
         raise ValueError(ERRORS[problem])
 

@@ -1,73 +1,103 @@
-"""Sums over the rows of each column and over the entries of each unit, and what is made of sums."""
+"""Sums over the rows of each column and over the entries of each unit, and what is made of sums.
+
+The entries of unit u stand from ``ptr[u]`` to ``ptr[u + 1]``. What a kernel finds it writes, or adds, to an array, so
+that it can be recorded.
+"""
 
 import numpy as np
 
-from .jit import jit, jit_views, row_of
-
-# Results are made in Python: room that is taken in a kernel takes as long to compile as the loops here.
+from .jit import row_of
+from .kernel import kernel
 
 
 def sum_columns(x):
     """Sum over the rows."""
-    out = np.zeros((1, x.shape[1]), x.dtype)
-    _sum_columns(x, out)
-    return out[0]
+    out = np.empty(x.shape[1], x.dtype)
+    fill_with_sums(x, out)
+    return out
 
 
-@jit_views("x", "out")
-def _sum_columns(x, out):
-    total = row_of(out, 0)
+@kernel("T2", "T1!")
+def fill_with_sums(x, out):
+    """Write the sum over the rows."""
+    for j in range(out.size):
+        out[j] = 0
     for i in range(x.shape[0]):
         row = row_of(x, i)
         for j in range(row.size):
-            total[j] += row[j]
+            out[j] += row[j]
 
 
-@jit_views("x")
-def any_positive(x):
-    out = np.zeros(x.shape[1], np.bool_)
+@kernel("T2", "T1!")
+def add_sums(x, out):
+    """Add the sum over the rows."""
+    for i in range(x.shape[0]):
+        row = row_of(x, i)
+        for j in range(row.size):
+            out[j] += row[j]
+
+
+@kernel("T2", "b1!")
+def find_positive(x, out):
+    """Write of each column whether a number is positive."""
+    for j in range(out.size):
+        out[j] = False
     for i in range(x.shape[0]):
         row = row_of(x, i)
         for j in range(row.size):
             out[j] |= row[j] > 0
-    return out
 
 
-@jit_views("x")
-def count_nonzero(x):
+@kernel("T2", "d1!")
+def count_nonzero(x, out):
+    """Write the number of entries that are not zero."""
     total = 0
     for i in range(x.shape[0]):
         row = row_of(x, i)
         for j in range(row.size):
             total += row[j] != 0
-    return total
+    out[0] = total
+
+
+@kernel("b2", "d1!")
+def count_true(x, out):
+    """Write the number of entries that are true."""
+    total = 0
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            total += x[i, j]
+    out[0] = total
+
+
+@kernel("i1", "d1!")
+def sum_of_counts(count, out):
+    """Write the sum of integers."""
+    total = 0
+    for i in range(count.size):
+        total += count[i]
+    out[0] = total
 
 
 def sum_segments(ptr, x):
     """Sum over the entries of each unit."""
-    out = np.empty(ptr.size - 1, x.dtype)
-    _sum_segments(ptr, x, out)
+    out = np.zeros(ptr.size - 1, x.dtype)
+    add_segments(ptr, x, out)
     return out
 
 
-@jit
-def _sum_segments(ptr, x, out):
+@kernel("l1", "T1", "T1!")
+def add_segments(ptr, x, out):
+    """Add the sum over the entries of each unit."""
     for u in range(out.size):
         total = x.dtype.type(0)
         for q in range(ptr[u], ptr[u + 1]):
             total += x[q]
-        out[u] = total
+        out[u] += total
 
 
-def any_positive_segments(ptr, x):
-    """Of each unit, whether an entry is positive."""
-    out = np.empty(ptr.size - 1, np.bool_)
-    _any_positive_segments(ptr, x, out)
-    return out
-
-
-@jit
-def _any_positive_segments(ptr, x, out):
+@kernel("l1", "T1", "b1!")
+def find_positive_segments(ptr, x, out):
+    """Write of each unit whether an entry is positive."""
     for u in range(out.size):
         found = False
         for q in range(ptr[u], ptr[u + 1]):

@@ -6,7 +6,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import jit
+from .jit import row_of
+from .kernel import kernel
 from .vectors import REGISTER, constant, operands
 
 
@@ -47,7 +48,7 @@ def _combine_by_registers(ptr, count, width, index, values, x, out, add):
     for i in range(out.shape[0]):
         first = i * width if width > 0 else ptr[i]
         last = first + count[i] if width > 0 else ptr[i + 1]
-        o, j = out[i], 0
+        o, j = row_of(out, i), 0
         if not add:
             for c in range(n):
                 o[c] = 0
@@ -65,7 +66,7 @@ def _combine_by_registers(ptr, count, width, index, values, x, out, add):
             j += lanes
         if j < n:
             for q in range(first, last):
-                v, row = values[q], x[index[q]]
+                v, row = values[q], row_of(x, index[q])
                 for c in range(j, n):
                     o[c] += v * row[c]
 
@@ -75,25 +76,28 @@ def _combine_by_loops(ptr, count, width, index, values, x, out, add):
     for i in range(out.shape[0]):
         q = i * width if width > 0 else ptr[i]
         last = q + count[i] if width > 0 else ptr[i + 1]
-        o = out[i]
+        o = row_of(out, i)
         if not add:
             for c in range(o.size):
                 o[c] = 0
         while q + 4 <= last:
             v0, v1, v2, v3 = values[q], values[q + 1], values[q + 2], values[q + 3]
-            x0, x1, x2, x3 = x[index[q]], x[index[q + 1]], x[index[q + 2]], x[index[q + 3]]
+            x0, x1 = row_of(x, index[q]), row_of(x, index[q + 1])
+            x2, x3 = row_of(x, index[q + 2]), row_of(x, index[q + 3])
             for c in range(o.size):
                 o[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
             q += 4
         while q < last:
-            v0, x0 = values[q], x[index[q]]
+            v0, x0 = values[q], row_of(x, index[q])
             for c in range(o.size):
                 o[c] += v0 * x0[c]
             q += 1
 
 
 # One kernel for both layouts: it takes long to compile.
-_combine_rows = jit(_combine_by_registers if REGISTER else _combine_by_loops)
+_combine_rows = kernel("l1", "i1", "n", "i1", "T1", "T2", "T2!", "n")(
+    _combine_by_registers if REGISTER else _combine_by_loops
+)
 _NO_PTR, _NO_COUNT = np.empty(0, np.int64), np.empty(0, np.int32)
 
 
@@ -111,13 +115,13 @@ def spmm_by_unit(ptr, row, values, x, out, add):
     _combine_rows(ptr, _NO_COUNT, 0, row, values, x, out, add)
 
 
-@jit
+@kernel("i2", "T2", "i1", "T2", "n", "n", "T2!")
 def _add_part(index, values, count, decoder, start, stop, out):
     for i in range(out.shape[0]):
-        r, units, v = out[i], index[i], values[i]
+        r, units, v = row_of(out, i), row_of(index, i), row_of(values, i)
         for j in range(count[i]):
             if start <= units[j] < stop:
-                w0, v0 = decoder[units[j]], v[j]
+                w0, v0 = row_of(decoder, units[j]), v[j]
                 for c in range(r.size):
                     r[c] += v0 * w0[c]
 
@@ -130,16 +134,16 @@ def sddmm(index, count, decoder, gradient, start, stop, out):
         _dots(index, count, decoder, gradient, out)
 
 
-@jit
+@kernel("i2", "i1", "T2", "T2", "T2!")
 def _dots(index, count, decoder, gradient, out):
     """Four dot products at a time."""
     zero = gradient.dtype.type(0)
     for i in range(gradient.shape[0]):
-        r, units, o = gradient[i], index[i], out[i]
+        r, units, o = row_of(gradient, i), row_of(index, i), row_of(out, i)
         j, n = 0, count[i]
         while j + 4 <= n:
-            w0, w1 = decoder[units[j]], decoder[units[j + 1]]
-            w2, w3 = decoder[units[j + 2]], decoder[units[j + 3]]
+            w0, w1 = row_of(decoder, units[j]), row_of(decoder, units[j + 1])
+            w2, w3 = row_of(decoder, units[j + 2]), row_of(decoder, units[j + 3])
             s0, s1, s2, s3 = zero, zero, zero, zero
             for c in range(r.size):
                 y = r[c]
@@ -150,20 +154,20 @@ def _dots(index, count, decoder, gradient, out):
             o[j], o[j + 1], o[j + 2], o[j + 3] = s0, s1, s2, s3
             j += 4
         while j < n:
-            w0, s0 = decoder[units[j]], zero
+            w0, s0 = row_of(decoder, units[j]), zero
             for c in range(r.size):
                 s0 += r[c] * w0[c]
             o[j] = s0
             j += 1
 
 
-@jit
+@kernel("i2", "i1", "T2", "T2", "n", "n", "T2!")
 def _dots_of_part(index, count, decoder, gradient, start, stop, out):
     for i in range(gradient.shape[0]):
-        r, units = gradient[i], index[i]
+        r, units = row_of(gradient, i), row_of(index, i)
         for j in range(count[i]):
             if start <= units[j] < stop:
-                w, total = decoder[units[j]], gradient.dtype.type(0)
+                w, total = row_of(decoder, units[j]), gradient.dtype.type(0)
                 for c in range(r.size):
                     total += r[c] * w[c]
                 out[i, j] = total

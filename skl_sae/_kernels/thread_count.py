@@ -18,7 +18,7 @@ from .blas import openmp_threads
 @cache
 def n_slots():
     """The largest number of threads that ever work at once in this process."""
-    return max(_processors(), _asked() or 1)
+    return max(processors(), _asked() or 1)
 
 
 def n_threads():
@@ -34,7 +34,7 @@ def n_threads():
         n = asked
         lowered = openmp is not None and openmp < _openmp_default()
     else:
-        n = 1 if multiprocessing.parent_process() is not None else _processors()
+        n = 1 if multiprocessing.parent_process() is not None else processors()
         lowered = openmp is not None
     if lowered:
         n = min(n, openmp)
@@ -61,10 +61,10 @@ def _number(variable):
 
 def _openmp_default():
     """Threads that OpenMP has where nothing but the environment says otherwise."""
-    return _number("OMP_NUM_THREADS") or _processors()
+    return _number("OMP_NUM_THREADS") or processors()
 
 
-def _processors():
+def processors():
     """Number of processors that the process may use."""
     return _count_processors(int(time.monotonic()))
 

@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from .jit import jit
+from .jit import jit, row_of
+from .kernel import kernel
 
 # Rows of at most this many units are searched as they are; longer ones are thinned out by groups first.
 SHORT_ROW = 2048
@@ -146,29 +147,32 @@ def _next_step(x, step, way):
     return mean if mean < most else most
 
 
-@jit
-def _select_from_short_rows(a, floor, at, index, values, count):
+@kernel("T2", "d1", "i2!", "T2!", "i1!")
+def _select_from_short_rows(a, least, index, values, count):
     real, none = a.dtype.type, np.int64(0)
+    floor, at = real(least[0]), np.empty(a.shape[1] + 1, np.int32)
     bound, step = real(0), real(0)
     for i in range(a.shape[0]):
-        bound, _, way = _find_bound(a[i], a.shape[1], index.shape[1], floor, none, bound, step)
+        row = row_of(a, i)
+        bound, _, way = _find_bound(row, row.size, index.shape[1], floor, none, bound, step)
         step = _next_step(a, step, way)
-        count[i] = _keep_largest(a[i], bound, at, index[i], values[i])
+        count[i] = _keep_largest(row, bound, at, row_of(index, i), row_of(values, i))
 
 
-@jit
-def _select_from_long_rows(a, floor, at, index, values, count):
+@kernel("T2", "d1", "i2!", "T2!", "i1!")
+def _select_from_long_rows(a, least, index, values, count):
     """The k-th largest of the groups' maxima is a lower bound of the k-th largest entry.
 
     So only the groups whose maximum reaches that bound hold candidates, and they are little more than k.
     """
     m, k, real = a.shape[1], index.shape[1], a.dtype.type
+    floor, at = real(least[0]), np.empty(m + 1, np.int32)
     n_groups = m // GROUP
     groups, places = np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
     maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)  # better aligned than by NumPy
     bound, group_bound, step = real(0), real(0), real(0)
     for i in range(a.shape[0]):
-        row = a[i]
+        row = row_of(a, i)
         _group_maxima(row, n_groups, maxima)
         group_bound, _, _ = _find_bound(maxima, n_groups, k, floor, np.int64(2), group_bound, step)
         n = np.int64(0)
@@ -179,7 +183,7 @@ def _select_from_long_rows(a, floor, at, index, values, count):
         bound, found, way = _find_bound(x, n, k, group_bound, np.int64(0), bound, step)
         step = _next_step(a, step, way)
         if found != k:
-            count[i] = _keep_largest(row, bound, at, index[i], values[i])
+            count[i] = _keep_largest(row, bound, at, row_of(index, i), row_of(values, i))
             continue
         count[i] = k
         for q in range(min(k, _collect(x, n, bound, at))):
@@ -191,14 +195,14 @@ def select_largest_entries(a, floor, index, values, count):
     m, k = a.shape[1], index.shape[1]
     grouped = m > SHORT_ROW and m // GROUP >= 2 * k
     select = _select_from_long_rows if grouped else _select_from_short_rows
-    select(a, floor, np.empty(m + 1, np.int32), index, values, count)
+    select(a, np.array([floor], np.float64), index, values, count)
 
 
-@jit
-def column_bounds(a, n_kept, floor, bounds):
-    """The n_kept-th largest entry of each column, at least `floor`; sixteen columns are copied to rows at a time."""
+@kernel("T2", "n", "d1", "T1!")
+def column_bounds(a, n_kept, least, bounds):
+    """The n_kept-th largest entry of each column, at least the one number of `least`; sixteen columns are copied to rows at a time."""
     n_rows, width, real = a.shape[0], 16, a.dtype.type
-    columns, bound, step = np.empty((width, n_rows), a.dtype), real(0), real(0)
+    floor, columns, bound, step = real(least[0]), np.empty((width, n_rows), a.dtype), real(0), real(0)
     for first in range(0, a.shape[1], width):
         stop = min(first + width, a.shape[1])
         for i in range(n_rows):
@@ -208,3 +212,22 @@ def column_bounds(a, n_kept, floor, bounds):
             bound, _, way = _find_bound(columns[j - first], n_rows, n_kept, floor, np.int64(0), bound, step)
             step = _next_step(a, step, way)
             bounds[j] = bound
+
+
+@kernel("T2", "T1", "b2!")
+def mark_reaching(a, bounds, keep):
+    """Write of each entry whether it reaches the bound of its column."""
+    for i in range(a.shape[0]):
+        row, marks = row_of(a, i), row_of(keep, i)
+        for j in range(row.size):
+            marks[j] = row[j] >= bounds[j]
+
+
+@kernel("b2", "T2!")
+def clear_others(keep, a):
+    """Write zero where an entry is not kept."""
+    zero = a.dtype.type(0)
+    for i in range(a.shape[0]):
+        marks, row = row_of(keep, i), row_of(a, i)
+        for j in range(row.size):
+            row[j] = row[j] if marks[j] else zero

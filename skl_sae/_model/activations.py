@@ -1,80 +1,111 @@
-"""Activations, each with its gradient, which is computed from the value. Both work in place.
+"""Activations, each with its gradient, which is computed from the value.
 
-Arrays have one axis or two. NumPy's vectorised ``tanh`` is several times faster than the scalar one that a compiled
-loop would call.
+`forward` is in place or writes to another array. `backward` works in place on the gradient, in both layouts of a code:
+dense, or the entries from ``ptr[0]`` to ``ptr[-1]`` of one row.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels.jit import jit_views, row_of
+from .._kernels.exponentials import EXACT, logistic, tanh
+from .._kernels.jit import jit, row_of
+from .._kernels.kernel import copy, kernel
+
+#: What `backward` is told where the layout is dense.
+ALL = np.empty(0, np.int64)
 
 
 class Activation(NamedTuple):
     """One row of the registry."""
 
-    forward: callable  # (a, out=a) -> f, written to `out`
-    backward: callable  # (f, dL/df) -> dL/da, in place on the second
+    forward: callable  # (a, out=None) -> None: f is written to `out`, or in place
+    backward: callable  # (f, dL/df, ptr=ALL) -> None: dL/da is written over dL/df
     zeros: bool  # whether f is exactly zero, with no derivative there, on a good part of the inputs
 
 
-def _relu(a, out=None):
-    np.maximum(a, 0, out=a if out is None else out)
+def _activation(forward, backward, zeros):
+    """A row of the registry, of two kernels; without kernels the value is the input."""
+
+    def to_value(a, out=None):
+        if forward is not None:
+            forward(a, a if out is None else out)
+        elif out is not None:
+            copy(a, out)
+
+    def to_gradient(f, grad, ptr=ALL):
+        if backward is not None:
+            backward(f, grad, ptr)
+
+    return Activation(to_value, to_gradient, zeros)
 
 
-@jit_views("x", "out")
-def _relu_backward(f, grad):
+@jit
+def _span(ptr, n):
+    """The columns that count."""
+    return (0, n) if ptr.size == 0 else (ptr[0], ptr[ptr.size - 1])
+
+
+@kernel("T2", "T2!")
+def _relu(a, out):
+    zero = out.dtype.type(0)
+    for i in range(a.shape[0]):
+        x, y = row_of(a, i), row_of(out, i)
+        for j in range(x.size):
+            y[j] = x[j] if not x[j] <= zero else zero  # NaN stays
+
+
+@kernel("T2", "T2!", "l1")
+def _relu_backward(f, grad, ptr):
     zero = grad.dtype.type(0)
+    first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        value, g = row_of(f, i), row_of(grad, i)
-        for j in range(g.size):
-            g[j] = g[j] if value[j] > 0 else zero
+        y, g = row_of(f, i), row_of(grad, i)
+        for j in range(first, last):
+            g[j] = g[j] if y[j] > 0 else zero
 
 
-def _sigmoid(a, out=None):
-    """``1 / (1 + exp(-a))`` through tanh, which cannot overflow."""
-    out = a if out is None else out
-    np.multiply(a, 0.5, out=out)
-    np.tanh(out, out=out)
-    out *= 0.5
-    out += 0.5
+@kernel("T2", "T2!", fastmath=EXACT)
+def _sigmoid(a, out):
+    real, single = out.dtype.type, out.itemsize == 4
+    for i in range(a.shape[0]):
+        x, y = row_of(a, i), row_of(out, i)
+        for j in range(x.size):
+            y[j] = logistic(x[j], real, single)
 
 
-@jit_views("x", "out")
-def _sigmoid_backward(f, grad):
+@kernel("T2", "T2!", "l1")
+def _sigmoid_backward(f, grad, ptr):
     one = grad.dtype.type(1)
+    first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        value, g = row_of(f, i), row_of(grad, i)
-        for j in range(g.size):
-            g[j] *= value[j] * (one - value[j])
+        y, g = row_of(f, i), row_of(grad, i)
+        for j in range(first, last):
+            g[j] *= y[j] * (one - y[j])
 
 
-def _tanh(a, out=None):
-    np.tanh(a, out=a if out is None else out)
+@kernel("T2", "T2!", fastmath=EXACT)
+def _tanh(a, out):
+    real, single = out.dtype.type, out.itemsize == 4
+    for i in range(a.shape[0]):
+        x, y = row_of(a, i), row_of(out, i)
+        for j in range(x.size):
+            y[j] = tanh(x[j], real, single)
 
 
-@jit_views("x", "out")
-def _tanh_backward(f, grad):
+@kernel("T2", "T2!", "l1")
+def _tanh_backward(f, grad, ptr):
     one = grad.dtype.type(1)
+    first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        value, g = row_of(f, i), row_of(grad, i)
-        for j in range(g.size):
-            g[j] *= one - value[j] * value[j]
-
-
-def _identity(a, out=None):
-    if out is not None:
-        out[:] = a
-
-
-def _identity_backward(f, grad):
-    pass
+        y, g = row_of(f, i), row_of(grad, i)
+        for j in range(first, last):
+            g[j] *= one - y[j] * y[j]
 
 
 ACTIVATIONS = {
-    "identity": Activation(_identity, _identity_backward, zeros=False),
-    "relu": Activation(_relu, _relu_backward, zeros=True),
-    "sigmoid": Activation(_sigmoid, _sigmoid_backward, zeros=False),
-    "tanh": Activation(_tanh, _tanh_backward, zeros=False),
+    "identity": _activation(None, None, zeros=False),
+    "relu": _activation(_relu, _relu_backward, zeros=True),
+    "sigmoid": _activation(_sigmoid, _sigmoid_backward, zeros=False),
+    "tanh": _activation(_tanh, _tanh_backward, zeros=False),
 }

@@ -7,7 +7,8 @@ algorithm 1). Inference uses running statistics. A batch of one row has no varia
 
 import numpy as np
 
-from .._kernels.jit import jit, row_of
+from .._kernels.jit import row_of
+from .._kernels.kernel import kernel
 
 #: Added to the variance.
 EPSILON = 1e-5
@@ -29,27 +30,39 @@ def measure(a, gain, mean, variance):
     gain[:] = np.sqrt(variance + EPSILON)
 
 
-@jit
-def _moments(a, mean, variance):
-    """Mean and variance of each column, in two passes."""
-    n = a.dtype.type(a.shape[0])
-    mean[:] = 0
-    variance[:] = 0
+@kernel("T2", "T1!", "T1!", "T1!", "T1!", "T1!")
+def _moments(a, centre, spread, inverse, mean, variance):
+    """Mean and variance of each column, in two passes, and the running statistics."""
+    real = a.dtype.type
+    n, share, epsilon = real(a.shape[0]), real(1 - MEMORY), real(EPSILON)
+    for j in range(centre.size):
+        centre[j] = 0
+        spread[j] = 0
     for i in range(a.shape[0]):
         row = row_of(a, i)
         for j in range(row.size):
-            mean[j] += row[j]
-    for j in range(mean.size):
-        mean[j] /= n
+            centre[j] += row[j]
+    for j in range(centre.size):
+        centre[j] /= n
     for i in range(a.shape[0]):
         row = row_of(a, i)
         for j in range(row.size):
-            variance[j] += (row[j] - mean[j]) * (row[j] - mean[j])
-    for j in range(mean.size):
-        variance[j] /= n
+            spread[j] += (row[j] - centre[j]) * (row[j] - centre[j])
+    for j in range(centre.size):
+        spread[j] /= n
+        mean[j] += share * (centre[j] - mean[j])
+        variance[j] += share * (spread[j] * (n / (n - real(1))) - variance[j])
+        inverse[j] = real(1) / np.sqrt(spread[j] + epsilon)
 
 
-@jit
+@kernel("T1", "T1!")
+def _invert(variance, inverse):
+    real = variance.dtype.type
+    for j in range(variance.size):
+        inverse[j] = real(1) / np.sqrt(variance[j] + real(EPSILON))
+
+
+@kernel("T2!", "T2!", "T1", "T1", "T1", "T1")
 def _standardise(a, standardised, gain, bias, centre, inverse):
     for i in range(a.shape[0]):
         row, out = row_of(a, i), row_of(standardised, i)
@@ -59,7 +72,7 @@ def _standardise(a, standardised, gain, bias, centre, inverse):
             row[j] = gain[j] * x + bias[j]
 
 
-def forward(a, standardised, gain, bias, mean, variance):
+def forward(a, standardised, gain, bias, mean, variance, inverse):
     """Normalise `a` in place, and update the running statistics.
 
     Parameters
@@ -70,27 +83,23 @@ def forward(a, standardised, gain, bias, mean, variance):
         Receives ``(a - mean) / sd``.
     gain, bias, mean, variance : ndarray of shape (n_units,)
         The last two are the running statistics.
-
-    Returns
-    -------
     inverse : ndarray of shape (n_units,)
-        One over the standard deviation that was used.
+        Receives one over the standard deviation that is used.
     """
-    centre, spread = mean, variance
+    centre = mean
     if len(a) > 1:
         centre, spread = np.empty_like(mean), np.empty_like(variance)
-        _moments(a, centre, spread)
-        mean += (1 - MEMORY) * (centre - mean)
-        variance += (1 - MEMORY) * (spread * (len(a) / (len(a) - 1)) - variance)
-    inverse = 1 / np.sqrt(spread + a.dtype.type(EPSILON))
+        _moments(a, centre, spread, inverse, mean, variance)
+    else:
+        _invert(variance, inverse)
     _standardise(a, standardised, gain, bias, centre, inverse)
-    return inverse
 
 
-@jit
+@kernel("T2", "T2", "T1!", "T1!")
 def _sums(delta, standardised, d_gain, d_bias):
-    d_gain[:] = 0
-    d_bias[:] = 0
+    for j in range(d_gain.size):
+        d_gain[j] = 0
+        d_bias[j] = 0
     for i in range(delta.shape[0]):
         d, x = row_of(delta, i), row_of(standardised, i)
         for j in range(d.size):
@@ -98,21 +107,21 @@ def _sums(delta, standardised, d_gain, d_bias):
             d_gain[j] += d[j] * x[j]
 
 
-@jit
-def _pull(delta, standardised, factor, from_gain, from_bias):
+@kernel("T2!", "T2", "T1", "T1", "T1", "T1")
+def _pull(delta, standardised, inverse, gain, d_gain, d_bias):
+    """Of one row, mean and variance are given."""
+    real = delta.dtype.type
+    share = real(1) / real(delta.shape[0]) if delta.shape[0] > 1 else real(0)
     for i in range(delta.shape[0]):
         d, x = row_of(delta, i), row_of(standardised, i)
         for j in range(d.size):
-            d[j] = factor[j] * (d[j] - from_bias[j] - x[j] * from_gain[j])
+            d[j] = gain[j] * inverse[j] * (d[j] - share * d_bias[j] - x[j] * (share * d_gain[j]))
 
 
-def backward(delta, standardised, inverse, gain):
-    """Turn the gradient of the normalised values into that of `a`, in place; returns those of gain and bias."""
-    d_gain, d_bias = np.empty_like(gain), np.empty_like(gain)
+def backward(delta, standardised, inverse, gain, d_gain, d_bias):
+    """Turn the gradient of the normalised values into that of `a`, in place; those of gain and bias are written."""
     _sums(delta, standardised, d_gain, d_bias)
-    share = 1 / len(delta) if len(delta) > 1 else 0  # of one row, mean and variance are given
-    _pull(delta, standardised, gain * inverse, share * d_gain, share * d_bias)
-    return d_gain, d_bias
+    _pull(delta, standardised, inverse, gain, d_gain, d_bias)
 
 
 def factor(gain, variance):

@@ -8,16 +8,29 @@
 
 A compressed layout holds every entry whose *gradient* is needed. Rules see `DenseCode` or `UnitCode` and need not
 know which: ``values``, ``grad`` and ``pre`` are arrays of one shape, ``per_unit`` broadcasts to it and ``by_unit``
-reduces it.
+reduces it. A hook that is recorded can't look at these arrays of a `UnitCode`, whose size is known only when it is
+filled; it calls methods, which name kernels.
 """
 
 import numpy as np
 
-from .._kernels.layouts import compress_nonzero, compress_support, order_by_unit, pack_rows, scatter_rows
-from .._kernels.noise import drop, drop_entries
+from .._kernels import layouts
+from .._kernels.kernel import add, copy, copy_flags, copy_integers, recording
+from .._kernels.noise import drop, drop_in_rows, drop_in_units
 from .._kernels.products import multiply, multiply_t
-from .._kernels.reductions import any_positive, any_positive_segments, count_nonzero, sum_columns, sum_segments
+from .._kernels.reductions import (
+    add_segments,
+    add_sums,
+    count_nonzero,
+    count_true,
+    find_positive,
+    find_positive_segments,
+    sum_columns,
+    sum_of_counts,
+    sum_segments,
+)
 from .._kernels.sparse_products import sddmm, spmm, spmm_by_unit
+from .activations import ALL
 
 # A dense code is compressed where fewer of its entries are active: dense products cost more than the work on these
 # entries, and compression.
@@ -58,12 +71,14 @@ class DenseCode:
     decoding : Decoding, optional
     grad : ndarray of shape (rows, units), optional
         Gradient of the values, which the training step fills in.
+    seen : ndarray of shape (rows, units), optional
+        What the decoder sees of the values, where that is not all; the training step fills it in.
     """
 
-    def __init__(self, values, pre=None, support=None, selects=False, decoding=None, grad=None):
+    def __init__(self, values, pre=None, support=None, selects=False, decoding=None, grad=None, seen=None):
         self.values, self.pre, self.support, self.selects = values, pre, support, selects
         self.decoding = decoding or Decoding()
-        self.grad = grad
+        self.grad, self.seen = grad, values if seen is None else seen
 
     def rows(self, lo, hi):
         """Rows ``lo..hi``, as views."""
@@ -75,11 +90,12 @@ class DenseCode:
 
     def _view(self, at):
         pre, support, grad = (None if x is None else x[at] for x in (self.pre, self.support, self.grad))
-        return DenseCode(self.values[at], pre, support, self.selects, self.decoding, grad)
+        return DenseCode(self.values[at], pre, support, self.selects, self.decoding, grad, self.seen[at])
 
     def compact(self):
         """The same code in the layout that is decoded faster: as entries, if there are few."""
-        return self if self.n_active() >= DENSITY_BREAK_EVEN * self.values.size else self.to_rows()
+        self.count_active(n := np.zeros(1))
+        return self if n[0] >= DENSITY_BREAK_EVEN * self.values.size else self.to_rows()
 
     def to_rows(self):
         """The entries of each row."""
@@ -87,20 +103,26 @@ class DenseCode:
         code.compress(0, len(self.values), self)
         return code
 
+    # while a step is recorded, or in it: calls of kernels only
+
     def to_dense(self, out):
         """Write the values of all units into an array (rows, units)."""
         out[:] = self.values
 
     def put(self, at, code):
         """Copy a code into the place `at`, rows or a block of units, unless it was written there."""
-        for name in ("values", "pre", "support"):
+        for name, write in ("values", copy), ("pre", copy), ("support", copy_flags):
             mine, its = getattr(self, name), getattr(code, name)
-            if mine is not None and its.base is not mine:
-                mine[at] = its
+            if mine is None or np.may_share_memory(mine, its):
+                continue
+            if recording() is None:
+                mine[at] = its  # of any type: a hook in NumPy may have made it
+            else:
+                write(its, mine[at])
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the units ``start..stop``, times the values, to `out` or to `origin`."""
-        multiply(self.values[:, start:stop], decoder[start:stop], out, out if origin is None else origin)
+        multiply(self.seen[:, start:stop], decoder[start:stop], out, out if origin is None else origin)
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the values of the units ``start..stop`` from row gradients."""
@@ -110,22 +132,40 @@ class DenseCode:
         """A code whose values are the gradient."""
         return DenseCode(self.grad)
 
-    def entries(self, values):
-        """An array in this layout as entries ordered by unit: ``ptr``, ``row`` and values, as in a `UnitCode`."""
-        n, m = values.shape
-        return np.arange(0, n * m + 1, n), np.tile(np.arange(n, dtype=np.int32), m), values.T.reshape(-1)
+    def entries(self, what):
+        """What kernels need to visit the entries of an array ordered by unit, as in a `UnitCode`."""
+        n, m = self.values.shape
+        ordered = np.empty((m, n), self.values.dtype)
+        copy(getattr(self, what).T, ordered)
+        return np.arange(0, n * m + 1, n), np.tile(np.arange(n, dtype=np.int32), m), ordered.reshape(-1)
 
-    def fired(self):
-        """Of each unit, whether it has a positive value."""
-        return any_positive(self.values)
+    def find_fired(self, out):
+        """Write of each unit whether it has a positive value."""
+        find_positive(self.values, out)
 
-    def n_active(self):
-        """Number of entries whose gradient is needed."""
-        return count_nonzero(self.values) if self.support is None else np.count_nonzero(self.support)
+    def count_active(self, out):
+        """Write the number of entries whose gradient is needed."""
+        if self.support is None:
+            count_nonzero(self.values, out)
+        else:
+            count_true(self.support, out)
 
-    def scatter(self, x, out):
-        """Add an array in this layout to a dense one (rows, units)."""
-        out += x
+    def add_gradient(self, out):
+        """Add the gradient to a dense array (rows, units)."""
+        add(self.grad, out)
+
+    def through(self, activation):
+        """Turn the gradient, in place, into that of what an activation has made the values of; returns it."""
+        activation.backward(self.values, self.grad)
+        return self.grad
+
+    def add_sums_of_gradients(self, out):
+        """Add the sum over the gradients of each unit."""
+        add_sums(self.grad, out)
+
+    def arrays(self, *names):
+        """Arrays of two axes, for kernels, and what tells the place of the entries: here they are dense."""
+        return [getattr(self, name) for name in names], ALL
 
     def per_unit(self, v):
         """One number per unit, broadcast to the entries."""
@@ -135,13 +175,18 @@ class DenseCode:
         """Sum over the entries of each unit."""
         return sum_columns(x) if x.dtype == self.values.dtype else x.sum(axis=0)
 
-    def drop(self, x, key, row, unit, level):
-        """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
-        drop(x, key, row, unit, level)
+    def drop_values(self, key, layer, row, level):
+        """Fill `seen`, with dropout; the first entry is that of `row` and unit 0."""
+        copy(self.values, self.seen)
+        drop(self.seen, key, layer, row, 0, level)
 
-    def correlate(self, values, x, out, add):
-        """Write, or add, ``values.T @ x``: the gradient of a weight matrix of these units."""
-        multiply(values.T, x, out, out if add else None)
+    def drop_gradient(self, key, layer, row, level):
+        """Dropout of the gradient, in place."""
+        drop(self.grad, key, layer, row, 0, level)
+
+    def correlate(self, what, x, out, adds):
+        """Write, or add, the product of an array of the code, transposed, with `x`: a gradient of weights."""
+        multiply(getattr(self, what).T, x, out, out if adds else None)
 
 
 class RowCode:
@@ -156,12 +201,14 @@ class RowCode:
     decoding : Decoding, optional
     grad : ndarray of shape (rows, width), optional
         Gradient of the values, which the training step fills in.
+    seen : ndarray of shape (rows, width), optional
+        What the decoder sees of the values, where that is not all; the training step fills it in.
     """
 
-    def __init__(self, index, values, count, decoding=None, grad=None):
+    def __init__(self, index, values, count, decoding=None, grad=None, seen=None):
         self.index, self.values, self.count = index, values, count
         self.decoding = decoding or Decoding()
-        self.grad = grad
+        self.grad, self.seen = grad, values if seen is None else seen
 
     @classmethod
     def empty(cls, n_rows, width, dtype):
@@ -172,42 +219,52 @@ class RowCode:
     def rows(self, lo, hi):
         """Rows ``lo..hi``, as views."""
         grad = None if self.grad is None else self.grad[lo:hi]
-        return RowCode(self.index[lo:hi], self.values[lo:hi], self.count[lo:hi], self.decoding, grad)
+        part = self.index[lo:hi], self.values[lo:hi], self.count[lo:hi]
+        return RowCode(*part, self.decoding, grad, self.seen[lo:hi])
 
     def put(self, lo, hi, code):
         """Copy a tile's code into rows ``lo..hi``."""
         width = code.index.shape[1]
-        self.index[lo:hi, :width], self.values[lo:hi, :width], self.count[lo:hi] = code.index, code.values, code.count
+        mine, its = (self.index[lo:hi, :width], self.values[lo:hi, :width]), (code.index, code.values)
+        if recording() is None:
+            mine[0][:], mine[1][:], self.count[lo:hi] = *its, code.count
+        else:
+            copy_integers(its[0], mine[0])
+            copy(its[1], mine[1])
+            copy_integers(code.count[None], self.count[None, lo:hi])
 
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""
         if code.support is None:
-            compress_nonzero(code.values, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            layouts.compress_nonzero(code.values, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
         else:
-            compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            layouts.compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the entries with units ``start..stop`` to `out`, or to `origin`."""
         if origin is not None:
-            out[:] = origin
-        spmm(self.index, self.values, self.count, decoder, start, stop, out)
+            copy(np.broadcast_to(origin, out.shape), out)
+        spmm(self.index, self.seen, self.count, decoder, start, stop, out)
 
     def pull(self, decoder, gradient, start, stop):
         """Gradient of the entries with units ``start..stop``: dot products of row gradients with decoder rows."""
         sddmm(self.index, self.count, decoder, gradient, start, stop, self.grad)
 
-    def drop(self, x, key, row, unit, level):
-        """Dropout, in place, of an array in this layout; the first entry is that of `row` and `unit`."""
-        rows = np.repeat(np.arange(len(x)), x.shape[1])
-        drop_entries(x.reshape(-1), rows, self.index.reshape(-1), key, row, unit, level)
+    def drop_values(self, key, layer, row, level):
+        """Fill `seen`, with dropout; the first row is `row`."""
+        drop_in_rows(self.index, self.values, self.count, self.seen, key, layer, row, level)
+
+    def drop_gradient(self, key, layer, row, level):
+        """Dropout of the gradient, in place."""
+        drop_in_rows(self.index, self.grad, self.count, self.grad, key, layer, row, level)
 
     def as_gradient(self):
         """A code whose values are the gradient."""
         return RowCode(self.index, self.grad, self.count)
 
-    def n_active(self):
-        """Number of entries."""
-        return int(self.count.sum())
+    def count_active(self, out):
+        """Write the number of entries."""
+        sum_of_counts(self.count, out)
 
     def to_rows(self):
         """The entries of each row."""
@@ -215,42 +272,78 @@ class RowCode:
 
     def to_dense(self, out):
         """Write the values of all units into an array (rows, units)."""
-        scatter_rows(self.index, self.values, self.count, out)
+        layouts.scatter_rows(self.index, self.values, self.count, out)
 
     def packed(self):
         """Units and values of all entries, each in one array, by ascending unit within a row."""
-        return pack_rows(self.index, self.values, self.count)
+        return layouts.pack_rows(self.index, self.values, self.count)
 
     def ordered(self, n_units, pre=None):
         """The same entries ordered by unit."""
-        n = self.n_active()
-        ptr, row, position = np.empty(n_units + 1, np.int64), np.empty(n, np.int32), np.empty(n, np.int64)
-        values, grad = np.empty(n, self.values.dtype), np.empty(n, self.values.dtype)
-        order_by_unit(self.index, self.values, self.grad, self.count, ptr, row, position, values, grad)
-        code = UnitCode(ptr, row, position, values, grad, self.decoding)
-        if pre is not None:
-            code.pre = pre[row, code.unit]
+        n = int(self.count.sum())
+        code = UnitCode.empty(n_units, n, self.values.dtype, self.decoding, pre is not None)
+        code.order(self, pre)
         return code
 
 
 class UnitCode:
     """Entries ``ptr[j]..ptr[j + 1]`` of unit j; ``row`` and ``position`` say where they stand in the `RowCode`.
 
-    ``values``, ``grad`` and ``pre`` are arrays with one number an entry.
+    ``values``, ``grad`` and ``pre`` are arrays with one number an entry. A block of units, or arrays with room for more
+    entries, are views of the same: `bounds` counts in whole arrays, `ptr` from the first entry of the block.
     """
 
-    def __init__(self, ptr, row, position, values, grad, decoding, pre=None):
-        self.ptr, self.row, self.position = ptr, row, position
-        self.values, self.grad, self.pre, self.decoding = values, grad, pre, decoding
+    def __init__(self, bounds, row, position, values, grad, decoding, pre=None, seen=None):
+        self.bounds, self.decoding = bounds, decoding
+        self.whole = {"row": row, "position": position, "values": values, "grad": grad, "pre": pre}
+        self.whole["seen"] = values if seen is None else seen
+
+    @classmethod
+    def empty(cls, n_units, n_entries, dtype, decoding, with_pre=False, drops=False):
+        """Room for some entries, which the system gives when it is first written to."""
+        row, position = np.empty(n_entries, np.int32), np.empty(n_entries, np.int64)
+        values, grad = np.empty(n_entries, dtype), np.empty(n_entries, dtype)
+        pre, seen = (np.empty(n_entries, dtype) if wanted else None for wanted in (with_pre, drops))
+        return cls(np.zeros(n_units + 1, np.int64), row, position, values, grad, decoding, pre, seen)
+
+    def order(self, code, pre=None):
+        """Fill with the entries of a `RowCode`; `pre` has those of a dense code."""
+        row, position, values, grad = (self.whole[name] for name in ("row", "position", "values", "grad"))
+        layouts.order_by_unit(code.index, code.values, code.grad, code.count, self.bounds, row, position, values, grad)
+        if pre is not None:
+            layouts.take_entries(self.bounds, row, pre, self.whole["pre"])
+
+    def _entries(self, name):
+        if recording() is not None:
+            raise RuntimeError(
+                f"`{name}` of a compressed code is not known while a hook is recorded. Call kernels through the code's "
+                "methods, or leave out `recordable`, so that the hook is run in each step."
+            )
+        array = self.whole[name]
+        return None if array is None else array[self.bounds[0] : self.bounds[-1]]
+
+    def _set_gradient(self, x):
+        self._entries("grad")[:] = x
+
+    row = property(lambda self: self._entries("row"))
+    position = property(lambda self: self._entries("position"))
+    values = property(lambda self: self._entries("values"))
+    pre = property(lambda self: self._entries("pre"))
+    grad = property(lambda self: self._entries("grad"), _set_gradient)
+
+    @property
+    def ptr(self):
+        """Where the entries of each unit begin, in the arrays of this block."""
+        return self.bounds - self.bounds[0]
 
     @property
     def unit(self):
         """Unit of each entry, counted from the first of this block."""
-        return np.repeat(np.arange(self.ptr.size - 1), np.diff(self.ptr))
+        return np.repeat(np.arange(self.bounds.size - 1), np.diff(self.bounds))
 
     def per_unit(self, v):
         """One number per unit, broadcast to the entries."""
-        return np.repeat(v, np.diff(self.ptr))
+        return np.repeat(v, np.diff(self.bounds))
 
     def by_unit(self, x):
         """Sum over the entries of each unit."""
@@ -258,31 +351,44 @@ class UnitCode:
 
     def block(self, lo, hi):
         """Units ``lo..hi``, as views."""
-        a, b = self.ptr[lo], self.ptr[hi]
-        pre = None if self.pre is None else self.pre[a:b]
-        ptr = self.ptr[lo : hi + 1] - a
-        return UnitCode(ptr, self.row[a:b], self.position[a:b], self.values[a:b], self.grad[a:b], self.decoding, pre)
+        return UnitCode(self.bounds[lo : hi + 1], decoding=self.decoding, **self.whole)
 
-    def drop(self, x, key, row, unit, level):
-        """Dropout, in place, of an array in this layout; the first unit of this block is `unit`."""
-        drop_entries(x, self.row, self.unit, key, row, unit, level)
+    # while a step is recorded, or in it: calls of kernels only
 
-    def scatter(self, x, out):
-        """Add an array in this layout to a dense one (rows, units)."""
-        out[self.row, self.unit] += x
+    def arrays(self, *names):
+        """Arrays of two axes, for kernels, and what tells the place of the entries in their one row."""
+        return [self.whole[name][None] for name in names], self.bounds
 
-    def correlate(self, values, x, out, add):
-        """Write, or add, the sum over the entries of each unit of value times row of `x`."""
-        spmm_by_unit(self.ptr, self.row, values, x, out, add)
+    def through(self, activation):
+        """Turn the gradient, in place, into that of what an activation has made the values of; returns it."""
+        activation.backward(self.whole["values"][None], self.whole["grad"][None], self.bounds)
+        return None if recording() is not None else self.grad
 
-    def entries(self, values):
-        """An array in this layout with ``ptr`` and ``row``."""
-        return self.ptr, self.row, values
+    def add_sums_of_gradients(self, out):
+        """Add the sum over the gradients of each unit."""
+        add_segments(self.bounds, self.whole["grad"], out)
 
-    def fired(self):
-        """Of each unit, whether it has a positive value."""
-        return any_positive_segments(self.ptr, self.values)
+    def find_fired(self, out):
+        """Write of each unit whether it has a positive value."""
+        find_positive_segments(self.bounds, self.whole["values"], out)
 
-    def restore_rows(self, values, out):
-        """Write entries into the places of the `RowCode` that this was made from."""
-        out.reshape(-1)[self.position] = values
+    def add_gradient(self, out):
+        """Add the gradient to a dense array (rows, units)."""
+        layouts.add_entries(self.bounds, self.whole["row"], self.whole["grad"], out)
+
+    def drop_values(self, key, layer, row, unit, level):
+        """Fill what the decoder sees, with dropout; the first row is `row`, the first unit `unit`."""
+        arrays = (self.whole[name] for name in ("row", "values", "seen"))
+        drop_in_units(self.bounds, *arrays, key, layer, row, unit, level)
+
+    def correlate(self, what, x, out, adds):
+        """Write, or add, the sum over the entries of each unit of value times row of `x`: a gradient of weights."""
+        spmm_by_unit(self.bounds, self.whole["row"], self.whole[what], x, out, adds)
+
+    def entries(self, what):
+        """What kernels need to visit the entries of an array: ``bounds``, ``row`` and numbers."""
+        return self.bounds, self.whole["row"], self.whole[what]
+
+    def restore_rows(self, out):
+        """Write the gradient into the places of the `RowCode` that this was made from."""
+        layouts.restore_rows(self.bounds, self.whole["position"], self.whole["grad"], out)

@@ -1,5 +1,7 @@
 """What a training step tells the rules."""
 
+import numpy as np
+
 from .activations import ACTIVATIONS
 
 
@@ -27,6 +29,8 @@ class StepContext:
     ----------
     activation : Activation
         The functions: ``activation.forward(a)`` and ``activation.backward(f, gradient)`` work in place.
+    now : ndarray of shape (2,)
+        `number` and `progress`, for kernels.
 
     Examples
     --------
@@ -43,3 +47,30 @@ class StepContext:
         self.activation = ACTIVATIONS[activation]
         self.weight, self.number, self.dead, self.progress, self.key = weight, number, dead, progress, key
         self.n_steps = n_steps
+
+    @property
+    def now(self):
+        """What kernels are told of the step."""
+        return np.array([self.number, self.progress])
+
+
+class RecordedContext:
+    """The same while a hook is recorded: what changes from step to step is in arrays that stay where they are.
+
+    Parameters
+    ----------
+    activation : str
+    weight : float
+    now, dead, key : ndarray
+        Filled at each step; `key` has one number.
+    """
+
+    def __init__(self, activation, weight, now, dead, key):
+        self.activation, self.weight = ACTIVATIONS[activation], weight
+        self.now, self.dead, self.key = now, dead, key
+
+    def __getattr__(self, name):
+        raise AttributeError(
+            f"`step.{name}` changes from step to step and can't be recorded. Let a kernel read `step.now`, or leave out "
+            "`recordable`, so that the hook is run in each step."
+        )

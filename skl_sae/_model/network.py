@@ -119,9 +119,9 @@ class Network:
             u = multiply(t, self.parameters[f"dec{i - 1}.weight"], out, self.parameters[f"dec{i - 1}.bias"])
         return u
 
-    def loss(self, u, target, weight):
-        """Weighted loss of a tile; `u` becomes its gradient."""
-        return LOSSES[self.architecture.loss](u, target, weight, self.architecture.output_activation)
+    def loss(self, u, target, weight, value):
+        """Weighted loss of a tile, to an array of one number; `u` becomes its gradient."""
+        LOSSES[self.architecture.loss](u, target, weight, self.architecture.output_activation, value)
 
     # inference, a tile of rows
 

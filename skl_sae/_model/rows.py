@@ -10,7 +10,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
-from .._kernels.jit import jit
+from .._kernels.jit import jit, row_of
+from .._kernels.kernel import kernel
 from .._kernels.threads import partition, run
 
 # Blocks of rows whose sums are taken at once, and numbers that are read or converted at a time.
@@ -19,22 +20,22 @@ SUM_BLOCKS, TILE_SIZE = 8, 1 << 18
 SMALL = 1 << 26
 
 
-@jit
+@kernel("T2", "l1", "T1", "d1", "T1", "T2!")
 def _gather(X, rows, offset, factor, fill, out):
-    factor = X.dtype.type(factor)
+    factor = X.dtype.type(factor[0])
     for i in range(rows.size):
-        x, o = X[rows[i]], out[i]
+        x, o = row_of(X, rows[i]), row_of(out, i)
         for c in range(o.size):
             value = x[c] if x[c] == x[c] else fill[c]
             o[c] = (value - offset[c]) * factor
 
 
-@jit
+@kernel("T1", "J1", "J1", "l1", "T1", "d1", "T2!")
 def _gather_csr(data, indices, indptr, rows, offset, factor, out):
     """Each entry is computed as `_gather` does, so that sparse rows have the bits of dense ones."""
-    factor, zero = data.dtype.type(factor), data.dtype.type(0)
+    factor, zero = data.dtype.type(factor[0]), data.dtype.type(0)
     for i in range(rows.size):
-        o = out[i]
+        o = row_of(out, i)
         for c in range(o.size):
             o[c] = (zero - offset[c]) * factor
         for q in range(indptr[rows[i]], indptr[rows[i] + 1]):
@@ -97,7 +98,7 @@ class Rows:
         elif _is_better_converted(X, self.dtype):
             X = np.ascontiguousarray(X, self.dtype)
         self.X = X
-        self._is_direct = self.sparse or (X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
+        self.direct = self.sparse or (X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
         self._means = self._moments = None
         #: of each row, the squared distance from the mean; known with the moments
         self.distances = None
@@ -135,16 +136,31 @@ class Rows:
 
     def numbers(self, rows):
         """Rows of X that some `rows` of this stand for."""
-        return rows if self.chosen is None else self.chosen[rows]
+        return np.asarray(rows if self.chosen is None else self.chosen[rows], np.int64)
 
     def take(self, rows, offset, factor, fill, out):
         """Write ``(X[rows] - offset) * factor``, with the feature's `fill` where a value is missing."""
+        self.gather(self.numbers(rows), offset, np.array([factor], np.float64), fill, out)
+
+    def gather(self, numbers, offset, factor, fill, out):
+        """The same of the rows of X with these numbers; `factor` is an array of one."""
         if self.sparse:
-            _gather_csr(self.X.data, self.X.indices, self.X.indptr, self.numbers(rows), offset, factor, out)
-        elif self._is_direct:
-            _gather(self.X, self.numbers(rows), offset, factor, fill, out)
+            _gather_csr(self.X.data, self.X.indices, self.X.indptr, numbers, offset, factor, out)
+        elif self.direct:
+            _gather(self.X, numbers, offset, factor, fill, out)
         else:
-            _gather(self._converted(rows), np.arange(len(rows)), offset, factor, fill, out)
+            x = np.ascontiguousarray(self.X[numbers], self.dtype)
+            _gather(x, np.arange(len(x), dtype=np.int64), offset, factor, fill, out)
+
+    def arrays(self):
+        """What `gather` reads without the interpreter, by name; nothing where it can't."""
+        if self.sparse:
+            return {name: getattr(self.X, name) for name in ("data", "indices", "indptr")}
+        return {"X": self.X} if self.direct else {}
+
+    def kind(self):
+        """What must be the same of all data that a plan reads."""
+        return self.sparse, self.direct, self.X.indices.dtype if self.sparse else None
 
     def tile(self, lo, hi):
         """Rows ``lo..hi`` as a dense array of the type asked for."""

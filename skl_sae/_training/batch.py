@@ -1,45 +1,55 @@
-"""What a training step knows of one batch, and a code of the whole batch in the layout of the step."""
+"""What is known of the batches that a plan is recorded for, and a code of a whole batch in the layout of the step."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from .._kernels.cells import Cells
+from .._kernels.memory import empty_rows
+from .._kernels.plan import Plan
 from .._model.activations import ACTIVATIONS
-from .._model.codes import DENSITY_BREAK_EVEN, DenseCode, RowCode
-from .._model.context import StepContext
+from .._model.codes import DENSITY_BREAK_EVEN, DenseCode, RowCode, UnitCode
+from .._model.context import RecordedContext
 from .._model.sparse_rows import SparseRows
 
 
 class Batch(NamedTuple):
-    """One batch in one step. All threads read it, and nobody writes to it.
+    """Batches of one size in steps of one kind, while their plan is recorded.
 
     Parameters
     ----------
+    plan : Plan
     load : callable
         ``load(lo, hi, x, target)`` writes rows ``lo..hi`` on the network's scale.
     n_rows : int
-    context : StepContext
+    context : RecordedContext
     update : callable
-        ``update(start, gradient)`` is told the gradient of ``theta[start:start + gradient.size]``, when it is complete
-        and the parameters are no longer needed. Each parameter is told once.
+        ``update(start, gradient, check)`` is told the gradient of ``theta[start:start + gradient.size]``, an array of
+        one axis or two, when it is complete and the parameters are no longer needed. Each parameter is told once.
+        `check` is for one number that is not finite if a parameter is not.
     sparse : SparseRows or None
         The inputs once more, for the products with them.
     tiles : list of (int, int)
         Ranges of rows that are worked on at once.
     rules : list of (BaseSparsity, list of DecoderPass)
-        The rules of this step with a pass for each of their codes; the first is the network's.
-    inline : bool
-        Whether the work is too small to wake a thread.
+        The rules of these steps with a pass for each of their codes; the first is the network's.
+    costs, checks : Cells
+        Shares of the loss and of the penalties; what updates have checked.
+    active : list of Cells
+        Of each of the network's codes, shares of the number of its entries that need a gradient.
     """
 
+    plan: Plan
     load: callable
     n_rows: int
-    context: StepContext
+    context: RecordedContext
     update: callable
     sparse: SparseRows | None
     tiles: list
     rules: list
-    inline: bool
+    costs: Cells
+    checks: Cells
+    active: list
 
     @property
     def passes(self):
@@ -59,6 +69,14 @@ class Batch(NamedTuple):
         """Of the codes that reconstruct the input and teach the decoder."""
         return [each for each in self.passes if each.decoding.target == "input" and not each.decoding.frozen]
 
+    def region(self, n, task):
+        """Record ``task(batch, i)`` of n items that may run at once."""
+        self.plan.region(n, lambda i: task(self, i))
+
+    def move(self, start, gradient):
+        """Record the update of some parameters."""
+        self.plan.do(self.update, start, gradient, self.checks.new())
+
 
 class BatchCode:
     """A code of a whole batch: dense or compressed, whichever is less work.
@@ -70,6 +88,8 @@ class BatchCode:
         The rule's code of one row: tells which layouts it can have.
     batch_size : int
         Number of rows to make room for.
+    drops : bool
+        Whether the decoder does not see all entries.
 
     Attributes
     ----------
@@ -81,16 +101,18 @@ class BatchCode:
         Whether the layout depends on the density of the last step.
     """
 
-    def __init__(self, architecture, example, batch_size):
+    def __init__(self, architecture, example, batch_size, drops=False):
         self.compressed, self.decoding = isinstance(example, RowCode) or example.selects, example.decoding
         has_zeros = ACTIVATIONS[architecture.activation].zeros
         self.may_change = not self.compressed and (has_zeros or example.support is not None)
         self.dense = self.entries = None
-        shape, dtype = (batch_size, architecture.n_units), architecture.dtype
+        self._drops, shape, dtype = drops, (batch_size, architecture.n_units), architecture.dtype
         if isinstance(example, RowCode):
             self._make_room(batch_size, example.index.shape[1], dtype)
             return
-        self.dense = DenseCode(np.empty(shape, dtype), decoding=self.decoding, grad=np.empty(shape, dtype))
+        values, grad = empty_rows(*shape, dtype), empty_rows(*shape, dtype)
+        seen = empty_rows(*shape, dtype) if drops else None
+        self.dense = DenseCode(values, decoding=self.decoding, grad=grad, seen=seen)
         self.dense.pre = None if example.pre is None else np.empty(shape, dtype)
         self.dense.support = None if example.support is None else np.empty(shape, bool)
         if self.compressed:
@@ -99,6 +121,8 @@ class BatchCode:
     def _make_room(self, batch_size, width, dtype):
         self.entries = RowCode.empty(batch_size, width, dtype)
         self.entries.decoding = self.decoding
+        if self._drops:
+            self.entries.seen = np.empty((batch_size, width), dtype)
 
     def choose(self, density):
         """Choose the layout of a step from the density of the last; counts decide, never timing."""
@@ -113,16 +137,27 @@ class BatchCode:
             self.entries.put(lo, hi, code)
             return
         self.dense.put(np.s_[lo:hi], code)
+        self.compress(lo, hi)
+
+    def compress(self, lo, hi):
+        """Compress rows that stand in the dense layout, if this step needs it."""
         if self.compressed:
-            self.entries.compress(lo, hi, code)
+            self.entries.compress(lo, hi, self.dense.rows(lo, hi))
 
     def rows(self, lo, hi):
         """Rows ``lo..hi`` in the layout of this step."""
         return (self.entries if self.compressed else self.dense).rows(lo, hi)
 
-    def by_unit(self, lo, hi, n_units):
-        """Rows ``lo..hi`` in the layout that is read by blocks of units."""
+    def room_by_unit(self, n_rows, n_units):
+        """Room for the entries of some rows ordered by unit, which is taken only as far as it is used."""
+        n, dtype = n_rows * self.entries.index.shape[1], self.entries.values.dtype
+        with_pre = self.dense is not None and self.dense.pre is not None
+        return UnitCode.empty(n_units, n, dtype, self.decoding, with_pre, self._drops)
+
+    def by_unit(self, lo, hi, room):
+        """Rows ``lo..hi`` in the layout that is read by blocks of units, with `room` for the entries."""
         code = self.rows(lo, hi)
         if not self.compressed:
             return code
-        return code.ordered(n_units, None if self.dense is None or self.dense.pre is None else self.dense.pre[lo:hi])
+        room.order(code, None if self.dense is None or self.dense.pre is None else self.dense.pre[lo:hi])
+        return room

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._kernels.jit import row_of
+from .._kernels.kernel import kernel, recordable
 from .._kernels.norms import unit_rows
 from .._model.codes import Decoding
 from .._model.inference import squared_errors
@@ -14,6 +16,16 @@ DEAD_EPOCHS, DEAD_ROWS = 0.25, 1000
 AUXILIARY_UNITS = 256
 #: Norm of a resampled unit's encoder row, relative to the mean of the living.
 RESAMPLED_NORM = 0.2
+
+
+@kernel("T2", "b1", "T2!")
+def _only(a, chosen, out):
+    """The columns that are chosen; minus infinity for the others."""
+    none = a.dtype.type(-np.inf)
+    for i in range(a.shape[0]):
+        x, y = row_of(a, i), row_of(out, i)
+        for j in range(x.size):
+            y[j] = x[j] if chosen[j] else none
 
 
 class DeadUnits:
@@ -67,13 +79,18 @@ class Auxiliary(BaseSparsity):
     def __init__(self, k, weight=1 / 32):
         self.k, self.weight = k, weight
 
+    @recordable
     def encode(self, a, p, step):
         """Select among the dead units."""
-        n_dead = np.count_nonzero(step.dead)
-        code = select_largest(np.where(step.dead, a, a.dtype.type(-np.inf)), min(self.k, n_dead), step)
-        weight = self.weight * min(n_dead / self.k, 1)
-        code.decoding = Decoding([(a.shape[1], weight)], target="residual")
+        masked = np.empty(a.shape, a.dtype)
+        _only(a, step.dead, masked)
+        code = select_largest(masked, self.k, step, least=np.finfo(a.dtype).min)
+        code.decoding = Decoding([(a.shape[1], self.weight)], target="residual")
         return [code]
+
+    def share(self, dead):
+        """Part of the weight that counts in a step: all of it if there are `k` dead units."""
+        return min(np.count_nonzero(dead) / self.k, 1.0)
 
 
 def auxiliary_rule(network):

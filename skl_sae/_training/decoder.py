@@ -1,23 +1,14 @@
 """A code on its way through the decoder: decoded, compared with its target, the gradient pulled back to the code."""
 
-from copy import copy
-from typing import NamedTuple
-
 import numpy as np
 
-from .._kernels.noise import layer_key
+from .._kernels.kernel import add, copy
+from .._kernels.memory import empty_rows
 from .._kernels.products import multiply, multiply_t
-from .._kernels.reductions import sum_columns
+from .._kernels.reductions import add_sums
 from .._model.activations import ACTIVATIONS
 from .batch import BatchCode
 from .windows import WindowSums
-
-
-class Share(NamedTuple):
-    """What a tile of rows adds to the loss, and the number of its entries that need a gradient."""
-
-    loss: float
-    n_active: int
 
 
 class DecoderPass:
@@ -47,92 +38,79 @@ class DecoderPass:
         Of each prefix, the values of the hidden decoder layers, and the gradient at the output of each layer but the
         innermost; outermost layer first.
     whole : DenseCode or UnitCode
-        The code to be read by blocks of units, after `order`.
+        The code to be read by blocks of units, from `order` on.
     """
 
     def __init__(self, network, example, batch_size, dropout, window):
-        self.network, self.dropout, self.decoding, self.key = network, dropout, example.decoding, 0
+        self.network, self.dropout, self.decoding = network, dropout, example.decoding
         kind, dtype = network.architecture, network.dtype
         self.prefixes = example.decoding.prefixes or [(kind.n_units, 1.0)]
-        self.code, self.whole = BatchCode(kind, example, batch_size), None
+        self.code, self.whole, self._room = BatchCode(kind, example, batch_size, drops=bool(dropout)), None, None
         outer, rows = kind.decoder_sizes, [window or batch_size, *[batch_size] * kind.decoder_depth]
-        self.gradients = [np.empty((rows[kind.decoder_depth - 1], outer[-2]), dtype) for _ in self.prefixes]
+        self.gradients = [empty_rows(rows[kind.decoder_depth - 1], outer[-2], dtype) for _ in self.prefixes]
         self.tails = [
             (
-                [np.empty((batch_size, n), dtype) for n in outer[1:-1]],
-                [np.empty(shape, dtype) for shape in zip(rows, outer[:-2])],
+                [empty_rows(batch_size, n, dtype) for n in outer[1:-1]],
+                [empty_rows(*shape, dtype) for shape in zip(rows, outer[:-2])],
             )
             for _ in (self.prefixes if self.decoding.target == "input" else [])
         ]
         self.window = WindowSums(network, self.decoding.frozen) if window else None
 
-    def begin(self, key, density=1.0):
-        """Open a step, after one in which the code had this density."""
-        self.key = layer_key(key, self.network.architecture.encoder_depth)
-        self.code.choose(density)
-        if self.window:
-            self.window.clear()
-
     # tiles of rows
 
-    def read(self, lo, hi, target, row_weight):
-        """Decode rows ``lo..hi`` at each prefix and pull the gradient back to the code; returns their `Share`.
+    def read(self, batch, lo, hi, target, active):
+        """Decode rows ``lo..hi`` at each prefix and pull the gradient back to the code.
 
         The decoder's first layer is linear in the code. So the reconstructions of the prefixes are partial sums of one
-        decoding, and the gradient of a range of units is the sum over the prefixes that contain it.
+        decoding, and the gradient of a range of units is the sum over the prefixes that contain it. `active` is where
+        the number of entries that need a gradient is counted.
         """
         p, last, code = self.network.parameters, len(self.prefixes) - 1, self.code.rows(lo, hi)
-        n_active = code.n_active() if self.code.may_change else 0
-        code = self._dropped(code, lo)
+        if self.code.may_change:
+            code.count_active(active.new())
+        layer = self.network.architecture.encoder_depth
+        if self.dropout:
+            code.drop_values(batch.context.key, layer, lo, self.dropout)
         at = self._rows(self.network.architecture.decoder_depth - 1, lo, hi)
         decoder, u = p.units.decoder, self.gradients[last][at]
-        loss, start, origin = 0.0, 0, self._origin()
+        start, origin = 0, self._origin()
         for i, (stop, weight) in enumerate(self.prefixes):
             code.decode(decoder, start, stop, u, origin if i == 0 else None)
             du = self.gradients[i][at]
             if i < last:
-                du[:] = u
-            loss += self._compare(i, weight * row_weight, lo, hi, du, target)
+                copy(u, du)
+            self._compare(i, weight * batch.context.weight, lo, hi, du, target, batch.costs.new())
             start = stop
         for i in range(last - 1, -1, -1):
-            self.gradients[i][at] += self.gradients[i + 1][at]
+            add(self.gradients[i + 1][at], self.gradients[i][at])
         for start, stop, du in self.ranges(0, len(decoder)):
             code.pull(decoder, du[at], start, stop)
         if self.dropout:
-            code.drop(code.grad, self.key, lo, 0, self.dropout)
-        return Share(loss, n_active)
+            code.drop_gradient(batch.context.key, layer, lo, self.dropout)
 
     def _rows(self, layer, lo, hi):
         """Where rows ``lo..hi`` stand in a gradient at a decoder layer's output; layer 0 is next to the data."""
         first = self.window.first if self.window and layer == 0 else 0
         return np.s_[lo - first : hi - first]
 
-    def _dropped(self, code, row, unit=0):
-        """The code as the decoder sees it, from `row` and `unit` on."""
-        if not self.dropout:
-            return code
-        code = copy(code)
-        code.values = code.values.copy()
-        code.drop(code.values, self.key, row, unit, self.dropout)
-        return code
-
     def _origin(self):
         """What a silent code is decoded to, at the output of the decoder's first layer."""
         return self.network.parameters[f"dec{self.network.architecture.decoder_depth - 1}.bias"]
 
-    def _compare(self, i, weight, lo, hi, u, target):
-        """Loss of prefix i from `u`, the first decoder layer's output, which becomes its gradient."""
+    def _compare(self, i, weight, lo, hi, u, target, value):
+        """Loss of prefix i, to `value`, from `u`, the first decoder layer's output, which becomes its gradient."""
         network, depth = self.network, self.network.architecture.decoder_depth
         if depth == 1:
-            return network.loss(u, target, weight)
+            network.loss(u, target, weight, value)
+            return
         values, gradients = self.tails[i]
         values = [t[lo:hi] for t in values]
         gradients = [*(du[self._rows(layer, lo, hi)] for layer, du in enumerate(gradients)), u]
-        loss = network.loss(network.decode_hidden(u, values, gradients), target, weight)
+        network.loss(network.decode_hidden(u, values, gradients), target, weight, value)
         for layer in range(depth - 1):
             multiply_t(gradients[layer], network.parameters[f"dec{layer}.weight"], gradients[layer + 1])
             ACTIVATIONS[network.architecture.hidden_activation].backward(values[layer], gradients[layer + 1])
-        return loss
 
     def tile_gradient(self, lo, hi):
         """The gradient of rows ``lo..hi`` as a code."""
@@ -146,69 +124,81 @@ class DecoderPass:
         n = window.n_rows
         if kind.decoder_depth > 1:
             for _, gradients in self.tails:
-                window.bias += sum_columns(gradients[0][:n])
+                add_sums(gradients[0][:n], window.bias)
             return
-        window.bias += sum_columns(self.gradients[0][:n])
-        window.code = self.code.by_unit(window.first, window.first + n, kind.n_units)
+        add_sums(self.gradients[0][:n], window.bias)
+        if self.code.compressed and window.room is None:
+            window.room = self.code.room_by_unit(len(self.gradients[0]), kind.n_units)
+        window.code = self.code.by_unit(window.first, window.first + n, window.room)
 
-    def accumulate(self, lo, hi):
+    def accumulate(self, batch, lo, hi):
         """Add the window to rows ``lo..hi`` of the gradient of the weights next to the data."""
         window = self.window
         if window.weight is None:
             return
         out, n, first = window.weight[lo:hi], window.n_rows, window.first
         if self.network.architecture.decoder_depth == 1:
-            self._correlate(window.code.block(lo, hi), lo, hi, first, n, out, True)
+            self._correlate(batch, window.code.block(lo, hi), lo, hi, first, n, out, True)
             return
         for values, gradients in self.tails:
             multiply(values[0][first : first + n, lo:hi].T, gradients[0][:n], out, out)
 
     # blocks of units
 
+    def take(self, n_rows):
+        """Let the code be read by blocks of units, in the layout and with the rows of a step."""
+        if self.code.compressed and self._room is None:
+            self._room = self.code.room_by_unit(len(self.code.entries.index), self.network.architecture.n_units)
+        self.whole = self._room if self.code.compressed else self.code.rows(0, n_rows)
+
     def order(self, n_rows):
-        """After all tiles: the whole code, ready to be read by blocks of units."""
-        self.whole = self.code.by_unit(0, n_rows, self.network.architecture.n_units)
+        """After all tiles: order the entries by unit."""
+        self.code.by_unit(0, n_rows, self._room)
 
     def restore_rows(self):
         """Write the gradients of a compressed code back in the order of rows."""
         if self.code.compressed:
-            self.whole.restore_rows(self.whole.grad, self.code.entries.grad)
+            self.whole.restore_rows(self.code.entries.grad)
 
-    def decoder_gradient(self, batch, code, lo, hi, out, add):
+    def decoder_gradient(self, batch, code, lo, hi, out, adds):
         """Write, or add, the gradient of the decoder's rows of the units ``lo..hi``, whose code is `code`."""
         if self.window and self.network.architecture.decoder_depth == 1:
-            self.window.give_weight(lo, hi, out, add)
+            self.window.give_weight(lo, hi, out, adds)
         else:
-            self._correlate(code, lo, hi, 0, batch.n_rows, out, add)
+            self._correlate(batch, code, lo, hi, 0, batch.n_rows, out, adds)
 
-    def _correlate(self, code, lo, hi, row, n_rows, out, add):
+    def _correlate(self, batch, code, lo, hi, row, n_rows, out, adds):
         """Write, or add, the products of the units ``lo..hi`` with the gradients at the decoder's first layer.
 
         `code` holds these units in `n_rows` rows from `row` on, and so do the gradients.
         """
         for start, stop, du in self.ranges(lo, hi):
             part = code if stop - start == hi - lo else code.block(start, stop)
-            part = self._dropped(part, row, lo + start)
-            part.correlate(part.values, du[:n_rows], out[start:stop], add)
+            if self.dropout and self.code.compressed:
+                layer = self.network.architecture.encoder_depth
+                part.drop_values(batch.context.key, layer, row, lo + start, self.dropout)
+            part.correlate("seen", du[:n_rows], out[start:stop], adds)
 
-    def bias_gradient(self, batch, layer):
-        """Gradient of the bias of a decoder layer."""
-        if self.window and layer == 0:
-            return self.window.bias
+    def add_bias_gradient(self, batch, layer, out):
+        """Add the gradient of the bias of a decoder layer."""
         n = batch.n_rows
-        if layer == self.network.architecture.decoder_depth - 1:
-            return sum_columns(self.gradients[0][:n])
-        return sum(sum_columns(gradients[layer][:n]) for _, gradients in self.tails)
+        if self.window and layer == 0:
+            add(self.window.bias, out)
+        elif layer == self.network.architecture.decoder_depth - 1:
+            add_sums(self.gradients[0][:n], out)
+        else:
+            for _, gradients in self.tails:
+                add_sums(gradients[layer][:n], out)
 
-    def weight_gradient(self, batch, layer, lo, hi, out, add):
+    def weight_gradient(self, batch, layer, lo, hi, out, adds):
         """Write, or add, the gradient of rows ``lo..hi`` of the weights of a layer behind the decoder's first."""
         if self.window and layer == 0:
-            self.window.give_weight(lo, hi, out, add)
+            self.window.give_weight(lo, hi, out, adds)
             return
         n = batch.n_rows
         for values, gradients in self.tails:
-            multiply(values[layer][:n, lo:hi].T, gradients[layer][:n], out, out if add else None)
-            add = True
+            multiply(values[layer][:n, lo:hi].T, gradients[layer][:n], out, out if adds else None)
+            adds = True
 
     def ranges(self, lo, hi):
         """``(start, stop, gradient)`` of the ranges that meet the units ``lo..hi``, counted from `lo`."""

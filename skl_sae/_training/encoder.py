@@ -6,7 +6,9 @@ layer is a pass over tiles of rows and one over blocks of units.
 
 import numpy as np
 
-from .._kernels.noise import drop, layer_key
+from .._kernels.kernel import copy
+from .._kernels.memory import empty_rows
+from .._kernels.noise import drop
 from .._kernels.products import multiply, multiply_t
 from .._kernels.reductions import sum_columns
 from .._model.activations import ACTIVATIONS
@@ -17,7 +19,8 @@ class EncoderPass:
     """Workspace of the encoder, for batches of up to `batch_size` rows.
 
     A `TrainingStep` is given one. Another class can take its place: the step uses the attributes below, `batch_size`,
-    `window`, and the public methods, in which `batch` is the step's `Batch`.
+    `window`, and the public methods, in which `batch` is the step's `Batch`. They are called while a plan is recorded:
+    what they do with arrays is to call kernels, or else it goes through ``batch.plan.call``.
 
     Parameters
     ----------
@@ -47,11 +50,11 @@ class EncoderPass:
         widths, dtype = network.architecture.encoder_sizes, network.dtype
 
         def allocate(widths):
-            return [np.empty((batch_size, n), dtype) for n in widths]
+            return [empty_rows(batch_size, n, dtype) for n in widths]
 
         self.depth = len(widths) - 1
         self.values, self.gradients = allocate(widths[1:-1]), allocate(widths[1:-1])
-        data = np.empty((window or batch_size, widths[0]), dtype)
+        data = empty_rows(window or batch_size, widths[0], dtype)
         self.inputs = [data, *(allocate(widths[1:-1]) if dropout else self.values)]
         self.norm = Normalisation(network.parameters, batch_size) if network.architecture.batch_norm else None
 
@@ -80,14 +83,14 @@ class EncoderPass:
         if i == 0 and batch.sparse is not None:
             batch.sparse.correlate(code, out, add)
         else:
-            code.correlate(code.grad, self.inputs[i][: batch.n_rows], out, add)
+            code.correlate("grad", self.inputs[i][: batch.n_rows], out, add)
 
     def _activate(self, batch, i, at, row, unit):
         self.activation.forward(self.values[i][at])
         if self.dropout:
             kept = self.inputs[i + 1][at]
-            kept[:] = self.values[i][at]
-            drop(kept, layer_key(batch.context.key, i), row, unit, self.dropout)
+            copy(self.values[i][at], kept)
+            drop(kept, batch.context.key, i, row, unit, self.dropout)
 
     def pull(self, batch, i, lo, hi):
         """Gradient of rows ``lo..hi`` at hidden layer i, from that of the layer above, back through the activation."""
@@ -95,7 +98,7 @@ class EncoderPass:
         if i < self.depth - 2:
             multiply(self.gradients[i + 1][lo:hi], self.parameters[f"enc{i + 1}.weight"], dh)
         if self.dropout:
-            drop(dh, layer_key(batch.context.key, i), lo, 0, self.dropout)
+            drop(dh, batch.context.key, i, lo, 0, self.dropout)
         self.activation.backward(self.values[i][lo:hi], dh)
 
     # blocks of units, with batch normalisation
@@ -108,9 +111,9 @@ class EncoderPass:
             self._activate(batch, i, at, 0, lo)
 
     def pull_norm(self, batch, i, lo, hi):
-        """Back from pre-activations to products; returns the gradients of gain and bias."""
+        """Back from pre-activations to products; the gradients of gain and bias are left in ``norm.gradients``."""
         at = np.s_[: batch.n_rows, lo:hi]
-        return self.norm.backward(i, (self.gradients[i] if i < self.depth - 1 else self.norm.delta)[at], at)
+        self.norm.backward(i, (self.gradients[i] if i < self.depth - 1 else self.norm.delta)[at], at)
 
     def vector_gradient(self, batch, i, name):
         """Gradient of a hidden layer's bias, or of an array of its batch normalisation."""

@@ -5,6 +5,9 @@ The passes of the encoder and of the decoder have left what they are made of.
 
 import numpy as np
 
+from .._kernels.kernel import clear
+from .._kernels.memory import Scratch
+from .._kernels.thread_count import n_slots
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .weights import BLOCK_SIZE, add_weight_penalty
@@ -24,12 +27,14 @@ class HiddenLayers:
     ----------
     blocks : list of tuple
         Arguments of `update_weights` for all weights.
+    scratch : list of Scratch
+        Memory for the gradients, with a part for each thread.
     """
 
     def __init__(self, parameters, encoder, penalties):
         self.parameters, self.encoder, self.penalties = parameters, encoder, penalties
         self.tied = parameters.architecture.tied
-        self.vectors, self.blocks = [], []
+        self.vectors, self.blocks, self._room = [], [], {}
         for name, view in parameters.views.items():
             side, layer, array = name[:3], name[3 : name.index(".")], name[name.index(".") + 1 :]
             if name in parameters.unit_names.values():
@@ -39,34 +44,45 @@ class HiddenLayers:
             elif not (self.tied and side == "dec"):
                 blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
                 self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
+                largest = max(hi - lo for lo, hi in blocks), view.shape[1]
+                self._room[name] = Scratch(n_slots(), [largest], view.dtype)
+
+    @property
+    def scratch(self):
+        """Memory for the gradients, with a part for each thread."""
+        return list(self._room.values())
 
     def update_vectors(self, batch):
         """Update all that is not a matrix."""
         for name, side, i, array in self.vectors:
-            batch.update(self.parameters.start[name], self._vector_gradient(batch, side, i, array))
+            batch.move(self.parameters.start[name], self._vector_gradient(batch, name, side, i, array))
 
-    def _vector_gradient(self, batch, side, i, array):
+    def _vector_gradient(self, batch, name, side, i, array):
         if side == "enc":
             return self.encoder.vector_gradient(batch, i, array)
-        return sum(each.bias_gradient(batch, i) for each in batch.teachers)
+        gradient = np.empty_like(self.parameters[name])
+        clear(gradient)
+        for each in batch.teachers:
+            each.add_bias_gradient(batch, i, gradient)
+        return gradient
 
     def update_weights(self, batch, name, side, i, lo, hi):
-        """Update rows ``lo..hi`` of the weights `name` of layer i; returns their penalty."""
+        """Update rows ``lo..hi`` of the weights `name` of layer i."""
         weights, gradient = self.parameters[name][lo:hi], self._weight_gradient(batch, name, side, i, lo, hi)
-        value = add_weight_penalty(weights, gradient, *self.penalties)
-        batch.update(self.parameters.start[name] + lo * weights.shape[1], gradient.reshape(-1))
-        return value
+        add_weight_penalty(weights, gradient, *self.penalties, batch.costs.new())
+        batch.move(self.parameters.start[name] + lo * weights.shape[1], gradient)
 
     def _weight_gradient(self, batch, name, side, i, lo, hi):
         """Gradient of some rows; of tied weights, the sum of both sides."""
-        gradient, add = np.empty_like(self.parameters[name][lo:hi]), False
+        (gradient,), adds = self._room[name].arrays(0), False
+        gradient = gradient[: hi - lo]
         if side == "enc":
             delta = self.encoder.gradients[i][: batch.n_rows, lo:hi]
             self.encoder.correlate(batch, i, DenseCode(delta, grad=delta), gradient)
             if not self.tied:
                 return gradient
-            add = True
+            adds = True
         for each in batch.teachers:
-            each.weight_gradient(batch, i, lo, hi, gradient, add)
-            add = True
+            each.weight_gradient(batch, i, lo, hi, gradient, adds)
+            adds = True
         return gradient

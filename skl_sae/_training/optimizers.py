@@ -1,15 +1,17 @@
 """Optimizers.
 
 An optimizer keeps its moments for the flat parameter vector. ``begin(rate)`` opens a step; ``update(theta, start,
-gradient)`` then moves the slice of `theta` that begins at `start`, so that blocks can be updated by several threads
-while they are in cache. ``finite`` becomes False when a parameter or a moment is no longer a finite number.
+gradient, check)`` then moves the slice of `theta` that begins at `start`, so that blocks can be updated by several
+threads while they are in cache. It calls a kernel, and is recorded.
 """
 
 import math
 
 import numpy as np
 
-from .._kernels.jit import jit
+from .._kernels.jit import row_of
+from .._kernels.kernel import kernel
+from .._kernels.memory import zeros
 
 # Moments of a unit that no longer fires decay into denormal numbers, on which arithmetic is twenty times slower.
 # Below these bounds they, and gradients, are flushed to zero.
@@ -18,35 +20,53 @@ _TINY_GRADIENT, _TINY_MOMENT, _TINY_SQUARE = 1e-17, 1e-30, 1e-35
 _SMALLEST_EPSILON = 1e-16
 
 
-@jit
-def _adam(theta, first, second, start, gradient, rate, beta_1, beta_2, epsilon):
+@kernel("T2!", "T2!", "T2!", "T2", "d1", "d1!")
+def _adam(theta, first, second, gradient, settings, check):
+    """The settings are rate, both decays, and epsilon; `check` becomes NaN if a number is not finite, else zero."""
     real = theta.dtype.type
-    rate, epsilon, beta_1, beta_2 = real(rate), real(epsilon), real(beta_1), real(beta_2)
-    keep_1, keep_2 = real(1) - beta_1, real(1) - beta_2
+    rate, beta_1, beta_2 = real(settings[0]), real(settings[1]), real(settings[2])
+    epsilon, keep_1, keep_2 = real(settings[3]), real(1) - beta_1, real(1) - beta_2
     tiny_g, tiny_m, tiny_v, zero = real(_TINY_GRADIENT), real(_TINY_MOMENT), real(_TINY_SQUARE), real(0)
-    p, m, v = theta[start:], first[start:], second[start:]
-    check = zero  # zero times what is not finite is NaN
-    for i in range(gradient.size):
-        g = gradient[i] if abs(gradient[i]) > tiny_g else zero
-        m_i = beta_1 * m[i] + keep_1 * g
-        v_i = beta_2 * v[i] + keep_2 * g * g
-        m_i = m_i if abs(m_i) > tiny_m else zero
-        v_i = v_i if v_i > tiny_v else zero
-        m[i] = m_i
-        v[i] = v_i
-        p[i] -= rate * m_i / (np.sqrt(v_i) + epsilon)
-        check += zero * (p[i] + m_i + v_i)
-    return check
+    total = zero  # zero times what is not finite is NaN
+    for i in range(gradient.shape[0]):
+        p, m, v, slope = row_of(theta, i), row_of(first, i), row_of(second, i), row_of(gradient, i)
+        for j in range(slope.size):
+            g = slope[j] if abs(slope[j]) > tiny_g else zero
+            m_j = beta_1 * m[j] + keep_1 * g
+            v_j = beta_2 * v[j] + keep_2 * g * g
+            m_j = m_j if abs(m_j) > tiny_m else zero
+            v_j = v_j if v_j > tiny_v else zero
+            m[j] = m_j
+            v[j] = v_j
+            p[j] -= rate * m_j / (np.sqrt(v_j) + epsilon)
+            total += zero * (p[j] + m_j + v_j)
+    check[0] = total
 
 
 class Optimizer:
-    """What optimizers share: the moments by name, to be copied."""
+    """What optimizers share: the moments by name, to be copied, and their part in a recorded step.
+
+    Attributes
+    ----------
+    settings : ndarray of float64
+        What `begin` tells the kernel.
+    finite : bool
+        Whether all parameters and moments were finite numbers after the last step.
+    """
 
     n_steps, finite = 0, True
 
+    def __init__(self, n_settings):
+        self.settings = np.zeros(n_settings)
+
+    @staticmethod
+    def parts(start, gradient, *vectors):
+        """The parts of flat vectors that belong to a gradient, in its shape."""
+        return [vector[start : start + gradient.size].reshape(gradient.shape) for vector in vectors]
+
     def moments(self):
         """The arrays by name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return {name: value for name, value in vars(self).items() if name != "settings" and isinstance(value, np.ndarray)}
 
     def take(self, n_steps, moments, room):
         """Take over a number of steps, and copies of the moments, in arrays of `room` by name where it has some."""
@@ -61,7 +81,8 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba, 2015, algorithm 1)."""
 
     def __init__(self, size, dtype, params):
-        self.first, self.second = np.zeros(size, dtype), np.zeros(size, dtype)
+        super().__init__(4)
+        self.first, self.second = zeros(size, dtype), zeros(size, dtype)
         self.beta_1, self.beta_2 = params["beta_1"], params["beta_2"]
         self.epsilon = max(params["epsilon"], _SMALLEST_EPSILON)
 
@@ -69,15 +90,12 @@ class Adam(Optimizer):
         """Fold the bias corrections into the rate and epsilon, so that the loop has one division."""
         self.n_steps += 1
         root = math.sqrt(1 - self.beta_2**self.n_steps)
-        self._rate = rate * root / (1 - self.beta_1**self.n_steps)
-        self._epsilon = self.epsilon * root
+        rate = rate * root / (1 - self.beta_1**self.n_steps)
+        self.settings[:] = rate, self.beta_1, self.beta_2, self.epsilon * root
 
-    def update(self, theta, start, gradient):
+    def update(self, theta, start, gradient, check):
         """Move ``theta[start:start + gradient.size]``."""
-        arrays = theta, self.first, self.second
-        check = _adam(*arrays, start, gradient, self._rate, self.beta_1, self.beta_2, self._epsilon)
-        if check != 0:
-            self.finite = False
+        _adam(*self.parts(start, gradient, theta, self.first, self.second), gradient, self.settings, check)
 
     def forget(self, start, stop):
         """Clear the moments of a slice."""
@@ -85,38 +103,41 @@ class Adam(Optimizer):
         self.second[start:stop] = 0
 
 
-@jit
-def _sgd(theta, velocity, start, gradient, rate, momentum, nesterov):
+@kernel("T2!", "T2!", "T2", "d1", "d1!")
+def _sgd(theta, velocity, gradient, settings, check):
+    """The settings are rate, momentum, and whether it is Nesterov's; see `_adam` for `check`."""
     real = theta.dtype.type
-    rate, momentum, tiny, zero = real(rate), real(momentum), real(_TINY_MOMENT), real(0)
-    p, v = theta[start:], velocity[start:]
-    check = zero
-    for i in range(gradient.size):
-        move = rate * gradient[i]
-        v_i = momentum * v[i] - move
-        v_i = v_i if abs(v_i) > tiny else zero
-        v[i] = v_i
-        p[i] += momentum * v_i - move if nesterov else v_i
-        check += zero * (p[i] + v_i)
-    return check
+    rate, momentum, nesterov = real(settings[0]), real(settings[1]), settings[2] != 0
+    tiny, zero = real(_TINY_MOMENT), real(0)
+    total = zero
+    for i in range(gradient.shape[0]):
+        p, v, slope = row_of(theta, i), row_of(velocity, i), row_of(gradient, i)
+        for j in range(slope.size):
+            move = rate * slope[j]
+            v_j = momentum * v[j] - move
+            v_j = v_j if abs(v_j) > tiny else zero
+            v[j] = v_j
+            p[j] += momentum * v_j - move if nesterov else v_j
+            total += zero * (p[j] + v_j)
+    check[0] = total
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent with (Nesterov) momentum, as in :class:`~sklearn.neural_network.MLPRegressor`."""
 
     def __init__(self, size, dtype, params):
-        self.velocity = np.zeros(size, dtype)
+        super().__init__(3)
+        self.velocity = zeros(size, dtype)
         self.momentum, self.nesterov = params["momentum"], params["nesterovs_momentum"]
 
     def begin(self, rate):
         """Open a step."""
         self.n_steps += 1
-        self._rate = rate
+        self.settings[:] = rate, self.momentum, self.nesterov
 
-    def update(self, theta, start, gradient):
+    def update(self, theta, start, gradient, check):
         """Move ``theta[start:start + gradient.size]``."""
-        if _sgd(theta, self.velocity, start, gradient, self._rate, self.momentum, self.nesterov) != 0:
-            self.finite = False
+        _sgd(*self.parts(start, gradient, theta, self.velocity), gradient, self.settings, check)
 
     def forget(self, start, stop):
         """Clear the velocity of a slice."""

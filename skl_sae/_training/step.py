@@ -4,17 +4,24 @@
     blocks of units   rule.penalty, rule.backward -> gradients of encoder and decoder rows -> update
     (deep networks)   in between: tiles of rows, back through the hidden encoder; with the units, all other layers
 
-Each tile or block is claimed by one thread, writes what nobody else writes, and returns its share of the loss.
+Each tile or block is claimed by one thread, and writes what nobody else writes. The methods below say what is done, and
+are called once, while a plan is recorded; each step runs the plan. What depends on the step is in arrays.
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
+from .._kernels.addresses import Addresses
+from .._kernels.cells import Cells
+from .._kernels.kernel import clear
+from .._kernels.memory import Scratch, empty_rows
+from .._kernels.plan import Plan
 from .._kernels.thread_count import n_slots
-from .._kernels.threads import partition, run
+from .._kernels.threads import partition
 from .._model.codes import DenseCode
-from .._model.context import StepContext
+from .._model.context import RecordedContext, StepContext
 from .batch import Batch
 from .code_layer import CodeLayer
 from .decoder import DecoderPass
@@ -24,6 +31,20 @@ from .weights import BLOCK_SIZE
 
 # Steps with fewer multiplications in the encoder than this are not worth waking a thread.
 SMALL_WORK = 1 << 22
+# Plans that are kept: for batches of two sizes, with and without dead units, and a few layouts of the codes.
+KEPT_PLANS = 8
+
+
+class Now(NamedTuple):
+    """What changes from step to step: number and progress, the dead units, the key of the random numbers."""
+
+    numbers: np.ndarray
+    dead: np.ndarray
+    key: np.ndarray
+
+    def set(self, context):
+        self.numbers[:] = context.number, context.progress
+        self.dead[:], self.key[:] = False if context.dead is None else context.dead, context.key
 
 
 class TrainingStep:
@@ -57,209 +78,245 @@ class TrainingStep:
     ):
         self.network, self.encoder, kind = network, encoder, network.architecture
         self.own_target = own_target
-        self.target = np.empty_like(encoder.inputs[0]) if own_target else encoder.inputs[0]
+        self.target = empty_rows(*encoder.inputs[0].shape, network.dtype) if own_target else encoder.inputs[0]
         self.work = encoder.batch_size * sum(outer * inner for outer, inner in pairwise(kind.encoder_sizes))
         self.tile_rows = _rows_of_a_tile(encoder.batch_size, self.work)
+        self.now = Now(np.zeros(2), np.zeros(kind.n_units, bool), np.zeros(1, np.int64))
         self.passes = self._make_passes(network.rule, DecoderPass, dropout)
         self.auxiliary = None if auxiliary is None else (auxiliary, self._make_passes(auxiliary, ResidualPass))
         self.densities = [] if densities is None else densities
         self.densities += [1.0] * (len(self.passes) - len(self.densities))
-        # a dense code is made where its pre-activations stand; for any other code they have arrays of their own
-        dense, self._pre = self.passes[0].code.dense, None
-        if encoder.norm and dense is not None:
-            encoder.norm.pre = dense.values
-        elif not encoder.norm and dense is None:
-            shape = min(encoder.batch_size, 2 * self.tile_rows), kind.n_units
-            self._pre = [np.empty(shape, network.dtype) for _ in range(n_slots())]
         self.units = CodeLayer(network, encoder, penalties)
         self.hidden = HiddenLayers(network.parameters, encoder, penalties)
+        self.addresses, self._plans, self.finite = Addresses(), {}, True
+        self._pre = self._place_pre_activations()
+        for scratch in self.units.scratch + self.hidden.scratch:
+            self.addresses.share(scratch)
+
+    def _place_pre_activations(self):
+        """Where a code is not dense, pre-activations have an array of their own, for each thread."""
+        encoder, dense = self.encoder, self.passes[0].code.dense
+        if encoder.norm and dense is not None:
+            encoder.norm.pre = dense.values
+        if encoder.norm or dense is not None:
+            return None
+        shape = min(encoder.batch_size, 2 * self.tile_rows), self.network.architecture.n_units
+        scratch = Scratch(n_slots(), [shape], self.network.dtype)
+        self.addresses.share(scratch)
+        return scratch.arrays(0)[0]
 
     def _make_passes(self, rule, kind, dropout=0.0):
-        """A pass of this kind for each of the rule's codes, with the layout of an example."""
+        """A pass of this kind for each of the rule's codes, with the layout of those of one row of zeros."""
         architecture, encoder = self.network.architecture, self.encoder
         context = StepContext(architecture.activation, dead=np.ones(architecture.n_units, bool))
-        examples = self._example(rule, context)
+        row = np.zeros((1, architecture.n_units), self.network.dtype)
+        examples = rule.encode(row, self.network.parameters.units, context)
         return [kind(self.network, example, encoder.batch_size, dropout, encoder.window) for example in examples]
 
-    def _example(self, rule, context):
-        """The rule's codes of one row of zeros."""
-        row = np.zeros((1, self.network.architecture.n_units), self.network.dtype)
-        return rule.encode(row, self.network.parameters.units, context)
-
     def __call__(self, load, n_rows, context, update, sparse=None):
-        """Run one step; see `Batch` for the parameters.
+        """Run one step; see `Batch` for the parameters, and `StepContext`.
 
         Returns
         -------
         value : float
             Mean over the rows of loss and penalties, plus the weight penalties.
         """
-        rules = [(self.network.rule, self.passes)]
-        if self.auxiliary and context.dead is not None and context.dead.any():
-            rules.append(self.auxiliary)
-        tiles = partition(n_rows, self.tile_rows)
-        batch = Batch(load, n_rows, context, update, sparse, tiles, rules, self.work < SMALL_WORK)
-        self._begin(batch)
-        value = self._forward(batch)
-        for each in batch.passes:
-            each.order(n_rows)
-        if self.encoder.depth > 1:
-            value += sum(self._run(batch, self.units.pull, len(self.units.blocks)))
-            for each in batch.passes:
-                each.restore_rows()
-            self._backward_hidden(batch)
-        value += sum(self._run(batch, self._update, 1 + len(self.units.blocks) + len(self.hidden.blocks)))
+        auxiliary = self.auxiliary is not None and context.dead is not None and bool(context.dead.any())
+        for each, density in zip(self.passes, self.densities, strict=False):
+            each.code.choose(density)
+        self.now.set(context)
+        self.units.context = context
+        if auxiliary:
+            rule, (residual,) = self.auxiliary
+            residual.share[0] = rule.share(context.dead)
+        batch = self._plan_for(load, n_rows, update, sparse, auxiliary)
+        batch.plan.run(inline=self.work < SMALL_WORK)
+        self.finite = bool(np.isfinite(batch.checks.total()))
+        for i, each in enumerate(self.passes):
+            if each.code.may_change:
+                self.densities[i] = batch.active[i].total() / (n_rows * self.network.architecture.n_units)
         if self.network.rule.overrides("after_step"):
             codes = [each.whole for each in self.passes]
             self.network.rule.after_step(codes, self.network.parameters.units, context)
-        return float(value)
+        return batch.costs.total()
 
-    def _begin(self, batch):
-        """Tell each pass of the new step. The weights of prefixes may differ from those of the last step."""
-        for each, density in zip(self.passes, self.densities, strict=False):
-            each.begin(batch.context.key, density)
-        if batch.auxiliary:
-            batch.auxiliary[1].begin(batch.context.key)
-        for rule, passes in batch.rules:
-            if any(each.decoding.prefixes for each in passes):
-                for each, example in zip(passes, self._example(rule, batch.context), strict=True):
-                    each.prefixes = example.decoding.prefixes or each.prefixes
+    def _plan_for(self, load, n_rows, update, sparse, auxiliary):
+        """The recorded plan of such steps; a new one where there is none."""
+        key = (load, n_rows, update, sparse, auxiliary, *(each.code.compressed for each in self.passes))
+        batch = self._plans.pop(key, None)
+        if batch is None:
+            rules = [(self.network.rule, self.passes)] + ([self.auxiliary] if auxiliary else [])
+            context = RecordedContext(self.network.architecture.activation, 1 / n_rows, *self.now)
+            shares = Cells(), Cells(), [Cells() for _ in self.passes]
+            tiles = partition(n_rows, self.tile_rows)
+            batch = Batch(Plan(self.addresses), load, n_rows, context, update, sparse, tiles, rules, *shares)
+            for each in batch.passes:
+                each.take(n_rows)
+            self._record(batch)
+        self._plans[key] = batch  # the last one
+        while len(self._plans) > KEPT_PLANS:
+            del self._plans[next(iter(self._plans))]
+        for each in batch.passes:
+            each.take(n_rows)
+        return batch
 
-    def _run(self, batch, task, n):
-        return run(lambda i, slot: task(batch, i, slot), n, batch.inline)
+    def forget_plans(self):
+        """Record anew: what `load` reads is of another kind."""
+        self._plans.clear()
+
+    def _record(self, batch):
+        """All that a step does."""
+        self._forward(batch)
+        batch.region(len(batch.passes), lambda batch, i: batch.passes[i].order(batch.n_rows))
+        if self.encoder.depth > 1:
+            batch.region(len(self.units.blocks), self.units.pull)
+            batch.region(len(batch.passes), lambda batch, i: batch.passes[i].restore_rows())
+            self._backward_hidden(batch)
+        batch.region(1 + len(self.units.blocks) + len(self.hidden.blocks), self._update)
 
     # tiles of rows
 
     def _forward(self, batch):
-        """From the rows to the gradients of the codes; returns the loss."""
+        """From the rows to the gradients of the codes."""
         n, scope = len(batch.tiles), self.network.rule.scope
         if self.encoder.norm:
             self._normalise_layers(batch)
         if scope in ("entry", "row"):
-            shares = self._run(batch, self._forward_tile, n)
+            batch.region(n, self._forward_tile)
         else:
-            self._run(batch, self._pre_activate, n)
-            if scope == "unit":
-                self._run(batch, self._encode_block, len(self.units.blocks))
-            else:
-                self._encode(batch, np.s_[: batch.n_rows], self.network.parameters.units)
-            shares = self._run(batch, self._read_tile, n)
+            batch.region(n, self._pre_activate)
+            everything = [(np.s_[: batch.n_rows], self.network.parameters.units)]
+            parts = self._parts_by_unit(batch) if scope == "unit" else everything
+            batch.region(len(parts), lambda batch, i: self._encode(batch, *parts[i]))
+            batch.region(n, self._compress_and_read)
         if self.encoder.window:
-            return self._read_windows(batch)
-        return self._add_up(batch, shares) + (self._read_residual(batch) if batch.auxiliary else 0.0)
-
-    def _add_up(self, batch, shares):
-        """The loss, and for the next step the densities, from what tiles return of each code."""
-        for i, each in enumerate(self.passes):
-            if each.code.may_change:
-                active = sum(tile[i].n_active for tile in shares)
-                self.densities[i] = active / (batch.n_rows * self.network.architecture.n_units)
-        return sum(share.loss for tile in shares for share in tile)
+            self._read_windows(batch)
+        elif batch.auxiliary:
+            self._read_residual(batch)
 
     def _normalise_layers(self, batch):
         """The encoder layer by layer, because batch normalisation must see all rows of a unit."""
         encoder = self.encoder
         for i in range(encoder.depth):
 
-            def multiply(batch, tile, slot, i=i):
+            def multiply(batch, tile, i=i):
                 lo, hi = batch.tiles[tile]
                 if i == 0:
                     self._load(batch, lo, hi)
                 encoder.product(batch, i, lo, hi, encoder.norm.pre[lo:hi])
 
-            def normalise(batch, block, slot, i=i):
+            def normalise(batch, block, i=i):
                 encoder.normalise(batch, i, *encoder.norm.blocks[i][block])
 
-            self._run(batch, multiply, len(batch.tiles))
-            self._run(batch, normalise, len(encoder.norm.blocks[i]))
+            batch.region(len(batch.tiles), multiply)
+            batch.region(len(encoder.norm.blocks[i]), normalise)
 
     def _load(self, batch, lo, hi):
         if not self.encoder.window:  # else rows are loaded when they are read
-            batch.load(lo, hi, self.encoder.inputs[0][lo:hi], self.target[lo:hi])
+            batch.plan.do(batch.load, lo, hi, self.encoder.inputs[0][lo:hi], self.target[lo:hi])
 
-    def _pre_activate(self, batch, tile, slot):
+    def _pre_activate(self, batch, tile):
         lo, hi = batch.tiles[tile]
         if self.encoder.norm:
             a = self.encoder.norm.pre[lo:hi]
         else:
             self._load(batch, lo, hi)
             dense = self.passes[0].code.dense
-            out = self._pre[slot][: hi - lo] if dense is None else dense.values[lo:hi]
+            out = self._pre[: hi - lo] if dense is None else dense.values[lo:hi]
             a = self.encoder.forward(batch, lo, hi, out)
         if batch.auxiliary:
             rule, residual = batch.auxiliary
             residual.code.put(lo, hi, rule.encode(a, self.network.parameters.units, batch.context)[0])
         return a
 
-    def _forward_tile(self, batch, tile, slot):
-        a = self._pre_activate(batch, tile, slot)
-        return self._read(batch, tile, self.network.rule.encode(a, self.network.parameters.units, batch.context))
+    def _forward_tile(self, batch, tile):
+        (lo, hi), a = batch.tiles[tile], self._pre_activate(batch, tile)
+        self._call_encode(batch, a, self.network.parameters.units, lambda each, code: each.code.put(lo, hi, code))
+        self._read(batch, tile)
 
-    def _encode_block(self, batch, block, slot):
-        """All rows of a block of units, for a rule of scope unit."""
-        self._encode(batch, np.s_[: batch.n_rows, slice(*self.units.blocks[block])], self.units.units[block])
+    def _parts_by_unit(self, batch):
+        """All rows of blocks of units, for a rule of scope unit."""
+        blocks = zip(self.units.blocks, self.units.units, strict=True)
+        return [(np.s_[: batch.n_rows, lo:hi], units) for (lo, hi), units in blocks]
 
     def _encode(self, batch, at, units):
         """Encode the pre-activations of all rows, of some units or of all, where they stand."""
-        codes = self.network.rule.encode(self.passes[0].code.dense.values[at], units, batch.context)
-        for each, code in zip(self.passes, codes, strict=True):
-            each.code.dense.put(at, code)
+        a = self.passes[0].code.dense.values[at]
+        self._call_encode(batch, a, units, lambda each, code: each.code.dense.put(at, code))
 
-    def _read_tile(self, batch, tile, slot):
-        return self._read(batch, tile, [each.code.dense.rows(*batch.tiles[tile]) for each in self.passes])
+    def _call_encode(self, batch, a, units, put):
+        """Let the rule encode: recorded, if its hook is, or in each step."""
+        rule = self.network.rule
 
-    def _read(self, batch, tile, codes):
-        (lo, hi), shares = batch.tiles[tile], []
-        for each, code in zip(self.passes, codes, strict=True):
-            each.code.put(lo, hi, code)
-            if not self.encoder.window:
-                shares.append(each.read(lo, hi, self.target[lo:hi], batch.context.weight))
-        return shares
+        def run(a, context):
+            for each, code in zip(self.passes, rule.encode(a, units, context), strict=True):
+                put(each, code)
+
+        if rule.records("encode"):
+            run(a, batch.context)
+        else:
+            batch.plan.call(lambda a: run(a, self.units.context), a)
+
+    def _compress_and_read(self, batch, tile):
+        for each in self.passes:
+            each.code.compress(*batch.tiles[tile])
+        self._read(batch, tile)
+
+    def _read(self, batch, tile):
+        lo, hi = batch.tiles[tile]
+        if not self.encoder.window:  # else a window is read at a time
+            for each, active in zip(self.passes, batch.active, strict=True):
+                each.read(batch, lo, hi, self.target[lo:hi], active)
 
     def _read_residual(self, batch):
-        """The code of the dead units, against what the rule's code leaves over; returns its loss."""
+        """The code of the dead units, against what the rule's code leaves over."""
         _, residual = batch.auxiliary
-        residual.aim(self.passes[0], batch.n_rows, batch.context.weight)
 
-        def read(batch, tile, slot):
+        def read(batch, tile):
             lo, hi = batch.tiles[tile]
             # the target tells which values are missing; with hidden layers in the decoder it is not looked at
-            return residual.read(lo, hi, self.target[lo:hi], batch.context.weight).loss
+            target = None if self.encoder.window else self.target[lo:hi]
+            residual.read(batch, lo, hi, target, Cells())
 
-        return sum(self._run(batch, read, len(batch.tiles)))
+        batch.region(1, lambda batch, i: residual.aim(batch, self.passes[0], batch.n_rows))
+        batch.region(len(batch.tiles), read)
 
     def _read_windows(self, batch):
-        """All rows, a window of them dense at a time; returns the loss."""
-        weight, shares, loss_of_residual = batch.context.weight, [], 0.0
+        """All rows, a window of them dense at a time."""
         residual = batch.auxiliary[1] if batch.auxiliary else None
         windowed = [residual] if residual and residual.windowed else []
+        passes = self.passes + windowed
+        batch.region(len(passes), lambda batch, i: passes[i].window.clear())
         for lo, hi in pairwise([*range(0, batch.n_rows, self.encoder.window), batch.n_rows]):
-            x, target = self.encoder.inputs[0][: hi - lo], self.target[: hi - lo]
-            batch.load(lo, hi, x, target)
-            for each in self.passes + windowed:
-                each.window.open(lo, hi)
-            shares.append([each.read(lo, hi, target, weight) for each in self.passes])
-            if windowed:
-                residual.aim(self.passes[0], hi - lo, weight)
-                loss_of_residual += residual.read(lo, hi, target, weight).loss
-            self._sum_window(batch, self.passes + windowed, x.shape[1])
-        if windowed:
-            loss_of_residual *= residual.rescale(batch.n_rows, weight)
-        elif residual:
-            loss_of_residual = self._read_residual(batch)
-        return self._add_up(batch, shares) + loss_of_residual
-
-    def _sum_window(self, batch, passes, n_features):
-        """Add the window to the gradients next to the data, by blocks of the weights' rows."""
-        for each in passes:
-            each.close_window()
-        blocks = partition(len(self.network.parameters["dec0.weight"]), max(16, BLOCK_SIZE // n_features))
-
-        def accumulate(batch, block, slot):
             for each in passes:
-                each.accumulate(*blocks[block])
+                each.window.open(lo, hi)
+            batch.region(1, lambda batch, i, lo=lo, hi=hi: self._read_window(batch, lo, hi, windowed))
+            batch.region(len(passes), lambda batch, i: passes[i].close_window())
+            self._sum_window(batch, passes)
+        if windowed:
+            batch.region(1, lambda batch, i: residual.rescale(batch))
+        elif residual:
+            self._read_residual(batch)
 
-        self._run(batch, accumulate, len(blocks))
+    def _read_window(self, batch, lo, hi, windowed):
+        x, target = self.encoder.inputs[0][: hi - lo], self.target[: hi - lo]
+        batch.plan.do(batch.load, lo, hi, x, target)
+        for each, active in zip(self.passes, batch.active, strict=True):
+            each.read(batch, lo, hi, target, active)
+        for residual in windowed:
+            residual.aim(batch, self.passes[0], hi - lo)
+            residual.read(batch, lo, hi, target, Cells())
+
+    def _sum_window(self, batch, passes):
+        """Add the window to the gradients next to the data, by blocks of the weights' rows."""
+        weights = self.network.parameters["dec0.weight"]
+        blocks = partition(len(weights), max(16, BLOCK_SIZE // weights.shape[1]))
+
+        def accumulate(batch, block):
+            for each in passes:
+                each.accumulate(batch, *blocks[block])
+
+        batch.region(len(blocks), accumulate)
 
     # back through hidden layers
 
@@ -267,15 +324,15 @@ class TrainingStep:
         encoder, n = self.encoder, len(batch.tiles)
         last = encoder.depth - 2
         if not encoder.norm:
-            self._run(batch, lambda batch, tile, slot: self._pull_tile(batch, tile, range(last, -1, -1)), n)
+            batch.region(n, lambda batch, tile: self._pull_tile(batch, tile, range(last, -1, -1)))
             return
         for i in range(last, -1, -1):
 
-            def pull_norm(batch, block, slot, i=i):
+            def pull_norm(batch, block, i=i):
                 encoder.pull_norm(batch, i, *encoder.norm.blocks[i][block])
 
-            self._run(batch, lambda batch, tile, slot, i=i: self._pull_tile(batch, tile, [i]), n)
-            self._run(batch, pull_norm, len(encoder.norm.blocks[i]))
+            batch.region(n, lambda batch, tile, i=i: self._pull_tile(batch, tile, [i]))
+            batch.region(len(encoder.norm.blocks[i]), pull_norm)
 
     def _pull_tile(self, batch, tile, layers):
         """A tile of rows back through hidden layers of the encoder."""
@@ -283,7 +340,7 @@ class TrainingStep:
         for i in layers:
             if i == self.encoder.depth - 2:
                 dh = self.encoder.gradients[i][lo:hi]
-                dh[:] = 0
+                clear(dh)
                 for delta in self._tile_deltas(batch, lo, hi):
                     delta.decode(units, 0, len(units), dh)
             self.encoder.pull(batch, i, lo, hi)
@@ -296,15 +353,15 @@ class TrainingStep:
 
     # updates
 
-    def _update(self, batch, number, slot):
-        """Vectors first, which gives the caller a head start, then blocks of weights; returns their penalties."""
+    def _update(self, batch, number):
+        """Vectors first, which gives the caller a head start, then blocks of weights."""
+        n_blocks = len(self.units.blocks)
         if number == 0:
             self.hidden.update_vectors(batch)
-            return 0.0
-        n_blocks = len(self.units.blocks)
-        if number <= n_blocks:
-            return self.units.update(batch, number - 1, slot)
-        return self.hidden.update_weights(batch, *self.hidden.blocks[number - n_blocks - 1])
+        elif number <= n_blocks:
+            self.units.update(batch, number - 1)
+        else:
+            self.hidden.update_weights(batch, *self.hidden.blocks[number - n_blocks - 1])
 
 
 def _rows_of_a_tile(batch_size, work):

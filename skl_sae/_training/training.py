@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from .._kernels.blas import single_threaded_blas
-from .._kernels.noise import add_gaussian, layer_key, mask_inputs
+from .._kernels.kernel import recordable
+from .._kernels.noise import layer_key
 from .._kernels.reductions import all_finite
 from .._model import inference
 from .._model.context import StepContext
@@ -14,6 +15,7 @@ from .dead_units import DeadUnits, auxiliary_rule, resample
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
 from .schedule import SCHEDULES, batch_edges
+from .source import Source
 from .step import TrainingStep
 
 # Share of a fit after which units are no longer resampled: the last ones need time to learn.
@@ -55,7 +57,7 @@ class Training(ChunkMixin):
         theta = network.parameters.theta
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
         self.n_steps = self.n_earlier_steps = 0
-        self.workspace, self.densities = None, []
+        self.workspace, self.source, self.densities = None, None, []
         self.undo, self.finished, self.room = [], None, {}
         self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
@@ -80,11 +82,11 @@ class Training(ChunkMixin):
 
     def __getstate__(self):
         """Leave out what is made anew when training goes on."""
-        return {**self.__dict__, **dict.fromkeys(("network", "workspace", "finished")), "undo": [], "room": {}}
+        return {**self.__dict__, **dict.fromkeys(("network", "workspace", "source", "finished")), "undo": [], "room": {}}
 
     def put_by(self):
         """Keep only what a later training goes on from. The network is published now, and not to be written to."""
-        self.network = self.workspace = None
+        self.network = self.workspace = self.source = None
 
     def go_on(self, published, network, params, random_state=None):
         """A training of another network of the same shapes; if the solver is the same, with the moments of this one.
@@ -112,7 +114,13 @@ class Training(ChunkMixin):
             auxiliary = auxiliary_rule(network) if self.revival == "auxiliary" else None
             penalties, dropout = (params["weight_decay"], params["weight_l1"]), params["dropout"]
             encoder = self.encoder_pass(network, batch_size, dropout, window)
-            self.workspace = TrainingStep(network, encoder, penalties, auxiliary, dropout, own_target, self.densities)
+            space = TrainingStep(network, encoder, penalties, auxiliary, dropout, own_target, self.densities)
+            self.source = Source(network, params, encoder.batch_size, own_target, space.addresses)
+            self.workspace = space
+        for name, moments in self.optimizer.moments().items():
+            space.addresses.follow(name, moments)
+        if self.source.take(network, rows):
+            space.forget_plans()
 
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
         """One pass over `rows`; returns the mean loss of a row.
@@ -150,7 +158,7 @@ class Training(ChunkMixin):
             return self.epoch(rows, batch_size, total=np.inf)
 
     def _step(self, rows, batch, rate, progress, total):
-        network, optimizer, theta = self.network, self.optimizer, self.network.parameters.theta
+        network, optimizer = self.network, self.optimizer
         self.n_steps += 1
         dead = self.dead_units.mask(len(rows)) if self.revival else None
         key = layer_key(self.key, self.n_steps)
@@ -158,28 +166,18 @@ class Training(ChunkMixin):
         n_steps = None if total == np.inf else total
         step = StepContext(network.architecture.activation, 1 / len(batch), number, dead, progress, key, n_steps)
 
-        def load(lo, hi, x, target):
-            network.scaling.load(rows, batch[lo:hi], x, target if self.workspace.own_target else None)
-            if self.params["corruption"] is not None:
-                self._corrupt(x, target, layer_key(key, -1), lo)
-
-        def update(start, gradient):
-            optimizer.update(theta, start, gradient)
-
         optimizer.begin(rate)
-        sparse = None if self.params["corruption"] else network.scaling.sparse_rows(rows, batch)
-        loss = self.workspace(load, len(batch), step, update, sparse)
+        self.source.choose(batch, key)
+        loss = self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse)
+        optimizer.finite = optimizer.finite and self.workspace.finite
         if not (optimizer.finite and np.isfinite(loss)):
             self.assert_finite(loss)
         self.dead_units.count(self.workspace.units.fired, len(batch))
         return loss
 
-    def _corrupt(self, x, target, key, row):
-        scaling, level = self.network.scaling, self.params["corruption_level"]
-        if self.params["corruption"] == "masking":
-            mask_inputs(x, (scaling.fill - scaling.offset) / x.dtype.type(scaling.scale), key, row, level)
-        else:
-            add_gaussian(x, target, key, row, level / np.sqrt(x.shape[1]) if scaling.scaled else level)
+    @recordable
+    def _update(self, start, gradient, check):
+        self.optimizer.update(self.network.parameters.theta, start, gradient, check)
 
     def end_with(self, training, rows):
         """Take the counters of the training of the code's layer, after which nothing follows."""

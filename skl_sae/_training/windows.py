@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._kernels.kernel import add, clear, copy
+
 
 class WindowSums:
     """Gradients next to the data, summed over the windows of a batch, and the window that is read.
@@ -20,6 +22,8 @@ class WindowSums:
         Gradient of the output's bias.
     first, n_rows : int
         The rows of the window.
+    room : UnitCode or None
+        Room for the window's entries ordered by unit.
     code : DenseCode or UnitCode
         The window's code.
     """
@@ -27,18 +31,18 @@ class WindowSums:
     def __init__(self, network, frozen):
         self.weight = None if frozen else np.empty(network.parameters["dec0.weight"].shape, network.dtype)
         self.bias = np.empty(network.architecture.n_features, network.dtype)
-        self.first, self.n_rows, self.code = 0, 0, None
+        self.first, self.n_rows, self.room, self.code = 0, 0, None, None
 
     def clear(self):
         """Begin a batch."""
-        self.bias[:] = 0
+        clear(self.bias)
         if self.weight is not None:
-            self.weight[:] = 0
+            clear(self.weight)
 
     def open(self, lo, hi):
         """Read rows ``lo..hi`` next."""
         self.first, self.n_rows = lo, hi - lo
 
-    def give_weight(self, lo, hi, out, add):
+    def give_weight(self, lo, hi, out, adds):
         """Write, or add, rows ``lo..hi`` of the weights' gradient."""
-        out[:] = out + self.weight[lo:hi] if add else self.weight[lo:hi]
+        (add if adds else copy)(self.weight[lo:hi], out)

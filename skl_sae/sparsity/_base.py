@@ -2,6 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
+from .._kernels.kernel import recordable
 from .._model.codes import DenseCode
 
 
@@ -55,6 +56,7 @@ class BaseSparsity(BaseEstimator):
         """
         return {}
 
+    @recordable
     def encode(self, a, p, step):
         """Turn pre-activations into codes.
 
@@ -75,6 +77,7 @@ class BaseSparsity(BaseEstimator):
         step.activation.forward(a)
         return [DenseCode(a)]
 
+    @recordable
     def penalty(self, codes, p, g, step):
         """Charge a block of units: add the cost's gradient to ``grad`` of the codes and to `g`.
 
@@ -90,10 +93,11 @@ class BaseSparsity(BaseEstimator):
         Returns
         -------
         value : float
-            The cost, a mean over the rows.
+            The cost, a mean over the rows; of a hook that is recorded, the array of one number that a kernel writes.
         """
         return 0.0
 
+    @recordable
     def backward(self, codes, p, g, step):
         """Turn the gradient of a block of codes into that of pre-activations; add those of own parameters to `g`.
 
@@ -108,12 +112,10 @@ class BaseSparsity(BaseEstimator):
 
         Returns
         -------
-        delta : ndarray
-            Gradient of the pre-activations, in the layout of ``codes[0].grad``.
+        delta : ndarray or None
+            Gradient of the pre-activations, in the layout of ``codes[0].grad``; None if it stands there.
         """
-        code = codes[0]
-        step.activation.backward(code.values, code.grad)
-        return code.grad
+        return codes[0].through(step.activation)
 
     def after_step(self, codes, p, step):
         """Change the rule's state after the parameters have moved. No other hook changes it during a step.
@@ -149,6 +151,21 @@ class BaseSparsity(BaseEstimator):
             A rule that can encode without a call of `initialize`.
         """
         return self
+
+    def records(self, hook):
+        """Tell whether a hook of the rule is recorded once, instead of being run in each step.
+
+        Parameters
+        ----------
+        hook : {"encode", "penalty", "backward"}
+            Name of the hook.
+
+        Returns
+        -------
+        records : bool
+            Whether it is marked as ``recordable``.
+        """
+        return getattr(getattr(type(self), hook), "recordable", False)
 
     def overrides(self, hook):
         """Tell whether the rule has a hook of its own.

@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from .._kernels.kernel import recordable
 from .._model.codes import Decoding
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
@@ -95,6 +96,11 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         self.rule_ = rule
         return rule.initialize(n_units, activation)
 
+    def records(self, hook):
+        """Tell whether a hook is recorded: this one and the inner rule's."""
+        return super().records(hook) and self.rule_.records(hook)
+
+    @recordable
     def encode(self, a, p, step):
         """Return the codes of the inner rule, to be read at every prefix."""
         codes = self.rule_.encode(a, p, step)
@@ -102,10 +108,12 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
             code.decoding = Decoding(self.prefixes_, frozen=code.decoding.frozen)
         return codes
 
+    @recordable
     def penalty(self, codes, p, g, step):
         """Delegate to the inner rule."""
         return self.rule_.penalty(codes, p, g, step)
 
+    @recordable
     def backward(self, codes, p, g, step):
         """Delegate to the inner rule."""
         return self.rule_.backward(codes, p, g, step)

@@ -1,10 +1,12 @@
 """Rules that leave the code dense and charge for it: L1 and the KL divergence."""
 
+import math
 from numbers import Real
 
 import numpy as np
 
-from .._kernels.jit import jit_views, row_of
+from .._kernels.jit import row_of
+from .._kernels.kernel import kernel, recordable
 from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
 from .._warning import warn
@@ -18,17 +20,71 @@ UNKNOWN_STEPS = 300
 TOLERANCE = 0.01
 
 
-@jit_views("x", "out", "v")
-def _charge(values, grad, cost):
-    """Add ``cost * sign(value)`` to the gradients; returns the sum of ``cost * |value|``. One cost a column."""
+@kernel("T2", "T2!", "T1", "l1", "d1!")
+def _charge(values, grad, cost, ptr, value):
+    """Add ``cost * sign(value)`` to the gradients; `value` <- the sum of ``cost * |value|``. One cost a unit."""
     zero, total = values.dtype.type(0), 0.0
-    for i in range(values.shape[0]):
+    for i in range(values.shape[0] if ptr.size == 0 else 0):
         v, g, part = row_of(values, i), row_of(grad, i), zero
         for j in range(v.size):
             part += cost[j] * abs(v[j])
             g[j] += cost[j] if v[j] > 0 else (-cost[j] if v[j] < 0 else zero)
         total += part
-    return total
+    for u in range(ptr.size - 1):  # the entries of units, in one row
+        v, g, part = row_of(values, 0), row_of(grad, 0), zero
+        for q in range(ptr[u], ptr[u + 1]):
+            part += cost[u] * abs(v[q])
+            g[q] += cost[u] if v[q] > 0 else (-cost[u] if v[q] < 0 else zero)
+        total += part
+    value[0] = total
+
+
+@kernel("T1", "d1", "T1!")
+def _multiply(x, factor, out):
+    for j in range(x.size):
+        out[j] = x[j] * x.dtype.type(factor[0])
+
+
+@kernel("T2", "T1!", "l1", "n")
+def _sum_by_unit(values, sums, ptr, absolute):
+    """Sums of the values of units, or of their sizes."""
+    for j in range(sums.size):
+        sums[j] = 0
+    for i in range(values.shape[0] if ptr.size == 0 else 0):
+        v = row_of(values, i)
+        for j in range(v.size):
+            sums[j] += abs(v[j]) if absolute else v[j]
+    for u in range(ptr.size - 1):
+        v = row_of(values, 0)
+        for q in range(ptr[u], ptr[u + 1]):
+            sums[u] += abs(v[q]) if absolute else v[q]
+
+
+@kernel("T2", "T1", "T1!", "T2!")
+def _charge_norms(decoder, sums, cost, gradient):
+    """Add ``cost * sum * decoder / norm`` to the gradient, and multiply each cost by the norm."""
+    for j in range(decoder.shape[0]):
+        w, g, square = row_of(decoder, j), row_of(gradient, j), decoder.dtype.type(0)
+        for c in range(w.size):
+            square += w[c] * w[c]
+        norm = np.sqrt(square)
+        slope = cost[j] * sums[j] / norm if norm > 0 else decoder.dtype.type(0)
+        for c in range(w.size):
+            g[c] += slope * w[c]
+        cost[j] *= norm
+
+
+@kernel("T2!", "T1", "l1")
+def _add_by_unit(grad, slopes, ptr):
+    """Add one number a unit."""
+    for i in range(grad.shape[0] if ptr.size == 0 else 0):
+        g = row_of(grad, i)
+        for j in range(g.size):
+            g[j] += slopes[j]
+    for u in range(ptr.size - 1):
+        g = row_of(grad, 0)
+        for q in range(ptr[u], ptr[u + 1]):
+            g[q] += slopes[u]
 
 
 class L1(BaseSparsity):
@@ -84,16 +140,19 @@ class L1(BaseSparsity):
             raise ValueError(f"L1(target_l0=...) counts active units: expected activation='relu', got {activation!r}.")
         return {"alpha": self.alpha}
 
+    @recordable
     def penalty(self, codes, p, g, step):
         """Charge ``alpha`` times the L1 norm."""
-        (code,) = codes
-        cost = np.full(len(p.encoder_bias), step.weight * self.alpha, code.values.dtype)
-        if self.target_l0 is not None:
-            cost[:] = step.weight * p.alpha
+        (values, grad), ptr = codes[0].arrays("values", "grad")
+        n, dtype, value = len(p.encoder_bias), values.dtype, np.zeros(1)
+        cost, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
+        _multiply(alpha, np.array([step.weight]), cost)
         if self.norm_aware:
-            add_norm_gradient(cost * code.by_unit(np.abs(code.values)), p.decoder, g.decoder)
-            cost *= row_norms(p.decoder)
-        return _charge(code.values, code.grad, code.per_unit(cost))
+            sums = np.empty(n, dtype)
+            _sum_by_unit(values, sums, ptr, True)
+            _charge_norms(p.decoder, sums, cost, g.decoder)
+        _charge(values, grad, cost, ptr, value)
+        return value
 
     def after_step(self, codes, p, step):
         """Change the weight so that the target is approached."""
@@ -108,6 +167,29 @@ class L1(BaseSparsity):
             bound, reached = upper_quantile(tiles, self.target_l0)
             p.encoder_bias -= bound if np.isfinite(bound) else lowest(tiles)
             warn_of_missed_target("L1", self.target_l0, reached)
+
+
+@kernel("T1", "T1", "d1", "d1", "T1!")
+def _go_on(running, sums, numbers, now, means):
+    """The running mean, with a batch whose mean is ``offset + slope * sum``; the first batch alone counts."""
+    real = running.dtype.type
+    offset, slope = real(numbers[0]), real(numbers[1])
+    rate = real(max(1 - numbers[2], 1 / now[0]))  # no bias towards zero
+    tiny = real(1e-6)
+    for j in range(running.size):
+        q = (real(1) - rate) * running[j] + rate * (offset + slope * sums[j])
+        means[j] = tiny if q < tiny else (real(1) - tiny if q > real(1) - tiny else q)
+
+
+@kernel("T1", "d1", "T1!", "d1!")
+def _diverge(means, numbers, slopes, value):
+    """Slope of the divergence from the target, and its weighted sum; the numbers are target, alpha, slope of a mean."""
+    target, total = numbers[0], 0.0
+    for j in range(means.size):
+        q = float(means[j])
+        slopes[j] = numbers[1] * numbers[2] * ((1 - target) / (1 - q) - target / q)
+        total += target * math.log(target / q) + (1 - target) * math.log((1 - target) / (1 - q))
+    value[0] = numbers[1] * total
 
 
 class KLDivergence(BaseSparsity):
@@ -163,29 +245,32 @@ class KLDivergence(BaseSparsity):
         self.initial_bias_ = self.slope_ * float(np.log(self.target / (1 - self.target)))
         return {"mean_activation": 0.0}
 
-    def _mean(self, code, p, step):
+    def _means(self, code, p, step):
         """Running mean of each unit's activation, as a probability, with this batch."""
-        q = self.offset_ + self.slope_ * step.weight * code.by_unit(code.values)
-        rate = max(1 - self.momentum, 1 / step.number)  # the first batch alone counts: no bias towards zero
-        tiny = 1e-6
-        return np.clip((1 - rate) * p.mean_activation + rate * q, tiny, 1 - tiny)
+        (values,), ptr = code.arrays("values")
+        sums, means = np.empty(len(p.mean_activation), values.dtype), np.empty(len(p.mean_activation), values.dtype)
+        _sum_by_unit(values, sums, ptr, False)
+        numbers = np.array([self.offset_, self.slope_ * step.weight, self.momentum])
+        _go_on(p.mean_activation, sums, numbers, step.now, means)
+        return means
 
+    @recordable
     def penalty(self, codes, p, g, step):
         """Charge for the distance of the mean activations from the target.
 
         With momentum, the slope is taken at the running mean, without the factor (1 - momentum): an unbiased gradient
         of the penalty over all rows.
         """
-        (code,) = codes
-        t, q = self.target, self._mean(code, p, step)
-        slope = self.alpha * self.slope_ * step.weight * ((1 - t) / (1 - q) - t / q)
-        code.grad += code.per_unit(slope)
-        divergence = t * np.log(t / q) + (1 - t) * np.log((1 - t) / (1 - q))
-        return self.alpha * float(divergence.sum(dtype=np.float64))
+        (grad,), ptr = codes[0].arrays("grad")
+        means, value = self._means(codes[0], p, step), np.zeros(1)
+        slopes = np.empty(means.size, means.dtype)
+        _diverge(means, np.array([self.target, self.alpha, self.slope_ * step.weight]), slopes, value)
+        _add_by_unit(grad, slopes, ptr)
+        return value
 
     def after_step(self, codes, p, step):
         """Store the running mean."""
-        p.mean_activation[:] = self._mean(codes[0], p, step)
+        p.mean_activation[:] = self._means(codes[0], p, step)
 
 
 def add_norm_gradient(slope, weights, gradient):

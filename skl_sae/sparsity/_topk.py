@@ -5,7 +5,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .._kernels.top_k import column_bounds, select_largest_entries
+from .._kernels.kernel import recordable
+from .._kernels.top_k import clear_others, column_bounds, mark_reaching, select_largest_entries
 from .._model.codes import DenseCode, RowCode
 from ._base import BaseSparsity
 
@@ -48,6 +49,7 @@ class TopK(BaseSparsity):
         self.transform_k_ = self.k_ if self.transform_k is None else resolve_k("transform_k", self.transform_k, n_units)
         return {}
 
+    @recordable
     def encode(self, a, p, step):
         """Keep the k largest of each row."""
         return [select_largest(a, self.k_, step)]
@@ -91,13 +93,15 @@ class LifetimeTopK(BaseSparsity):
             raise ValueError(f"LifetimeTopK: got fraction={self.fraction!r}, expected a number in (0, 1].")
         return {}
 
+    @recordable
     def encode(self, a, p, step):
         """Keep the largest entries of each unit; entries tied with the last one stay too."""
-        bounds = np.empty(a.shape[1], a.dtype)
-        column_bounds(a, max(1, round(self.fraction * len(a))), smallest_live(a.dtype, step), bounds)
-        keep = a >= bounds
+        bounds, keep = np.empty(a.shape[1], a.dtype), np.empty(a.shape, bool)
+        floor = np.array([smallest_live(a.dtype, step)], np.float64)
+        column_bounds(a, max(1, round(self.fraction * len(a))), floor, bounds)
+        mark_reaching(a, bounds, keep)
         step.activation.forward(a)
-        a *= keep
+        clear_others(keep, a)
         return [DenseCode(a, support=keep, selects=True)]
 
     def deployed(self):
@@ -119,10 +123,10 @@ def resolve_k(name, k, n_units):
     )
 
 
-def select_largest(a, k, step):
-    """Compress each row of `a` to its k largest entries, activated."""
+def select_largest(a, k, step, least=-np.inf):
+    """Compress each row of `a` to its k largest entries, activated, of those that are not below `least`."""
     n_rows, dtype = len(a), a.dtype
-    floor = smallest_live(dtype, step)
+    floor = max(smallest_live(dtype, step), dtype.type(least))
     index, values, count = np.empty((n_rows, k), np.int32), np.zeros((n_rows, k), dtype), np.empty(n_rows, np.int32)
     select_largest_entries(a, floor, index, values, count)
     step.activation.forward(values)

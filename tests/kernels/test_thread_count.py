@@ -19,18 +19,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def eight_processors(monkeypatch):
+def eightprocessors(monkeypatch):
     """And nobody asks for anything."""
     monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(thread_count.config, "NUMBA_NUM_THREADS", thread_count.config.NUMBA_DEFAULT_NUM_THREADS)
-    monkeypatch.setattr(thread_count, "_processors", lambda: 8)
+    monkeypatch.setattr(thread_count, "processors", lambda: 8)
     monkeypatch.setattr(thread_count, "openmp_threads", lambda: 8)
     monkeypatch.setattr(thread_count, "n_slots", lambda: 8)
     monkeypatch.setattr(thread_count.parallel, "_is_initialized", False)
 
 
-def test_all_processors():
+def test_allprocessors():
     assert n_threads() == 8
 
 

@@ -1,0 +1,69 @@
+"""Numbers that threads share without a lock: read, written and counted up in one piece. And a pause between looks."""
+
+import platform
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# A hint to the processor that this thread only waits: the name of LLVM's function, and its arguments.
+HINTS = {"x86_64": ("llvm.x86.sse2.pause", []), "aarch64": ("llvm.aarch64.hint", [1])}
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+
+
+def new_flag(n=1):
+    """Counters at zero."""
+    return np.zeros(n, np.int64)
+
+
+def _address(context, builder, kind, array, i):
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(data, [i])
+
+
+@intrinsic
+def read(typing, x, i):
+    """``x[i]``, and all that was written before it was."""
+
+    def generate(context, builder, signature, args):
+        return builder.load_atomic(_address(context, builder, x, *args), "acquire", 8)
+
+    return types.int64(x, types.intp), generate
+
+
+@intrinsic
+def write(typing, x, i, value):
+    """``x[i] = value``, after all that was written before."""
+
+    def generate(context, builder, signature, args):
+        builder.store_atomic(args[2], _address(context, builder, x, *args[:2]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.int64), generate
+
+
+@intrinsic
+def count(typing, x, i):
+    """``x[i] += 1``; returns what was there before."""
+
+    def generate(context, builder, signature, args):
+        return builder.atomic_rmw("add", _address(context, builder, x, *args), ir.IntType(64)(1), "acq_rel")
+
+    return types.int64(x, types.intp), generate
+
+
+@intrinsic
+def pause(typing):
+    """Wait for some 25 ns, if the processor has an instruction for it."""
+
+    def generate(context, builder, signature, args):
+        if MACHINE in HINTS:
+            name, numbers = HINTS[MACHINE]
+            numbers = [ir.IntType(32)(number) for number in numbers]
+            kind = ir.FunctionType(ir.VoidType(), [number.type for number in numbers])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), numbers)
+        return context.get_dummy_value()
+
+    return types.void(), generate

@@ -1,0 +1,192 @@
+"""Kernels of known types: called at once, or named, to be called in each step of a recorded plan.
+
+A kernel says what its arguments are: a letter for the numbers, a digit for the axes, and ``!`` if the array is written.
+
+=======  ====================================  =======  ==============================
+``T``    float32 or float64, one type a call   ``d``    float64
+``J``    int32 or int64, one type a call       ``b``    bool
+``i``    int32                                 ``n``    an integer, not an array
+``l``    int64
+=======  ====================================  =======  ==============================
+
+Arrays of one axis must be contiguous. Those of two may be views, as a block of units is, and are read through
+`row_of`; so each kernel is compiled once for a type of numbers, whatever the layouts of the arrays.
+"""
+
+import threading
+from functools import partial, update_wrapper
+
+import numba
+import numpy as np
+from numba import types
+
+from .jit import FASTMATH, cache_of, jit, row_of
+
+FIXED = {"i": types.int32, "l": types.int64, "d": types.float64, "b": types.boolean}
+_thread = threading.local()
+
+
+def recording():
+    """The plan that kernels called in this thread are recorded in, or None."""
+    return getattr(_thread, "plan", None)
+
+
+def record_in(plan):
+    """Let kernels that this thread calls be recorded in a plan; with None, run. Returns what was set before."""
+    before, _thread.plan = recording(), plan
+    return before
+
+
+class Kernel:
+    """A function compiled once for each type of its numbers.
+
+    Parameters
+    ----------
+    function : callable
+    kinds : tuple of str
+        What the arguments are.
+    fastmath : set or bool
+    """
+
+    def __init__(self, function, kinds, fastmath):
+        update_wrapper(self, function)
+        self.function, self.kinds, self._fastmath = function, kinds, fastmath
+        self._axes = [int(kind[1]) if kind != "n" else 0 for kind in kinds]
+        self._free = {letter: [kind[0] for kind in kinds].index(letter) for letter in "TJ" if letter in "".join(kinds)}
+        self._first = next(iter(self._free.values()), None)
+        self._kept = cache_of(function)  # now: later its file may be another one
+        self._compiled = {}
+
+    def __call__(self, *args):
+        plan = recording()
+        if plan is not None:
+            plan.add(self, args)
+            return None
+        return self.for_arrays(args)(*self.in_shape(args))
+
+    def in_shape(self, args):
+        """The arguments, with an array of one axis as a row where two are expected."""
+        if self._first is None or args[self._first].ndim == self._axes[self._first]:
+            return args
+        return [x[None] if axes == 2 and x.ndim == 1 else x for x, axes in zip(args, self._axes, strict=True)]
+
+    def for_arrays(self, args):
+        """The function compiled for the numbers of these arguments."""
+        key = tuple(args[i].dtype for i in self._free.values())
+        try:
+            return self._compiled[key]
+        except KeyError:
+            return self._compiled.setdefault(key, self._compile(key))
+
+    def _compile(self, key):
+        known = {**FIXED, **{letter: numba.from_dtype(dtype) for letter, dtype in zip(self._free, key, strict=True)}}
+        return jit(self.function, tuple(_type_of(kind, known) for kind in self.kinds), self._fastmath, self._kept)
+
+    def address(self, args):
+        """Where the machine code for these arguments begins; the kernel must be kept as long as it is used."""
+        compiled = self.for_arrays(args)
+        (result,) = compiled.overloads.values()
+        return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
+    def words(self, args):
+        """The numbers that the machine code takes for the arguments, and of which argument each is an address.
+
+        Numba hands over an array as the numbers of its structure: two owners (none here), the number of items, their
+        size, the address, the shape, and the strides.
+        """
+        words, addresses = [], []
+        for kind, axes, x in zip(self.kinds, self._axes, args, strict=True):
+            if not axes:
+                words.append(int(x))
+                continue
+            self._check(kind, axes, x)
+            addresses.append(len(words) + 4)
+            words += [0, 0, x.size, x.itemsize, x.__array_interface__["data"][0], *x.shape, *x.strides]
+        return words, addresses
+
+    def _check(self, kind, axes, x):
+        """Numba checks the types of a call; what is recorded must be checked here."""
+        expected = FIXED.get(kind[0])
+        fits = x.ndim == axes and (expected is None or numba.from_dtype(x.dtype) == expected)
+        if axes == 1 and x.size > 1:
+            fits = fits and x.strides[0] == x.itemsize
+        if not fits or (kind.endswith("!") and not x.flags.writeable):
+            raise TypeError(f"{self.__name__}: got {x.dtype} {x.shape} {x.strides} for an argument of kind {kind!r}.")
+
+
+def _type_of(kind, known):
+    if kind == "n":
+        return types.intp
+    axes = int(kind[1])
+    return types.Array(known[kind[0]], axes, "C" if axes == 1 else "A", readonly=not kind.endswith("!"))
+
+
+def kernel(*kinds, fastmath=FASTMATH):
+    """Make a kernel of a function whose arguments are of these kinds."""
+    return partial(Kernel, kinds=kinds, fastmath=fastmath)
+
+
+# kernels that everybody needs to fill recorded arrays
+
+
+@kernel("T2", "T2!")
+def copy(x, out):
+    """Copy an array of any strides."""
+    if x.strides[1] == x.itemsize and out.strides[1] == out.itemsize:
+        for i in range(x.shape[0]):
+            a, b = row_of(x, i), row_of(out, i)
+            for j in range(a.size):
+                b[j] = a[j]
+    else:
+        for i in range(x.shape[0]):
+            for j in range(x.shape[1]):
+                out[i, j] = x[i, j]
+
+
+@kernel("i2", "i2!")
+def copy_integers(x, out):
+    """Copy an array of int32."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j]
+
+
+@kernel("b2", "b2!")
+def copy_flags(x, out):
+    """Copy an array of bool."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j]
+
+
+@kernel("T2", "T2!")
+def add(x, out):
+    """Add an array to another."""
+    for i in range(x.shape[0]):
+        a, b = row_of(x, i), row_of(out, i)
+        for j in range(a.size):
+            b[j] += a[j]
+
+
+@kernel("T2!")
+def clear(x):
+    """Write zeros."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] = 0
+
+
+def recordable(function):
+    """Say of a function that all it does with arrays is to call kernels, so that it can be recorded."""
+    function.recordable = True
+    return function
+
+
+def number(cell):
+    """What a kernel has written to an array of one number; while it is recorded, the array."""
+    return cell if recording() is not None else float(cell[0])
+
+
+def new_number():
+    """An array for one number."""
+    return np.zeros(1)

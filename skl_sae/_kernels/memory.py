@@ -1,0 +1,70 @@
+"""Arrays where vectors can be read best: on boundaries of cache lines, and of rows if they have two axes.
+
+NumPy aligns to 16 bytes only. A vector of 64 bytes that crosses a line costs two reads on many processors.
+"""
+
+import numpy as np
+
+LINE = 64
+
+
+def empty(shape, dtype):
+    """Contiguous array that begins on a line."""
+    shape, dtype = np.atleast_1d(shape).tolist(), np.dtype(dtype)
+    return block(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
+
+
+def zeros(shape, dtype):
+    """The same, of zeros."""
+    out = empty(shape, dtype)
+    out[...] = 0
+    return out
+
+
+def empty_rows(n_rows, width, dtype):
+    """Array (n_rows, width) each of whose rows begins on a line; they may lie apart."""
+    return empty((n_rows, lines(width, dtype)), dtype)[:, :width]
+
+
+def lines(n, dtype):
+    """The least number of items, from `n` on, that fill whole lines."""
+    per_line = LINE // np.dtype(dtype).itemsize
+    return -(-n // per_line) * per_line
+
+
+def block(n_bytes):
+    """Bytes that begin on a line."""
+    whole = np.empty(n_bytes + LINE, np.uint8)
+    start = -whole.__array_interface__["data"][0] % LINE
+    return whole[start : start + n_bytes]
+
+
+class Scratch:
+    """Memory of which each thread at work has its own part.
+
+    Parameters
+    ----------
+    n_slots : int
+        Number of parts.
+    shapes : list of tuple
+        Of the arrays in a part.
+    dtype : dtype
+
+    Attributes
+    ----------
+    memory : ndarray of uint8 of shape (n_slots, bytes)
+    """
+
+    def __init__(self, n_slots, shapes, dtype):
+        self.shapes, self.dtype = shapes, np.dtype(dtype)
+        self.sizes = [shape[0] * lines(shape[1], dtype) * self.dtype.itemsize for shape in shapes]
+        self.memory = block(n_slots * sum(self.sizes)).reshape(n_slots, -1)
+
+    def arrays(self, slot):
+        """The arrays of a slot; each row begins on a line."""
+        out, start = [], 0
+        for (n_rows, width), size in zip(self.shapes, self.sizes, strict=True):
+            part = self.memory[slot, start : start + size].view(self.dtype)
+            out.append(part.reshape(n_rows, -1)[:, :width] if size else np.empty((n_rows, width), self.dtype))
+            start += size
+        return out

@@ -1,0 +1,86 @@
+"""Rows of the data on their way into a training step."""
+
+import numpy as np
+
+from .._kernels.kernel import recordable
+from .._kernels.noise import add_gaussian, mask_inputs
+from .._model.sparse_rows import SparseRows
+
+
+class Source:
+    """What a step reads: the rows of a batch, on the network's scale, perhaps corrupted.
+
+    Arrays are made once, and filled for each fit or batch, so that plans can be recorded.
+
+    Parameters
+    ----------
+    network : Network
+    params : dict
+        Parameters of the estimator.
+    batch_size : int
+    own_target : bool
+        Whether the target is not the input.
+    addresses : Addresses
+        Told where the data is.
+
+    Attributes
+    ----------
+    load : callable
+        ``load(lo, hi, x, target)`` writes rows of the batch.
+    sparse : SparseRows or None
+        The batch for products that read it as it is.
+    """
+
+    def __init__(self, network, params, batch_size, own_target, addresses):
+        self.params, self.own_target, self.addresses = params, own_target, addresses
+        self.scaling, n = network.scaling, network.architecture.n_features
+        self.chosen, self.key = np.zeros(batch_size, np.int64), np.zeros(1, np.int64)
+        offset, fill, missing = (np.zeros(n, network.dtype) for _ in range(3))
+        missing[:] = np.nan
+        self.shift, self.target_shift = (offset, np.zeros(1), fill), (np.zeros_like(offset), np.ones(1), missing)
+        self.masked = np.zeros_like(offset)
+        self.rows = self.sparse = self.kind = None
+
+    def take(self, network, rows):
+        """Read from these rows from now on. Returns whether plans hold no longer."""
+        self.rows, self.scaling, scaling = rows, network.scaling, network.scaling
+        offset, factor, fill = self.shift
+        offset[:], factor[0], fill[:] = scaling.offset, 1 / scaling.scale, scaling.fill
+        self.masked[:] = (scaling.fill - scaling.offset) / offset.dtype.type(scaling.scale)
+        if network.architecture.centred:
+            self.target_shift[0][:], self.target_shift[1][0] = offset, factor[0]
+        for name, array in rows.arrays().items():
+            self.addresses.follow(name, array)
+        reads_sparse = rows.sparse and scaling.reads_sparse and not self.params["corruption"]
+        kind = rows.kind(), reads_sparse
+        if kind == self.kind:
+            return False
+        self.kind, self.sparse = kind, None
+        if reads_sparse:
+            self.sparse = SparseRows(rows.X, self.chosen, offset, factor)
+        return True
+
+    def choose(self, batch, key):
+        """Let a batch be these rows of the data, in the step with this key."""
+        self.chosen[: len(batch)], self.key[0] = self.rows.numbers(batch), key
+
+    @property
+    def load(self):
+        """Function that a plan records, if the data is read by a kernel and nothing is drawn for it."""
+        if self.rows.direct and self.params["corruption"] != "gaussian":
+            return self._load
+        return self._load_each_time
+
+    def _load_each_time(self, lo, hi, x, target):
+        self.rows.gather(self.chosen[lo:hi], *self.shift, x)
+        if self.own_target:
+            self.rows.gather(self.chosen[lo:hi], *self.target_shift, target)
+        level = self.params["corruption_level"]
+        if self.params["corruption"] == "masking":
+            mask_inputs(x, self.masked, self.key, lo, level)
+        elif self.params["corruption"] is not None:
+            add_gaussian(x, target, self.key, lo, level / np.sqrt(x.shape[1]) if self.scaling.scaled else level)
+
+    @recordable
+    def _load(self, lo, hi, x, target):
+        self._load_each_time(lo, hi, x, target)
