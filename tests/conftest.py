@@ -11,6 +11,10 @@ import pytest
 from numba import config
 from threadpoolctl import ThreadpoolController
 
+from skl_sae._kernels import plan
+
+# Recorded arrays must lie within those that they belong to.
+plan.CHECKS = True
 # scikit-learn skips its array API check without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 # Tests draw without opening windows.

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 from sklearn.base import clone
 
-from skl_sae._kernels.noise import drop, layer_key
+from skl_sae._kernels.noise import drop
 from skl_sae._model.architecture import Architecture
 from skl_sae._model.network import Network
 from skl_sae._training.encoder import EncoderPass
@@ -73,8 +73,8 @@ class Problem:
         theta, told = self.parameters.theta, np.zeros(self.parameters.theta.size, int)
         gradient, kept = np.zeros(theta.size), theta.copy()
 
-        def update(start, part):
-            gradient[start : start + part.size] += part
+        def update(start, part, check):
+            gradient[start : start + part.size] += part.ravel()
             told[start : start + part.size] += 1
             if spoil:
                 theta[start : start + part.size] = np.nan
@@ -126,5 +126,5 @@ def masks(model, key, n_rows):
     """What the package's dropout makes of ones."""
     ones = [np.ones((n_rows, width)) for width in model.encoder_sizes[1:]] if model.dropout else []
     for i, mask in enumerate(ones):
-        drop(mask, layer_key(key, i if i < len(ones) - 1 else len(ones)), 0, 0, model.dropout)
+        drop(mask, np.array([key]), i if i < len(ones) - 1 else len(ones), 0, 0, model.dropout)
     return tuple(ones)

@@ -84,7 +84,8 @@ class CodeLayer:
             if rule.records(hook):
                 use(getattr(rule, hook)(codes, p, g, batch.context), codes, cost)
             else:
-                batch.plan.call(self._run_hook, getattr(rule, hook), use, codes, p, cost, list(vars(g)), *vars(g).values())
+                names, gradients = list(vars(g)), vars(g).values()
+                batch.plan.call(self._run_hook, getattr(rule, hook), use, codes, p, cost, names, *gradients)
 
     def _run_hook(self, hook, use, codes, p, cost, names, *gradients):
         """Called in a step; the gradients are those of the thread."""

@@ -66,7 +66,8 @@ class Optimizer:
 
     def moments(self):
         """The arrays by name."""
-        return {name: value for name, value in vars(self).items() if name != "settings" and isinstance(value, np.ndarray)}
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return {name: value for name, value in arrays.items() if name != "settings"}
 
     def take(self, n_steps, moments, room):
         """Take over a number of steps, and copies of the moments, in arrays of `room` by name where it has some."""

@@ -82,7 +82,8 @@ class Training(ChunkMixin):
 
     def __getstate__(self):
         """Leave out what is made anew when training goes on."""
-        return {**self.__dict__, **dict.fromkeys(("network", "workspace", "source", "finished")), "undo": [], "room": {}}
+        left_out = dict.fromkeys(("network", "workspace", "source", "finished"))
+        return {**self.__dict__, **left_out, "undo": [], "room": {}}
 
     def put_by(self):
         """Keep only what a later training goes on from. The network is published now, and not to be written to."""

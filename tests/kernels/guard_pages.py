@@ -87,11 +87,11 @@ def selection(make, dtype):
                 index, values, count = (
                     make(np.zeros((9, k), np.int32)),
                     make(np.zeros((9, k), dtype)),
-                    make(np.zeros(9, int)),
+                    make(np.zeros(9, np.int32)),
                 )
                 top_k.select_largest_entries(a, dtype(floor), index, values, count)
                 assert 0 <= count.min() <= count.max() <= k
-                top_k.column_bounds(a, min(k, 9), dtype(floor), make(np.zeros(m, dtype)))
+                top_k.column_bounds(a, min(k, 9), make(np.array([floor], float)), make(np.zeros(m, dtype)))
                 layouts.scatter_rows(index, values, count, make(np.zeros((9, m), dtype)))
                 layouts.pack_rows(index, values, count)
 
@@ -118,14 +118,19 @@ def code_kernels(make, dtype):
         entries, slopes = make(np.zeros(size, dtype)), make(np.zeros(size, dtype))
         layouts.order_by_unit(index, values, grad, count, ptr, row, position, entries, slopes)
         reductions.sum_segments(ptr, entries)
-        reductions.any_positive_segments(ptr, entries)
+        reductions.find_positive_segments(ptr, entries, make(np.zeros(m, bool)))
+        layouts.restore_rows(ptr, position, entries, grad)
+        layouts.take_entries(ptr, row, dense, entries)
+        layouts.add_entries(ptr, row, entries, make(np.zeros((n, m), dtype)))
         for add in False, True:
             sparse_products.spmm_by_unit(ptr, row, entries, rows, make(np.zeros((m, width), dtype)), add)
         reductions.sum_columns(dense)
-        reductions.any_positive(dense)
-        reductions.count_nonzero(dense)
-        noise.drop(dense, 5, 0, 0, 0.5)
-        noise.drop_entries(entries, row, make(np.zeros(size, np.int32)), 5, 0, 0, 0.5)
+        reductions.find_positive(dense, make(np.zeros(m, bool)))
+        reductions.count_nonzero(dense, make(np.zeros(1)))
+        key = make(np.array([5]))
+        noise.drop(dense, key, 0, 0, 0, 0.5)
+        noise.drop_in_units(ptr, row, entries, entries, key, 0, 0, 0, 0.5)
+        noise.drop_in_rows(index, grad, count, grad, key, 0, 0, 0.5)
 
 
 def data(make, dtype):
@@ -137,21 +142,21 @@ def data(make, dtype):
             make.normal(d, dtype=dtype),
             make.integers(n, 5, dtype=np.int64),
         )
-        data_rows._gather(X, rows, offset, 0.5, fill, make(np.zeros((5, d), dtype)))
+        factor = make(np.array([0.5]))
+        data_rows._gather(X, rows, offset, factor, fill, make(np.zeros((5, d), dtype)))
         shift = make.normal(d, dtype=float)
         data_rows._add_differences(X, shift, make(np.zeros(d)), make(np.zeros(d, np.int64)))
         data_rows._add_squares(X, shift, make(np.zeros(d)), make(np.zeros(n)))
-        noise.mask_inputs(X.copy(), fill, 5, 0, 0.5)
+        noise.mask_inputs(X.copy(), fill, np.array([5]), 0, 0.5)
         at = np.nonzero(X)
         indptr = np.append(0, np.cumsum(np.count_nonzero(X, axis=1)))
         for kind in np.int32, np.int64:
             arrays = make(X[at], dtype), make(at[1], kind), make(indptr, kind)
-            data_rows._gather_csr(*arrays, rows, offset, 0.5, make(np.zeros((5, d), dtype)))
+            data_rows._gather_csr(*arrays, rows, offset, factor, make(np.zeros((5, d), dtype)))
             for squared in False, True:
                 sums = make(np.zeros(d)), make(np.zeros(d, np.int64)), make(np.zeros(n))
                 data_rows._add_stored(*arrays, shift, squared, *sums)
             weights, bias = make.normal(m, d, dtype=dtype), make.normal(m, dtype=dtype)
-            factor = dtype(0.5)
             sparse_rows._multiply_t(*arrays, rows, offset, factor, weights, make(np.zeros((5, m), dtype)), bias)
             entries = make(np.arange(0, 5 * m + 1, 5)), make(np.tile(np.arange(5, dtype=np.int32), m))
             grads = make.normal(5 * m, dtype=dtype)
@@ -166,7 +171,7 @@ def optimizers(make, dtype):
             if isinstance(value, np.ndarray):
                 setattr(optimizer, name, make(value))
         optimizer.begin(0.1)
-        optimizer.update(theta, 0, make.normal(size, dtype=dtype))
+        optimizer.update(theta, 0, make.normal(size, dtype=dtype), make(np.zeros(1)))
 
 
 def main():

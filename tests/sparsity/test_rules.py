@@ -79,7 +79,7 @@ def test_kl_running_mean(momentum, activation, solver):
             out[:] = x[lo:hi]
 
         optimizer.begin(0.01)
-        step(load, 8, StepContext(activation, 1 / 8, number), lambda start, g: optimizer.update(p.theta, start, g))
+        step(load, 8, StepContext(activation, 1 / 8, number), lambda *told: optimizer.update(p.theta, *told))
         assert_allclose(p.units.mean_activation, expected, rtol=1e-12)
 
 
@@ -93,7 +93,7 @@ def test_state_changes_in_after_step_alone(rule):
     p = problem.parameters
     before, attributes = p.theta.copy(), repr(vars(problem.network.rule))
     first, second = problem.gradient(), problem.gradient()
-    problem.run(lambda start, gradient: None)
+    problem.run(lambda *told: None)
     assert_array_equal(p.theta, before)
     assert repr(vars(problem.network.rule)) == attributes
     assert first[0] == second[0]
@@ -115,7 +115,7 @@ def test_steps_at_the_edge_are_finite(rule, bias, dtype):
     def load(lo, hi, x, target):
         x[:] = 0
 
-    value = step(load, 1, StepContext(model.activation), lambda start, g: told.append(g.copy()))
+    value = step(load, 1, StepContext(model.activation), lambda start, g, check: told.append(g.copy()))
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() and g.dtype == dtype for g in told)
 

@@ -253,9 +253,9 @@ def test_unit_norm(hidden, tied, layout, monkeypatch):
     before, theta = rows.copy(), p.theta.copy()
     gradient = np.zeros_like(theta)
 
-    def update(start, part):
-        gradient[start : start + part.size] += part
-        p.theta[start : start + part.size] -= 0.3 * part
+    def update(start, part, check):
+        gradient[start : start + part.size] += part.ravel()
+        p.theta[start : start + part.size] -= 0.3 * part.ravel()
 
     problem.run(update)
     name = p.unit_names["decoder"]
@@ -306,16 +306,15 @@ class DoublingPass(EncoderPass):
 
     def product(self, batch, i, lo, hi, out, bias=None):
         a = super().product(batch, i, lo, hi, out)
-        a *= 2
-        return a if bias is None else np.add(a, bias, out=a)
+        batch.plan.call(lambda a: np.add(2 * a, 0 if bias is None else bias, out=a), a)
+        return a
 
     def correlate(self, batch, i, code, out, add=False):
-        before = out.copy() if add else 0
-        super().correlate(batch, i, code, out)
-        out[:] = before + 2 * out
+        super().correlate(batch, i, code, out, add)
+        super().correlate(batch, i, code, out, True)
 
     def pull(self, batch, i, lo, hi):
-        self.gradients[i][lo:hi] *= 2
+        batch.plan.call(lambda gradient: np.multiply(gradient, 2, out=gradient), self.gradients[i][lo:hi])
         super().pull(batch, i, lo, hi)
 
 

@@ -56,9 +56,9 @@ def flattened(sae):
 # dropout
 
 
-def ones_dropped(key=1, row=0, unit=0, level=0.3, shape=(400, 50), dtype=np.float64):
+def ones_dropped(key=1, row=0, unit=0, level=0.3, shape=(400, 50), dtype=np.float64, layer=0):
     x = np.ones(shape, dtype)
-    drop(x, key, row, unit, level)
+    drop(x, np.array([key]), layer, row, unit, level)
     return x
 
 
@@ -82,7 +82,8 @@ def test_a_mask_does_not_depend_on_tiles_and_blocks():
 def test_masks_of_steps_layers_and_inputs_have_nothing_in_common():
     keys = [layer_key(layer_key(123, step), i) for step in range(1, 3000) for i in (-1, 0, 1, 2)]
     assert len(set(keys)) == len(keys) and 0 <= min(keys) and max(keys) <= MAX_KEY
-    masks = [ones_dropped(key, level=0.5).ravel() for key in keys[:16]]
+    steps = [layer_key(123, step) for step in range(1, 5)]
+    masks = [ones_dropped(key, level=0.5, layer=i).ravel() for key in steps for i in (-1, 0, 1, 2)]
     for one, other in itertools.combinations(masks, 2):
         assert abs(np.corrcoef(one, other)[0, 1]) < 0.03  # 4 standard deviations
 
@@ -91,26 +92,34 @@ def test_every_layout_of_a_code_has_the_same_mask():
     n_rows, n_units, key, level = 30, 20, 5, 0.4
     support = rng.random((n_rows, n_units)) < 0.3
     dense = np.where(support, rng.normal(size=support.shape), 0.0)
-    expected = dense * ones_dropped(key, 0, 0, level, dense.shape)
+    expected, step = dense * ones_dropped(key, 0, 0, level, dense.shape, layer=2), np.array([key])
     assert 0 < np.count_nonzero(expected) < np.count_nonzero(dense)
     for lo, hi in [(0, 30), (11, 25)]:
-        code = DenseCode(dense[lo:hi].copy())
-        code.drop(code.values, key, lo, 0, level)
-        assert_array_equal(code.values, expected[lo:hi])
+        code = DenseCode(dense[lo:hi].copy(), seen=np.empty((hi - lo, n_units)), grad=dense[lo:hi].copy())
+        code.drop_values(step, 2, lo, level)
+        code.drop_gradient(step, 2, lo, level)
+        assert_array_equal(code.values, dense[lo:hi])
+        assert_array_equal(code.seen, expected[lo:hi])
+        assert_array_equal(code.grad, expected[lo:hi])
 
         rows = RowCode.empty(n_rows, n_units, dense.dtype)
         rows.index[:], rows.values[:], rows.grad[:] = 0, 0, 0
         rows.compress(0, n_rows, DenseCode(dense, support=support))
+        rows.seen, rows.grad[:] = np.zeros_like(rows.values), rows.values
         tile, back = rows.rows(lo, hi), np.zeros((hi - lo, n_units))
-        tile.drop(tile.values, key, lo, 0, level)
+        tile.drop_values(step, 2, lo, level)
         tile.decode(np.eye(n_units), 0, n_units, back)
         assert_array_equal(back, expected[lo:hi])
+        tile.drop_gradient(step, 2, lo, level)
+        assert_array_equal(tile.grad, tile.seen)
 
     rows.compress(0, n_rows, DenseCode(dense, support=support))
     for first, last in [(0, 20), (6, 13)]:
-        block, back = rows.ordered(n_units).block(first, last), np.zeros((n_rows, last - first))
-        block.drop(block.values, key, 0, first, level)
-        block.scatter(block.values, back)
+        whole, back = rows.ordered(n_units), np.zeros((n_rows, last - first))
+        whole.whole["seen"] = whole.whole["grad"]
+        block = whole.block(first, last)
+        block.drop_values(step, 2, 0, first, level)
+        block.add_gradient(back)
         assert_array_equal(back, expected[:, first:last])
 
 
@@ -190,12 +199,13 @@ def test_a_single_row_is_normalised_by_the_running_statistics():
     before, a, standardised = (mean.copy(), variance.copy()), rng.normal(size=(1, 6)), np.empty((1, 6))
     z = (a - mean) / np.sqrt(variance + 1e-5)
     expected = gain * z + bias
-    inverse = batch_norm.forward(a, standardised, gain, bias, mean, variance)
+    inverse, d_gain, d_bias = np.empty((3, 6))
+    batch_norm.forward(a, standardised, gain, bias, mean, variance, inverse)
     assert_allclose(a, expected)
     assert_array_equal((mean, variance), before)
     delta = rng.normal(size=(1, 6))
     wanted = delta[0] * z[0], delta[0].copy(), delta * gain / np.sqrt(variance + 1e-5)
-    d_gain, d_bias = batch_norm.backward(delta, standardised, inverse, gain)
+    batch_norm.backward(delta, standardised, inverse, gain, d_gain, d_bias)
     for got, want in zip((d_gain, d_bias, delta), wanted):
         assert_allclose(got, want)
 
@@ -261,15 +271,15 @@ def test_weight_decay_passes_through_adam():
 
 def test_masked_share_and_value():
     x, fill = np.full((300, 40), -1.0), np.arange(40.0)
-    mask_inputs(x[:100], fill, 3, 0, 0.3)
-    mask_inputs(x[100:], fill, 3, 100, 0.3)
+    mask_inputs(x[:100], fill, np.array([3]), 0, 0.3)
+    mask_inputs(x[100:], fill, np.array([3]), 100, 0.3)
     hidden = x != -1
     assert_array_equal(x, np.where(hidden, fill, -1))
     assert_allclose(hidden.mean(), 0.3, atol=0.02)
     whole = np.full((300, 40), -1.0)
-    mask_inputs(whole, fill, 3, 0, 0.3)
+    mask_inputs(whole, fill, np.array([3]), 0, 0.3)
     assert_array_equal(whole, x)
-    mask_inputs(whole, fill, 3, 0, 1.0)
+    mask_inputs(whole, fill, np.array([3]), 0, 1.0)
     assert_array_equal(whole, np.broadcast_to(fill, whole.shape))
 
 
@@ -277,13 +287,13 @@ def test_masked_share_and_value():
 def test_gaussian_noise_spares_missing_values(dtype):
     target = np.where(rng.random((300, 40)) < 0.2, np.nan, 1.0).astype(dtype)
     x = np.zeros_like(target)
-    add_gaussian(x, target, 3, 0, 0.7)
+    add_gaussian(x, target, np.array([3]), 0, 0.7)
     seen = ~np.isnan(target)
     assert not x[~seen].any()
     assert_allclose([x[seen].mean(), x[seen].std()], [0, 0.7], atol=0.03)
     again, other = np.zeros_like(x), np.zeros_like(x)
-    add_gaussian(again, target, 3, 0, 0.7)
-    add_gaussian(other, target, 3, 64, 0.7)
+    add_gaussian(again, target, np.array([3]), 0, 0.7)
+    add_gaussian(other, target, np.array([3]), 64, 0.7)
     assert_array_equal(again, x)
     assert abs(np.corrcoef(x[seen], other[seen])[0, 1]) < 0.05
 
