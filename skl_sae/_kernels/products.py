@@ -7,7 +7,7 @@ Why not BLAS: it copies its operands into packed panels first, which does not pa
 NumPy releases and takes the GIL around each call. Here, every number of a result is summed in the same order wherever
 it stands, so the product of a row has the same bits alone and among others.
 
-Where the processor has neither AVX-512 nor AVX2, NumPy's BLAS makes the products.
+Where the processor has none of AVX-512, AVX2 and NEON, NumPy's BLAS makes the products.
 """
 
 import numpy as np
@@ -19,9 +19,10 @@ from numba.extending import intrinsic
 from .kernel import kernel
 from .vectors import REGISTER, constant, operands
 
-# Blocks of a result that its registers hold, with a few left for the operands: (rows, vectors) and (rows, columns).
-ROWS, VECTORS = (8, 3) if REGISTER == 64 else (4, 3)
-ROWS_T, COLUMNS_T = (8, 3) if REGISTER == 64 else (3, 4)
+# Blocks of a result that registers hold, with a few left for the operands: (rows, vectors) and (rows, columns). AVX2
+# has 16 registers, AVX-512 and NEON have 32.
+ROWS, VECTORS = (4, 3) if REGISTER == 32 else (8, 3)
+ROWS_T, COLUMNS_T = (3, 4) if REGISTER == 32 else (8, 3)
 # What a result starts from: zero, the row `initial` in every row, or what `out` holds already.
 FROM_ZERO, FROM_INITIAL, FROM_OUT = range(3)
 # Part of the weights that is used at a time, so that it stays in the cache: of the inner dimension, and of columns.
@@ -51,7 +52,7 @@ def _block(rows, vectors):
             with cgutils.for_range(builder, builder.sub(last, first)) as loop:
                 panel = [w.load(w.at(loop.index, column), w.vector) for column in columns]
                 for r in range(rows):
-                    number = x.spread(x.load(x.at(builder.add(i, constant(r)), loop.index), x.number))
+                    number = x.load_spread(x.at(builder.add(i, constant(r)), loop.index))
                     for v, factor in enumerate(panel):
                         total = sums[r * vectors + v]
                         builder.store(out.fma(number, factor, builder.load(total)), total)
@@ -115,8 +116,7 @@ def _block_t(rows, columns):
                 first, address = r * columns, out.at(builder.add(i, constant(r)), j)
                 with builder.if_then(builder.icmp_signed("==", mode, constant(FROM_OUT))):
                     builder.store(out.load(address, piece), base)
-                lane, pair = first % out.lanes, [*totals[first // out.lanes :], totals[-1]][:2]
-                result = out.shuffle(*pair, range(lane, lane + columns))
+                result = out.piece(totals, first, columns)
                 out.store(builder.fadd(result, builder.load(base)), address)
             return context.get_dummy_value()
 

@@ -23,7 +23,7 @@ def _combine(vectors):
             sums = [cgutils.alloca_once_value(builder, out.load(out.at(column), out.vector)) for column in columns]
             with cgutils.for_range_slice(builder, first, last, constant(1)) as (entry, _):
                 row = builder.sext(index.load(index.at(entry), index.number), ir.IntType(64))
-                factor = x.spread(values.load(values.at(entry), values.number))
+                factor = values.load_spread(values.at(entry))
                 for total, column in zip(sums, columns, strict=True):
                     term = x.load(x.at(row, column), x.vector)
                     builder.store(x.fma(factor, term, builder.load(total)), total)

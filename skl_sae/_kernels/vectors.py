@@ -11,8 +11,12 @@ from numba.core import cgutils
 
 def _bytes_of_a_register():
     """Bytes of a register that kernels are written for; 0 where BLAS is to make the products."""
-    set_by_user = config.CPU_NAME is not None or config.CPU_FEATURES is not None or not config.ENABLE_AVX
-    if config.DISABLE_JIT or set_by_user:
+    if config.DISABLE_JIT or config.CPU_NAME is not None or config.CPU_FEATURES is not None:
+        return 0
+    # what this process was built for, even where another processor emulates it; NEON and its FMA are always there
+    if binding.get_process_triple().startswith(("aarch64", "arm64")):
+        return 16
+    if not config.ENABLE_AVX:
         return 0
     has = binding.get_host_cpu_features().get
     return 64 if has("avx512f") else 32 if has("avx2") and has("fma") else 0
@@ -60,11 +64,29 @@ class Operand:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
         return self.builder.shuffle_vector(a, b, mask)
 
+    def piece(self, vectors, first, count):
+        """`count` of the numbers of `vectors`, from number `first` on."""
+        vectors, first, width = vectors[first // self.lanes :], first % self.lanes, self.lanes
+        while first + count > 2 * width:  # a shuffle takes two vectors
+            pairs, width = zip(vectors[::2], [*vectors[1::2], vectors[-1]], strict=False), 2 * width
+            vectors = [self.shuffle(a, b, range(width)) for a, b in pairs]
+        return self.shuffle(*[*vectors, vectors[-1]][:2], range(first, first + count))
+
     def spread(self, number):
         """A vector of one number."""
         nothing = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
         return self.shuffle(first, first, [0] * self.lanes)
+
+    def load_spread(self, address):
+        """A vector of the number at an address."""
+        number = self.load(address, self.number)
+        if REGISTER == 16:
+            # NEON's FMA takes a single lane as a factor. Behind a fence the number is loaded into one; else LLVM makes
+            # a load into all lanes of it, which costs an arithmetic unit's time and a chain of addresses.
+            kind, name = ir.FunctionType(self.number, [self.number]), f"llvm.arithmetic.fence.f{8 * self.size}"
+            number = self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [number])
+        return self.spread(number)
 
 
 def operands(context, builder, signature, arrays):

@@ -347,24 +347,39 @@ def test_rows_of_one_number_are_contiguous(layout, dtype, product):
 # other processors
 
 
+AVX2, AVX512 = {"avx2": True, "fma": True}, {"avx2": True, "fma": True, "avx512f": True}
+X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
+
+
 @pytest.mark.parametrize(
-    "features, options, expected",
+    "triple, features, options, expected",
     [
-        ({}, {}, 0),
-        ({"avx2": True, "fma": False}, {}, 0),
-        ({"avx2": False, "fma": True}, {}, 0),
-        ({"avx2": True, "fma": True}, {}, 32),
-        ({"avx2": True, "fma": True, "avx512f": False}, {}, 32),
-        ({"avx2": True, "fma": True, "avx512f": True}, {}, 64),
-        ({"avx2": True, "fma": True, "avx512f": True}, {"DISABLE_JIT": 1}, 0),
-        ({"avx2": True, "fma": True, "avx512f": True}, {"CPU_NAME": "generic"}, 0),
-        ({"avx2": True, "fma": True, "avx512f": True}, {"CPU_FEATURES": "+avx2"}, 0),
+        (X86, {}, {}, 0),
+        (X86, {"avx2": True, "fma": False}, {}, 0),
+        (X86, {"avx2": False, "fma": True}, {}, 0),
+        (X86, AVX2, {}, 32),
+        (X86, AVX2 | {"avx512f": False}, {}, 32),
+        (X86, AVX512, {}, 64),
+        (X86, AVX512, {"ENABLE_AVX": 0}, 0),
+        (X86, AVX512, {"DISABLE_JIT": 1}, 0),
+        (X86, AVX512, {"CPU_NAME": "generic"}, 0),
+        (X86, AVX512, {"CPU_FEATURES": "+avx2"}, 0),
+        ("powerpc64le-unknown-linux-gnu", {}, {}, 0),
+        (ARM, {}, {}, 16),
+        (ARM, {"neon": True, "sve": True}, {"ENABLE_AVX": 0}, 16),
+        ("arm64-apple-darwin23.6.0", {}, {}, 16),
+        ("aarch64-pc-windows-msvc", {}, {}, 16),
+        (ARM, {}, {"DISABLE_JIT": 1}, 0),
+        (ARM, {}, {"CPU_NAME": "generic"}, 0),
+        (ARM, {}, {"CPU_FEATURES": ""}, 0),
     ],
 )
-def test_registers(features, options, expected, monkeypatch):
+def test_registers(triple, features, options, expected, monkeypatch):
     """None where another processor is to be compiled for."""
-    for name, value in {"DISABLE_JIT": 0, "CPU_NAME": None, "CPU_FEATURES": None, **options}.items():
+    defaults = {"DISABLE_JIT": 0, "CPU_NAME": None, "CPU_FEATURES": None, "ENABLE_AVX": 1}
+    for name, value in (defaults | options).items():
         monkeypatch.setattr(config, name, value)
+    monkeypatch.setattr(vectors.binding, "get_process_triple", lambda: triple)
     monkeypatch.setattr(vectors.binding, "get_host_cpu_features", lambda: features)
     assert vectors._bytes_of_a_register() == expected
 
@@ -378,8 +393,16 @@ features = binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith("avx512")})
 binding.get_host_cpu_features = lambda: features
 
+from numba.core.registry import cpu_target
+
+cpu_target.target_context  # from now on numba compiles for this processor
+triple = binding.get_process_triple
+if sys.argv[1] == "16":
+    binding.get_process_triple = lambda: "aarch64-unknown-linux-gnu"
+
 from skl_sae._kernels import products
 
+binding.get_process_triple = triple
 assert sys.argv[1] == str(products.REGISTER), products.REGISTER
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", "not elsewhere", "tests/kernels/test_products.py"]))
 """
@@ -390,18 +413,20 @@ def has_registers_of_32_bytes():
     return has("avx2") and has("fma")
 
 
+on_avx2 = pytest.mark.skipif(not has_registers_of_32_bytes(), reason="needs AVX2 and FMA")
+
+
 @pytest.mark.parametrize(
     "register, options",
     [
-        pytest.param(
-            32, {}, marks=pytest.mark.skipif(not has_registers_of_32_bytes(), reason="needs AVX2 and FMA"), id="AVX2"
-        ),
+        pytest.param(32, {}, marks=on_avx2, id="AVX2"),
+        pytest.param(16, {}, marks=on_avx2, id="as for NEON"),
         pytest.param(0, {"NUMBA_DISABLE_JIT": "1"}, id="not compiled"),
         pytest.param(0, {"NUMBA_CPU_NAME": "generic"}, marks=pytest.mark.slow, id="any processor"),
     ],
 )
 def test_elsewhere(register, options, tmp_path):
-    """These tests without AVX-512, and where BLAS makes the products."""
+    """These tests without AVX-512, in blocks and vectors as for NEON, and where BLAS makes the products."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path), "OPENBLAS_NUM_THREADS": "1", **options}
     result = subprocess.run(
