@@ -607,8 +607,8 @@ class SparseAutoencoder(
             rule = network.rule.deployed()
             if not self.sparse_output:
                 return inference.encode(network, rule, rows)
-            codes = inference.encode_sparse(network, rule, rows)
-        return codes if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix(codes)
+            kind = sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
+            return inference.encode_sparse(network, rule, rows, kind)
 
     def inverse_transform(self, X):
         """Decode.
