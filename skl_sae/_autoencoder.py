@@ -19,6 +19,7 @@ from ._estimator.checks import check_sparse_is_finite, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, read_only
 from ._estimator.output import like_the_input
+from ._kernels.blas import single_threaded_blas
 from ._kernels.sparse_structure import check_sparse_structure
 from ._model import inference
 from ._model.activations import ACTIVATIONS
@@ -481,7 +482,8 @@ class SparseAutoencoder(
             history = train(training, rows, validation, epochs, self.batch_size)
         else:
             training.end_with(last, rows)
-        training.finish_fit(rows)
+        with single_threaded_blas():
+            training.finish_fit(rows)
         epochs.close()
         fitted = self._result(training, training.network, len(rows), history.loss_curve)
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
@@ -527,8 +529,9 @@ class SparseAutoencoder(
         rows = self._read_to_learn(seen, X, first, None if first else self._network.dtype, known_means=True)
         training = self._training_for_chunk(seen, rows, first)
         try:
-            loss = training.one_pass(rows, self.batch_size)
-            network = training.finish_chunk(rows)
+            with single_threaded_blas():
+                loss = training.one_pass(rows, self.batch_size)
+                network = training.finish_chunk(rows)
             warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
         except BaseException:
             training.undo_chunk()
@@ -607,8 +610,8 @@ class SparseAutoencoder(
             rule = network.rule.deployed()
             if not self.sparse_output:
                 return inference.encode(network, rule, rows)
-            codes = inference.encode_sparse(network, rule, rows)
-        return codes if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix(codes)
+            kind = sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
+            return inference.encode_sparse(network, rule, rows, kind)
 
     def inverse_transform(self, X):
         """Decode.

@@ -58,7 +58,10 @@ def _equal(a, b):
     if a is b:
         return True
     if isinstance(a, BaseEstimator):
-        return type(a) is type(b) and not differ(a.get_params(deep=False), b.get_params(deep=False))
+        if type(a) is not type(b):
+            return False
+        params = a.get_params(deep=False)  # once: to find the names takes long
+        return not differ(params, {name: getattr(b, name) for name in params})
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.array_equal(a, b)
     return type(a) is type(b) and bool(a == b)

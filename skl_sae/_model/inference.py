@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from .._kernels.blas import single_threaded_blas
+from .._kernels.products import REGISTER
 from .._kernels.reductions import explained_fraction
 from .._kernels.threads import run
 from .activations import ACTIVATIONS
@@ -15,6 +16,9 @@ from .network import REMEDY, TOO_LARGE
 
 # Numbers in the widest array of a tile, and the fewest rows of one: products with fewer read the weights too often.
 TILE_SIZE, FEWEST_ROWS = 1 << 18, 4
+# Numbers in the widest array of a single tile up to which the limit of BLAS is not worth its time: as long as the work
+# on a row. OpenBLAS has one thread anyway for sums over fewer than 10000 numbers.
+SMALL = 1 << 13
 # Tiles whose results are held at once.
 WAVE = 16
 # Rows, evenly spaced, that the scale of the codes is taken from, at most.
@@ -28,10 +32,15 @@ LARGEST_SQUARES = 1e300
 def _over_tiles(network, n_rows, work, wave=WAVE):
     """Yield ``lo, hi, work(lo, hi)`` for each tile of rows, in order; all threads work on a wave of tiles at once.
 
-    BLAS is limited while they work only: whoever reads the tiles may stop half way, and keep this generator.
+    BLAS is limited while they work only: whoever reads the tiles may stop half way, and keep this generator. For one
+    small tile it is not, where our own kernels make the products.
     """
     kind = network.architecture
-    step = max(FEWEST_ROWS, TILE_SIZE // max(*kind.encoder_sizes, *kind.decoder_sizes))
+    width = max(*kind.encoder_sizes, *kind.decoder_sizes)
+    step = max(FEWEST_ROWS, TILE_SIZE // width)
+    if REGISTER and 0 < n_rows <= min(step, SMALL // width):
+        yield 0, n_rows, work(0, n_rows)
+        return
     tiles = [(lo, min(n_rows, lo + step)) for lo in range(0, n_rows, step)]
     for first in range(0, len(tiles), wave):
         at_once = tiles[first : first + wave]
@@ -85,8 +94,8 @@ def encode(network, rule, rows):
     return out
 
 
-def encode_sparse(network, rule, rows):
-    """Codes of all rows, as a CSR array with sorted indices."""
+def encode_sparse(network, rule, rows, kind=sparse.csr_array):
+    """Codes of all rows, in CSR of this kind with sorted indices."""
     n, m = len(rows), network.architecture.n_units
     codes, counts = _codes(network, rule, rows), np.zeros(n + 1, np.int64)
     indices, data, size = np.empty(0, np.int32), np.empty(0, network.dtype), 0
@@ -108,7 +117,7 @@ def encode_sparse(network, rule, rows):
     data.resize(size, refcheck=False)
     network.give(data)
     indptr = counts.cumsum(dtype=np.int32 if size <= np.iinfo(np.int32).max else np.int64)
-    codes = sparse.csr_array((data, indices, indptr), shape=(n, m))
+    codes = kind((data, indices, indptr), shape=(n, m))
     codes.has_canonical_format = True
     return codes
 
@@ -134,7 +143,9 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
             values = np.where(np.arange(values.shape[1]) < code.count[:, None], values, 0)
         return np.square(values, dtype=np.float64).sum(), np.count_nonzero(values)
 
-    squares, count = np.sum([each for _, _, each in _over_tiles(network, len(sample), sums)], axis=0)
+    squares = count = 0
+    for _, _, (of_tile, active) in _over_tiles(network, len(sample), sums):
+        squares, count = squares + of_tile, count + active
     return float(squares / max(count, 1)), len(sample)
 
 
@@ -173,15 +184,20 @@ def decode(network, codes):
     return out
 
 
-def squared_errors(network, rows):
-    """Squared error of the observed entries of each row, in float64, with as many active units as in the training."""
+def squared_errors(network, rows, of_unobserved=0.0):
+    """Squared error of the observed entries of each row, in float64, with as many active units as in the training.
+
+    A row without any observed value has the error `of_unobserved`.
+    """
     errors, reconstruction = np.empty(len(rows)), _reconstructions(network, _trained_rule(network), rows)
 
     def visit(lo, hi):
         x = rows.tile(lo, hi)
         differences = np.subtract(x, reconstruction(lo, hi), dtype=np.float64)
-        differences[np.isnan(x)] = 0
+        missing = np.isnan(x)
+        differences[missing] = 0
         errors[lo:hi] = np.einsum("ij,ij->i", differences, differences)
+        errors[lo:hi][missing.all(axis=1)] = of_unobserved
 
     _for_tiles(network, len(rows), visit)
     return errors
@@ -189,11 +205,7 @@ def squared_errors(network, rows):
 
 def score_samples(network, rows):
     """Minus the squared error of each row; of a row without any observed value minus infinity, the lowest."""
-    scores = -squared_errors(network, rows)
-    if rows.missing:
-        for lo, hi in rows.pieces():
-            scores[lo:hi][np.isnan(rows.tile(lo, hi)).all(axis=1)] = -np.inf
-    return scores
+    return -squared_errors(network, rows, of_unobserved=np.inf)
 
 
 def impute(network, rows):

@@ -6,6 +6,7 @@ also holds the rule's parameters. A tied pair has one matrix under two names.
 """
 
 from itertools import pairwise
+from math import prod
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,7 +47,7 @@ class Parameters:
 
     def __init__(self, architecture, own):
         self.architecture, self.own = architecture, dict(own)
-        size = sum(int(np.prod(shape)) for shape in self.shapes().values())
+        size = sum(_size(shape) for shape in self.shapes().values())
         self.theta = np.zeros(size, architecture.dtype)
         self._name()
 
@@ -72,7 +73,7 @@ class Parameters:
     def _name(self):
         self.start, self.views, position = {}, {}, 0
         for name, shape in self.shapes().items():
-            size = int(np.prod(shape))
+            size = _size(shape)
             self.start[name] = position
             self.views[name] = self.theta[position : position + size].reshape(shape)
             position += size
@@ -112,3 +113,8 @@ class Parameters:
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._name()
+
+
+def _size(shape):
+    """Number of entries, as an int whatever integers the shape consists of."""
+    return prod(map(int, shape))

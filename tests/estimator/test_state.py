@@ -234,6 +234,15 @@ def test_warnings_that_are_errors_leave_the_model_as_it_was(warm_start):
     assert state(sae) == before
 
 
+@pytest.mark.parametrize("call", [SparseAutoencoder.fit, SparseAutoencoder.partial_fit])
+def test_blas_has_one_thread_to_the_end(call, monkeypatch, blas_threads):
+    seen, check = [], Network.has_finite_coefs
+    monkeypatch.setattr(Network, "has_finite_coefs", lambda self: seen.append(blas_threads()) or check(self))
+    call(make(), X)
+    assert seen == [{1}]
+    assert blas_threads() == {2}
+
+
 def test_a_failed_fit_does_not_move_a_generator_that_is_nobody_elses():
     sae = make(warm_start=True, random_state=3).fit(X)
     generator, steps = sae._training.random_state.get_state(), sae.n_steps_

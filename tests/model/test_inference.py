@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skl_sae._kernels.products import REGISTER
 from skl_sae._model import inference
 from skl_sae._model.architecture import Architecture
 from skl_sae._model.network import Network
@@ -63,3 +64,15 @@ def test_few_rows(network, n):
     assert inference.decode(network, codes).shape == (n, N_FEATURES)
     assert len(inference.squared_errors(network, few)) == n
     assert sum(map(len, inference.pre_activations(network, few))) == n
+
+
+@pytest.mark.skipif(not REGISTER, reason="BLAS makes the products")
+def test_a_few_rows_are_not_worth_the_limit_of_blas(network, monkeypatch):
+    data = rows(inference.SMALL)
+    codes, scores = inference.encode(network, network.rule, data), inference.score_samples(network, data)
+    monkeypatch.delattr(inference, "single_threaded_blas")
+    few = Rows(data.X[:3].copy())
+    assert_array_equal(inference.encode(network, network.rule, few), codes[:3])
+    assert_array_equal(inference.score_samples(network, few), scores[:3])
+    with pytest.raises(NameError):
+        inference.encode(network, network.rule, data)
