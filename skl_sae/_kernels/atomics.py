@@ -1,16 +1,19 @@
 """Numbers that threads share without a lock: read, written and counted up in one piece. And a pause between looks."""
 
-import platform
-
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# A hint to the processor that this thread only waits: the name of LLVM's function, and its arguments.
-HINTS = {"x86_64": ("llvm.x86.sse2.pause", []), "aarch64": ("llvm.aarch64.hint", [1])}
-MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+# Instructions that take some 25 ns and leave the core to others: the name of LLVM's function, and its arguments.
+INSTRUCTIONS = {
+    "x86_64": ("llvm.x86.sse2.pause", []),
+    "aarch64": ("llvm.aarch64.isb", [15]),
+    "arm64": ("llvm.aarch64.isb", [15]),
+}
+PAUSE = INSTRUCTIONS.get(binding.get_process_triple().partition("-")[0])
+PAUSES = PAUSE is not None
 
 
 def new_flag(n=1):
@@ -59,8 +62,8 @@ def pause(typing):
     """Wait for some 25 ns, if the processor has an instruction for it."""
 
     def generate(context, builder, signature, args):
-        if MACHINE in HINTS:
-            name, numbers = HINTS[MACHINE]
+        if PAUSES:
+            name, numbers = PAUSE
             numbers = [ir.IntType(32)(number) for number in numbers]
             kind = ir.FunctionType(ir.VoidType(), [number.type for number in numbers])
             builder.call(cgutils.get_or_insert_function(builder.module, kind, name), numbers)

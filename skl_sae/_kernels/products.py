@@ -165,7 +165,7 @@ def _multiply(x, weights, out, initial, mode):
         return MISFIT
     if mode == FROM_INITIAL and initial.size != n:
         return MISFIT_OF_INITIAL
-    if not (_in_rows(weights) and _in_rows(out) and _in_rows(initial)):
+    if not (_in_rows(weights) and _in_rows(out)):
         return APART
     rows, whole = m - m % ROWS, n - n % lanes
     w, to, start, width = weights, out, initial, whole
@@ -209,7 +209,7 @@ def _multiply_t(x, weights, out, initial, mode):
         return MISFIT
     if mode == FROM_INITIAL and initial.size != n:
         return MISFIT_OF_INITIAL
-    if not (_in_rows(weights) and _in_rows(out) and _in_rows(initial)):
+    if not (_in_rows(weights) and _in_rows(out)):
         return APART
     a, w, wide = x, weights, max(depth, REGISTER // out.itemsize)
     if depth < wide or not _in_rows(x):  # copies, with zeros behind the rows
@@ -279,6 +279,8 @@ def multiply_t(x, weights, out=None, initial=None):
 def _run(product, x, weights, out, initial):
     mode = FROM_ZERO if initial is None else FROM_OUT if initial is out else FROM_INITIAL
     row = initial if mode == FROM_INITIAL else np.empty(0, out.dtype)
+    if row.size > 1 and row.strides[0] != row.itemsize:
+        raise ValueError(ERRORS[APART])
     problem = product(x, weights, out, row, mode)
     if problem:
         raise ValueError(ERRORS[problem])

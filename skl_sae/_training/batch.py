@@ -8,9 +8,10 @@ from .._kernels.cells import Cells
 from .._kernels.memory import empty_rows
 from .._kernels.plan import Plan
 from .._model.activations import ACTIVATIONS
-from .._model.codes import DENSITY_BREAK_EVEN, DenseCode, RowCode, UnitCode
+from .._model.codes import DENSITY_BREAK_EVEN, DenseCode, RowCode
 from .._model.context import RecordedContext
 from .._model.sparse_rows import SparseRows
+from .._model.unit_code import UnitCode
 
 
 class Batch(NamedTuple):

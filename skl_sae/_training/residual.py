@@ -17,25 +17,26 @@ def _scale(x, factor, out):
             b[j] = factor * a[j]
 
 
-@kernel("T2", "d1!", "d1!")
-def _add_moments(x, squares, sums):
+@kernel("T2", "d1!")
+def _add_moments(x, sums):
+    """Sums of the columns, and last, that of all squares."""
     for i in range(x.shape[0]):
         row, part = row_of(x, i), 0.0
         for j in range(row.size):
             part += row[j] * row[j]
             sums[j] += row[j]
-        squares[0] += part
+        sums[sums.size - 1] += part
 
 
-@kernel("d1!", "d1!", "n", "d1!")
-def _find_factor(squares, sums, n_rows, factor):
+@kernel("d1!", "n", "d1!")
+def _find_factor(sums, n_rows, factor):
     """One over the mean square about the mean; the sums begin anew."""
-    spread = squares[0]
-    for j in range(sums.size):
+    spread = sums[sums.size - 1]
+    for j in range(sums.size - 1):
         spread -= sums[j] * sums[j] / n_rows
+    for j in range(sums.size):
         sums[j] = 0
     factor[0] = n_rows / spread if spread > 0 else 0.0
-    squares[0] = 0
 
 
 @kernel("T2!", "T2", "T2", "n", "d1", "d1", "d1", "d1!")
@@ -80,19 +81,19 @@ class ResidualPass(DecoderPass):
         super().__init__(network, example, batch_size, dropout, window)
         like, n = self.gradients[0], self.gradients[0].shape[1]
         self.residual, self.share = empty_rows(*like.shape, like.dtype), np.ones(1)
-        self._squares, self._sums, self._factor, self._loss = np.zeros(1), np.zeros(n), np.zeros(1), np.zeros(1)
+        self._sums, self._factor, self._loss = np.zeros(n + 1), np.zeros(1), np.zeros(1)
 
     def aim(self, batch, first, n_rows):
         """Take the residual of `first`, after it has been read."""
         scale = np.array([-1 / (2 * batch.context.weight * first.prefixes[-1][1])])
         _scale(first.gradients[-1][:n_rows], scale, self.residual[:n_rows])
-        _add_moments(self.residual[:n_rows], self._squares, self._sums)
+        _add_moments(self.residual[:n_rows], self._sums)
         if not self.windowed:
             self.find_factor(n_rows)
 
     def find_factor(self, n_rows):
         """Compare the loss with the variance of the residual."""
-        _find_factor(self._squares, self._sums, n_rows, self._factor)
+        _find_factor(self._sums, n_rows, self._factor)
 
     @property
     def windowed(self):

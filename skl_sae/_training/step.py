@@ -26,8 +26,8 @@ from .batch import Batch
 from .code_layer import CodeLayer
 from .decoder import DecoderPass
 from .hidden_layers import HiddenLayers
+from .reading import read_residual, read_windows
 from .residual import ResidualPass
-from .weights import BLOCK_SIZE
 
 # Steps with fewer multiplications in the encoder than this are not worth waking a thread.
 SMALL_WORK = 1 << 22
@@ -77,7 +77,6 @@ class TrainingStep:
         self, network, encoder, penalties=(0.0, 0.0), auxiliary=None, dropout=0.0, own_target=True, densities=None
     ):
         self.network, self.encoder, kind = network, encoder, network.architecture
-        self.own_target = own_target
         self.target = empty_rows(*encoder.inputs[0].shape, network.dtype) if own_target else encoder.inputs[0]
         self.work = encoder.batch_size * sum(outer * inner for outer, inner in pairwise(kind.encoder_sizes))
         self.tile_rows = _rows_of_a_tile(encoder.batch_size, self.work)
@@ -190,9 +189,9 @@ class TrainingStep:
             batch.region(len(parts), lambda batch, i: self._encode(batch, *parts[i]))
             batch.region(n, self._compress_and_read)
         if self.encoder.window:
-            self._read_windows(batch)
+            read_windows(self, batch)
         elif batch.auxiliary:
-            self._read_residual(batch)
+            read_residual(self, batch)
 
     def _normalise_layers(self, batch):
         """The encoder layer by layer, because batch normalisation must see all rows of a unit."""
@@ -267,56 +266,6 @@ class TrainingStep:
         if not self.encoder.window:  # else a window is read at a time
             for each, active in zip(self.passes, batch.active, strict=True):
                 each.read(batch, lo, hi, self.target[lo:hi], active)
-
-    def _read_residual(self, batch):
-        """The code of the dead units, against what the rule's code leaves over."""
-        _, residual = batch.auxiliary
-
-        def read(batch, tile):
-            lo, hi = batch.tiles[tile]
-            # the target tells which values are missing; with hidden layers in the decoder it is not looked at
-            target = None if self.encoder.window else self.target[lo:hi]
-            residual.read(batch, lo, hi, target, Cells())
-
-        batch.region(1, lambda batch, i: residual.aim(batch, self.passes[0], batch.n_rows))
-        batch.region(len(batch.tiles), read)
-
-    def _read_windows(self, batch):
-        """All rows, a window of them dense at a time."""
-        residual = batch.auxiliary[1] if batch.auxiliary else None
-        windowed = [residual] if residual and residual.windowed else []
-        passes = self.passes + windowed
-        batch.region(len(passes), lambda batch, i: passes[i].window.clear())
-        for lo, hi in pairwise([*range(0, batch.n_rows, self.encoder.window), batch.n_rows]):
-            for each in passes:
-                each.window.open(lo, hi)
-            batch.region(1, lambda batch, i, lo=lo, hi=hi: self._read_window(batch, lo, hi, windowed))
-            batch.region(len(passes), lambda batch, i: passes[i].close_window())
-            self._sum_window(batch, passes)
-        if windowed:
-            batch.region(1, lambda batch, i: residual.rescale(batch))
-        elif residual:
-            self._read_residual(batch)
-
-    def _read_window(self, batch, lo, hi, windowed):
-        x, target = self.encoder.inputs[0][: hi - lo], self.target[: hi - lo]
-        batch.plan.do(batch.load, lo, hi, x, target)
-        for each, active in zip(self.passes, batch.active, strict=True):
-            each.read(batch, lo, hi, target, active)
-        for residual in windowed:
-            residual.aim(batch, self.passes[0], hi - lo)
-            residual.read(batch, lo, hi, target, Cells())
-
-    def _sum_window(self, batch, passes):
-        """Add the window to the gradients next to the data, by blocks of the weights' rows."""
-        weights = self.network.parameters["dec0.weight"]
-        blocks = partition(len(weights), max(16, BLOCK_SIZE // weights.shape[1]))
-
-        def accumulate(batch, block):
-            for each in passes:
-                each.accumulate(batch, *blocks[block])
-
-        batch.region(len(blocks), accumulate)
 
     # back through hidden layers
 

@@ -59,7 +59,6 @@ class Training(ChunkMixin):
         self.n_steps = self.n_earlier_steps = 0
         self.workspace, self.source, self.densities = None, None, []
         self.undo, self.finished, self.room = [], None, {}
-        self.rate = self._resolve_rate()
         self.revival = params["dead_units"]
         if self.revival == "auto":
             self.revival = network.rule.dead_units
@@ -71,7 +70,9 @@ class Training(ChunkMixin):
         self.dead_units = DeadUnits(network.architecture.n_units)
         self.key = int(random_state.randint(2**32, dtype=np.uint64)) if params["dropout"] or params["corruption"] else 0
 
-    def _resolve_rate(self):
+    @property
+    def rate(self):
+        """The learning rate at the start."""
         rate, kind = self.params["learning_rate_init"], self.network.architecture
         if rate != "auto":
             return rate
@@ -111,7 +112,7 @@ class Training(ChunkMixin):
         if rows.sparse and network.scaling.reads_sparse and params["corruption"] is None:
             window = max(1, WINDOW_SIZE // n_features) if batch_size * n_features > LARGE_BATCH else None
         fits = space is not None and space.encoder.batch_size >= batch_size and space.encoder.window == window
-        if not fits or own_target > space.own_target:
+        if not fits or own_target > self.source.own_target:
             auxiliary = auxiliary_rule(network) if self.revival == "auxiliary" else None
             penalties, dropout = (params["weight_decay"], params["weight_l1"]), params["dropout"]
             encoder = self.encoder_pass(network, batch_size, dropout, window)

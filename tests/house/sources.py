@@ -81,7 +81,7 @@ def classes(path):
 def is_kernel(function):
     """Whether a definition is compiled."""
     decorators = [node.func if isinstance(node, ast.Call) else node for node in function.decorator_list]
-    return any(isinstance(node, ast.Name) and node.id in ("jit", "jit_views", "exact") for node in decorators)
+    return any(isinstance(node, ast.Name) and node.id in ("jit", "kernel", "partial", "exact") for node in decorators)
 
 
 def names_called(function):

@@ -73,11 +73,12 @@ def test_package_init_only_imports():
 
 
 # Modules that only one file may use, and what others may take from them all the same.
-WITH_VECTORS = ["_kernels.vectors", "_kernels.products", "_kernels.sparse_products", "_kernels.waiting"]
+WITH_VECTORS = [f"_kernels.{name}" for name in ("vectors", "products", "sparse_products", "atomics", "calling", "exponentials")]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
-OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading")}
+OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
 OF_NUMBA = {
-    ("_kernels.thread_count", "numba.config"),
+    *((f"_kernels.{name}", "numba.config") for name in ("thread_count", "plan", "waiting")),
+    *(("_kernels.kernel", name) for name in ("numba", "numba.types")),
     ("_kernels.thread_count", "numba.np.ufunc.parallel"),
     ("_kernels.compiling", "numba.core.compiler_lock.global_compiler_lock"),
     ("_kernels.cache", "numba"),
@@ -86,7 +87,7 @@ OF_NUMBA = {
 }
 OWNERS = {
     "numba": ("_kernels.jit", OF_NUMBA | set(itertools.product(WITH_VECTORS, FOR_VECTORS))),
-    "llvmlite": ("_kernels.vectors", set(itertools.product(WITH_VECTORS, ["llvmlite.ir"]))),
+    "llvmlite": ("_kernels.vectors", set(itertools.product(WITH_VECTORS, ["llvmlite.ir"])) | {("_kernels.atomics", "llvmlite.binding")}),
     "threading": ("_kernels.threads", OF_THREADS | {("_estimator.fitted", "threading.RLock")}),
     "concurrent": ("_kernels.threads", set()),
     "multiprocessing": ("_kernels.thread_count", set()),

@@ -18,7 +18,8 @@ from numba import config
 
 import skl_sae
 from skl_sae._kernels import cache, products
-from skl_sae._kernels.jit import jit, jit_views
+from skl_sae._kernels.jit import jit
+from skl_sae._kernels.kernel import kernel
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
@@ -345,10 +346,11 @@ def test_a_function_without_a_file(new_folder, monkeypatch):
 
 
 MODULE = """
-from skl_sae._kernels.jit import jit_views, row_of
+from skl_sae._kernels.jit import row_of
+from skl_sae._kernels.kernel import kernel
 FACTOR = {}
 
-@jit_views("x")
+@kernel("T2")
 def scaled(x):
     return FACTOR * row_of(x, 0)[0]
 """
@@ -380,15 +382,15 @@ def test_the_warning_points_at_the_caller(views, thread, new_folder, monkeypatch
     for name in "_errors", "_untold":
         monkeypatch.setattr(cache, name, [])
     monkeypatch.setattr(cache._Files, "load", lambda *args: 1 / 0)
-    kernel, x = (jit_views("x") if views else jit)(twice), np.ones((1, 1))
+    compiled, x = (kernel("T2") if views else jit)(twice), np.ones((1, 1))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if thread:
-            worker = threading.Thread(target=kernel, args=(x,))
+            worker = threading.Thread(target=compiled, args=(x,))
             worker.start()
             worker.join()
-        assert np.all(kernel(x) == 2)
-        assert np.all(kernel(x.astype(np.float32)) == 2)
+        assert np.all(compiled(x) == 2)
+        assert np.all(compiled(x.astype(np.float32)) == 2)
     assert [warning.filename for warning in caught] == [threading.__file__ if thread else __file__]
     assert "ZeroDivisionError" in str(caught[0].message) and str(new_folder) in str(caught[0].message)
 

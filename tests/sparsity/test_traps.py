@@ -9,7 +9,8 @@ import pytest
 from problems import TOLERANCE, Problem
 from test_dead_units import ProblemWithDeadUnits
 
-from skl_sae._model.codes import Decoding, UnitCode
+from skl_sae._model.codes import Decoding
+from skl_sae._model.unit_code import UnitCode
 from skl_sae._training import batch
 from skl_sae._training.dead_units import Auxiliary
 from skl_sae._training.residual import ResidualPass
@@ -39,8 +40,12 @@ def test_t2_decoder_bias_in_the_auxiliary_reconstruction(monkeypatch):
 
 
 def test_t4_selected_counts_as_fired(monkeypatch):
+    def selected(code, out):
+        out[:] = np.diff(code.ptr) > 0
+
     def fired(code):
-        return np.diff(code.ptr) > 0
+        code.find_fired(out := np.zeros(code.ptr.size - 1, bool))
+        return out
 
     rule = TopK(4)
     model = naive.Model(*SIZES, "sigmoid", "relu", "identity", "squared_error", rule)
@@ -49,9 +54,9 @@ def test_t4_selected_counts_as_fired(monkeypatch):
     whole = problem.step.passes[0].whole
     unit = whole.unit[0]
     whole.values[whole.unit == unit] = 0
-    assert not whole.fired()[unit]
-    monkeypatch.setattr(UnitCode, "fired", fired)
-    assert whole.fired()[unit]
+    assert not fired(whole)[unit]
+    monkeypatch.setattr(UnitCode, "find_fired", selected)
+    assert fired(whole)[unit]
 
 
 def test_t6_step_taken_of_the_gated_code(monkeypatch):
