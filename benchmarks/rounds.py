@@ -23,7 +23,7 @@ def take(workers, notes, options, first=None, over=lambda: False):
     first : callable, optional
         What to measure at the start of each round.
     over : callable
-        Whether no more rounds are to begin than the least number.
+        Whether time is over: then no more rounds than the least number are taken, and none again.
     """
     rates, speedups, firsts = {peer: [] for peer in workers}, [], []
     before = second_core.probe()
@@ -35,7 +35,7 @@ def take(workers, notes, options, first=None, over=lambda: False):
             answers = one(workers, notes, options.seconds, turn)
             after = second_core.probe()
             speedup, before = min(before, after), after
-            if second_core.is_there(speedup, n_cores()):
+            if second_core.is_there(speedup, n_cores()) or over():
                 break
             before = second_core.probe()
         speedups.append(speedup)

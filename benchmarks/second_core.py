@@ -16,8 +16,12 @@ from processors import n_cores
 ENOUGH = 1.7
 # Threads of the last peer may spin for a while after its turn: a third of a second outlasts those of Intel's OpenMP.
 SETTLE = 0.3
-BLOCK = bytes(8_000_000)
+# Longer than the turn that a scheduler grants to a thread which has just woken up, whatever else is running.
+BLOCK, BLOCKS = bytes(8_000_000), 5
 REPETITIONS = 5
+
+# Shortest time of the loop in one thread so far: where others take both cores, it is slower even alone.
+_alone = [float("inf")]
 
 
 def probe(settle=SETTLE):
@@ -26,16 +30,13 @@ def probe(settle=SETTLE):
     if cores == 1:
         return 1.0
     time.sleep(settle)
+    together = []
     with ThreadPoolExecutor(cores) as threads:
-        list(threads.map(_work, range(cores)))
-        ratios = []
         for _ in range(REPETITIONS):
-            start = time.perf_counter()
-            next(threads.map(_work, range(1)))
-            middle = time.perf_counter()
-            list(threads.map(_work, range(cores)))
-            ratios.append(cores * (middle - start) / (time.perf_counter() - middle))
-    return median(ratios)
+            _alone.append(_seconds(threads, 1))
+            together.append(_seconds(threads, cores))
+    _alone[:] = [min(_alone)]
+    return cores * _alone[0] / median(together)
 
 
 def is_there(speedup, cores):
@@ -43,6 +44,14 @@ def is_there(speedup, cores):
     return cores == 1 or speedup >= ENOUGH / 2 * cores
 
 
+def _seconds(threads, n):
+    """Time of the loop in n threads at once."""
+    start = time.perf_counter()
+    list(threads.map(_work, range(n)))
+    return time.perf_counter() - start
+
+
 def _work(_):
-    """Some milliseconds without the interpreter's lock."""
-    hashlib.sha256(BLOCK).digest()
+    """Some tens of milliseconds without the interpreter's lock."""
+    for _ in range(BLOCKS):
+        hashlib.sha256(BLOCK).digest()
