@@ -82,7 +82,7 @@ def about(each):
     remarks = list(dict.fromkeys(remark for record in each.values() for remark in record.get("remarks", [])))
     span = [f"measured {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "")] if dates else []
     alone = sum(map(records.rounds_alone, each.values()))
-    marked = [f"{MARK} a core was missing in {alone} rounds of such cases"] if alone else []
+    marked = [f"{MARK} rounds of such cases in which a core was missing: {alone}"] if alone else []
     return "; ".join([records.processor(each), *span, *remarks, *marked])
 
 

@@ -77,7 +77,7 @@ def test_a_cell_has_the_worst_ratio_and_the_best():
     assert readme_table.cell(case, "torch", letters, several=True) == "0.95 x B to 2.0 x A†"
     table = readme_table.text({"a": {"digits": case["a"]}, "b": {"digits": case["b"]}})
     assert "* B: B, 2 cores; from elsewhere" in table
-    assert "† a core was missing in 1 rounds" in table
+    assert "† rounds of such cases in which a core was missing: 1" in table
 
 
 def test_rounds_without_a_core_are_taken_again_and_kept_in_the_end(monkeypatch):
