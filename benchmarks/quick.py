@@ -88,8 +88,8 @@ def claim(name, peer, every, slug):
 
 def verdict(record, name, peer, every, slug=None):
     """A line about a case and a peer: above or below the claim where the spreads of the two do not meet."""
-    if not record["peers"][peer]["rates"]:
-        return f"{name}, {peer}: no verdict, since a core was missing in every round"
+    if (whole := len(record["peers"][peer]["rates"])) < 2:
+        return f"{name}, {peer}: no verdict, since a core was missing in all rounds but {whole}"
     low, high = records.spread(record, peer)
     told = f"{name}, {peer}: {records.ratio(record, peer):.2f} ({low:.2f}-{high:.2f})"
     claimed = claim(name, peer, every, slug or processors.slug())

@@ -129,7 +129,7 @@ def test_verdicts():
     assert "below 2.10" in said("a", ours=[15.0, 16.0], torch=[10.0, 10.0])
     # beside the worst where the processor was never measured
     assert "above 0.95" in said("c", ours=[15.0, 16.0], torch=[10.0, 10.0])
-    assert "never measured" in said("c", "keras", ours=[15.0], keras=[10.0])
-    assert "no verdict" in said("a", ours=[], torch=[])
-    lines = [said("a", ours=[30.0], torch=[10.0]), said("c", ours=[9.0], torch=[10.0]), said("a", ours=[], torch=[])]
+    assert "never measured" in said("c", "keras", ours=[15.0, 16.0], keras=[10.0, 10.0])
+    assert "missing in all rounds but 1" in said("a", ours=[30.0], torch=[10.0])
+    lines = [said("c", ours=[each] * 2, torch=[10.0] * 2) for each in (30.0, 9.0)] + [said("a", ours=[], torch=[])]
     assert quick.summary(lines) == "above 1, below 1, within 0, no verdict 1"
