@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
+import processors
 import report
 from skl_sae import SparseAutoencoder
 
@@ -116,7 +117,7 @@ def document(table, notes, options):
     """The report."""
     about, _, *texts = (" ".join(part.split()) for part in __doc__.split("\n\n"))
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn"))
-    machine = f"{date.today().isoformat()}, {report.processor()}, {versions}, {options.seeds} seeds x 5 folds."
+    machine = f"{date.today().isoformat()}, {processors.title()}, {versions}, {options.seeds} seeds x 5 folds."
     title = "Accuracy in per cent, and the difference of the codes as they are from the two others."
     return "\n\n".join(["# The scale of codes", about, *texts, title, table, "\n".join(notes), machine]) + "\n"
 
@@ -125,7 +126,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     rows, notes = [], []
     for name in options.data:

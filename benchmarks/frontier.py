@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 
+import processors
 from skl_sae import SparseAutoencoder
 from skl_sae.datasets import load_mnist
 from skl_sae.metrics import explained_variance, l0
@@ -66,7 +67,7 @@ def main():
     parser.add_argument("--k", nargs="+", type=int, default=[4, 8, 16, 32, 64])
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     X, _, X_test, _ = load_mnist(options.mnist)
     X = X[np.random.default_rng(0).permutation(len(X))[: options.rows]]
@@ -76,7 +77,7 @@ def main():
         print("{:24s} k {:3d}  L0 {:6.2f}  FVU {:.4f}  {:10.0f} rows/s".format(*row), flush=True)
     lines = ["| model | k | L0 | FVU | transform, rows/s |", "| --- | ---: | ---: | ---: | ---: |"]
     lines += ["| {} | {} | {:.2f} | {:.4f} | {:,.0f} |".format(*row) for row in rows]
-    options.out.mkdir(exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "frontier.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     draw(rows, options.out / "frontier.png")
 

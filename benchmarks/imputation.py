@@ -29,6 +29,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+import processors
 import report
 from skl_sae import SparseAutoencoder
 
@@ -122,7 +123,7 @@ def document(parts, options):
     """The report."""
     about, _, *texts = (" ".join(part.split()) for part in __doc__.split("\n\n"))
     setting = ", ".join(f"{name}={value!r}" for name, value in SETTING.items())
-    machine = f"{date.today().isoformat()}, {report.processor()}, {options.seeds} seeds."
+    machine = f"{date.today().isoformat()}, {processors.title()}, {options.seeds} seeds."
     call = f"The autoencoder is `SparseAutoencoder({setting}, max_iter={options.epochs})`."
     return "\n\n".join(["# Missing values", about, *texts, call, *parts, machine]) + "\n"
 
@@ -133,7 +134,7 @@ def main():
     parser.add_argument("--levels", nargs="+", type=int, default=[10, 30, 50], help="percent of the entries missing")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # of IterativeImputer's ten rounds
     SparseAutoencoder(8, hidden_layer_sizes=(8,), max_iter=1, sparsity=None).fit(np.ones((8, 2), np.float32))

@@ -11,6 +11,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import processors
 import report
 import workers as processes
 from peers import MORE_PEERS, PEERS
@@ -98,7 +99,7 @@ def main():
     parser.add_argument("--peer", nargs="+", choices=[*PEERS, *MORE_PEERS], default=DEFAULT, metavar="NAME")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
-    parser.add_argument("--out", type=Path, default=processes.HERE / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     result, notes = curves(options.peer, options.epochs, options.mnist)
     remarks = "\n".join(f"- {name}: {note}" for name, note in notes.items())

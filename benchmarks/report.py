@@ -1,41 +1,8 @@
 """Tables and a plot of the records that `run.py` takes. Records of several runs stand together, each with its date."""
 
-import json
-import os
-import platform
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
-from statistics import median
-
 from cases import CASES
 from peers import PEERS
-
-
-def machine(rates):
-    """What was measured on, and when."""
-    try:
-        package = version("skl-sae")
-    except PackageNotFoundError:
-        package = "from a checkout"
-    return {
-        "date": date.today().isoformat(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "gflops": rates["flops"] / 1e9,
-        "gbytes": rates["bytes"] / 1e9,
-        "skl_sae": package,
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-    }
-
-
-def processor():
-    """Name of the processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+from records import has_rates, keep, peers_of, processor, rate, ratio, roofline, rounds_alone
 
 
 def save(folder, name, record):
@@ -45,19 +12,10 @@ def save(folder, name, record):
     plot(records, folder / "results.png")
 
 
-def keep(path, name, record, order):
-    """Put a record among those in a file; returns all whose name is in `order`, in that order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    records = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    records[name] = record
-    records = {known: records[known] for known in order if known in records}
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    return records
-
-
 def document(records):
     """All tables."""
-    parts = ["# Training speed", "Written by `benchmarks/run.py`; the README beside it says how to read this."]
+    parts = [f"# Training speed: {processor(records)}"]
+    parts += ["Written by `benchmarks/run.py`; the README beside it says how to read this."]
     parts += ["## Our rows/s over each peer's", summary(records)]
     for name, record in records.items():
         parts += [f"## {name}: {record['title']}", table(record)]
@@ -72,30 +30,19 @@ def lines(header, rows):
 
 def summary(records):
     """Ratios of medians, a row a case, and the roofline column."""
-    peers = [peer for peer in PEERS if peer != "ours" and any(peer in r["peers"] for r in records.values())]
+    peers = [peer for peer in PEERS if any(peer in peers_of(record) for record in records.values())]
     rows = []
     for name, record in records.items():
-        ratios = [f"{ratio(record, peer):.2f}" if peer in record["peers"] else "" for peer in peers]
+        ratios = [f"{ratio(record, peer):.2f}" if peer in peers_of(record) else "" for peer in peers]
         rows.append([name, *ratios, f"{roofline(record):.2f}"])
     return lines(["case", *peers, "roofline"], rows)
 
 
-def rate(record, peer):
-    return median(record["peers"][peer]["rates"])
-
-
-def ratio(record, peer):
-    """Ratio of the medians, ours over the peer's."""
-    return rate(record, "ours") / rate(record, peer)
-
-
-def roofline(record):
-    """Share of the least time of a step in its measured time."""
-    return record["least_seconds"] * rate(record, "ours") / record["batch"]
-
-
 def table(record):
     """One case: a row a peer, and notes."""
+    if not has_rates(record):
+        rows = [[peer, f"{ratio(record, peer):.2f}"] for peer in peers_of(record)]
+        return with_notes(lines(["peer", "ours / peer"], rows), [f"Roofline {roofline(record):.2f}.", *remarks(record)])
     rows = []
     for peer, result in record["peers"].items():
         low, high = min(result["rates"]), max(result["rates"])
@@ -108,14 +55,34 @@ def table(record):
         f"Roofline {roofline(record):.2f}: a step needs {1e3 * record['least_seconds']:.3g} ms at "
         f"{m['gflops']:,.0f} GFLOP/s and {m['gbytes']:,.0f} GB/s.",
         f"Density of the code: {record['density'][0]:.1%} at the start, {record['density'][1]:.1%} at the end.",
-        f"{m['date']}, {record['protocol']}, {m['processor']}, {m['cores']} cores, Python {m['python']}, "
+        *cores(record),
+        f"{m['date']}, {record['protocol']}, {processor({'': record})}, Python {m['python']}, "
         f"numpy {m['numpy']}, skl_sae {m['skl_sae']}; "
         + "; ".join(dict.fromkeys(r["about"] for r in record["peers"].values() if r["about"]))
         + ".",
         *([record["data_note"] + "."] if record["data_note"] else []),
-        *(f"{peer} skipped: {note}." for peer, note in record["notes"].items()),
+        *remarks(record),
     ]
-    return lines(header, rows) + "\n\n" + "\n".join(f"- {note}" for note in notes)
+    return with_notes(lines(header, rows), notes)
+
+
+def cores(record):
+    """What the probe of the cores found; nothing where nobody looked."""
+    if not record.get("speedups"):
+        return []
+    told = f"Cores: the least speed-up in a round {min(record['speedups']):.2f}"
+    alone = rounds_alone(record)
+    return [told + (f"; **in {alone} of {len(record['speedups'])} rounds a core was missing**." if alone else ".")]
+
+
+def remarks(record):
+    """What else is to be said, and why peers are missing."""
+    said = [f"{remark}." for remark in record.get("remarks", [])]
+    return said + [f"{peer} skipped: {note}." for peer, note in record.get("notes", {}).items()]
+
+
+def with_notes(table, notes):
+    return table + "\n\n" + "\n".join(f"- {note}" for note in notes)
 
 
 def loss(result):
@@ -131,6 +98,7 @@ def megabytes(number):
 
 def plot(records, path):
     """Rows a second, a panel a case, with the spread; skipped without matplotlib."""
+    records = {name: record for name, record in records.items() if has_rates(record)}
     try:
         import matplotlib
     except ImportError:

@@ -8,7 +8,11 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+import processors
+import quick
+import readme_table
 import report
+import rounds
 import workers as processes
 from cases import CASES
 from peers import PEERS
@@ -16,6 +20,8 @@ from peers import PEERS
 # Losses after the same steps from the same start may differ by the order of additions, not by more.
 TOLERANCE = {"torch-bf16": 0.1}
 DEFAULT_TOLERANCE = 0.03
+
+DEFAULTS = {"rounds": 7, "seconds": 2.0, "repeats": rounds.REPEATS}
 
 
 def measure(name, peers, options):
@@ -31,7 +37,9 @@ def measure(name, peers, options):
             warm[peer] = processes.attempt(
                 workers, peer, notes, lambda peer=peer: workers[peer].ask("warm", chunks=case.warm)
             )
-        rates, machine_rates = take_rounds(workers, machine, notes, options)
+        rates, speedups, machine_rates = rounds.take(
+            workers, notes, options, first=lambda: machine.ask("measure", seconds=options.seconds / 4)
+        )
         ends = {peer: worker.ask("finish") for peer, worker in workers.items()}
         best = {unit: median(r[unit] for r in machine_rates) for unit in machine_rates[0]}
         density = [warm["ours"]["density"], ends["ours"]["density"]]
@@ -42,11 +50,12 @@ def measure(name, peers, options):
         "title": case.title,
         "batch": case.batch,
         "units": case.units,
-        "machine": report.machine(best),
+        "machine": processors.measured_on(best),
         "protocol": f"{options.rounds} rounds of {options.seconds:g} s",
         "data_note": data_note,
         "density": density,
         "least_seconds": least,
+        "speedups": speedups,
         "peers": {
             peer: {"rates": rates[peer], "loss": warm[peer]["loss"], **end}
             | {"agrees": agrees(peer, warm[peer]["loss"], warm["ours"]["loss"])}
@@ -54,22 +63,6 @@ def measure(name, peers, options):
         },
         "notes": notes,
     }
-
-
-def take_rounds(workers, machine, notes, options):
-    """Rates of every peer and of the machine; each round goes through the peers in the reverse order of the last."""
-    rates, machine_rates = {peer: [] for peer in workers}, []
-    for turn in range(options.rounds):
-        machine_rates.append(machine.ask("measure", seconds=options.seconds / 4))
-        for peer in list(workers)[:: -1 if turn % 2 else 1]:
-            answer = processes.attempt(
-                workers, peer, notes, lambda peer=peer: workers[peer].ask("train", seconds=options.seconds)
-            )
-            if answer:
-                rates[peer].append(answer["rate"])
-        told = ", ".join(f"{peer} {rates[peer][-1]:,.0f}" for peer in workers)
-        print(f"  round {turn + 1}, rows/s: {told}", flush=True)
-    return rates, machine_rates
 
 
 def agrees(peer, loss, ours):
@@ -81,18 +74,36 @@ def agrees(peer, loss, ours):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="some minutes; beside the README's figures, no files")
+    parser.add_argument("--table", action="store_true", help="measure nothing: write the tables from the records")
     parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), metavar="NAME", help=", ".join(CASES))
-    parser.add_argument("--peer", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME", help=", ".join(PEERS))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each peer in each round")
+    told = f"{', '.join(PEERS)}; by default all, and with --quick {', '.join(quick.PEERS)}"
+    parser.add_argument("--peer", nargs="+", choices=PEERS, metavar="NAME", help=told)
+    parser.add_argument("--rounds", type=int, help="7, and with --quick at most 3")
+    parser.add_argument("--seconds", type=float, help="of each peer in each round: 2, and with --quick 0.3")
+    parser.add_argument("--repeats", type=int, help="of a round in which a core was missing: 3, and with --quick 1")
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
-    parser.add_argument("--out", type=Path, default=processes.HERE / "results")
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=processors.folder())
+    options = parser.parse_args()
+    for name, value in (quick.DEFAULTS if options.quick else DEFAULTS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
 
 
 def main():
     options = parse()
-    peers = list(dict.fromkeys(["ours", *options.peer]))
+    if options.table:
+        readme_table.write()
+    elif options.quick:
+        quick.run(options)
+    else:
+        compare(options)
+
+
+def compare(options):
+    """Measure, and save a record a case."""
+    peers = list(dict.fromkeys(["ours", *(options.peer or PEERS)]))
     unequal = []
     for name in options.case:
         record = measure(name, peers, options)

@@ -15,6 +15,7 @@ from statistics import median
 
 import numpy as np
 
+import processors
 import report
 
 BASE = {"features": 768, "units": 1024, "k": 32, "batch": 256}
@@ -72,7 +73,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each setting in each round")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count()])
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:

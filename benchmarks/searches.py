@@ -15,8 +15,8 @@ import warnings
 from pathlib import Path
 from statistics import median
 
+import processors
 import report
-import workers as processes
 
 EPOCHS, BATCH, K, N_JOBS = 20, 128, 16, 2
 UNITS, RATES = [64, 128], [3e-4, 1e-3, 3e-3, 1e-2]
@@ -133,7 +133,7 @@ def searches(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=processes.HERE / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     parser.add_argument("--search", choices=["ours", "mlp", "skorch"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.search:

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+import processors
 import report
 from skl_sae import SparseAutoencoder
 from skl_sae.datasets import load_mnist
@@ -83,7 +84,7 @@ def document(raw, found, options):
     header = ["features", "accuracy, %", "seeds", "loss", "mean activation", "s"]
     parts = __doc__.split("\n\n")
     texts = [" ".join(part.split()) for part in parts[2:]]
-    machine = f"{date.today().isoformat()}, {report.processor()}, {options.epochs} epochs of batches of 256."
+    machine = f"{date.today().isoformat()}, {processors.title()}, {options.epochs} epochs of batches of 256."
     return "\n\n".join(["# Self-taught learning", parts[0], *texts, report.lines(header, cells), machine]) + "\n"
 
 
@@ -93,7 +94,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--components", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     X, y, _, _ = load_mnist(options.mnist)
     data = split(X, y)

@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
-
+import processors
 import report
 import workers as processes
 from cases import CASES
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 
 CASE = "topk_1000"
 #: peer, task, rows of a call, and our task that does the same
@@ -106,7 +106,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="of each task in each round")
     parser.add_argument("--warm", type=int, default=12, help="calls of 20 steps of training before")
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
-    parser.add_argument("--out", type=Path, default=processes.HERE / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     rates, times, notes = measure(options)
     remarks = "\n".join(f"- {name}: {note}" for name, note in notes.items())

@@ -21,6 +21,7 @@ from statistics import median
 import numpy as np
 
 import data
+import processors
 import report
 import workers as processes
 from tutorial_models import MODELS
@@ -76,7 +77,7 @@ def measure(name, folder, options):
         print(f"  keras from its own start: {told(results['alone'][0])}", flush=True)
     for worker in workers.values():
         worker.close()
-    about = "; ".join([date.today().isoformat(), f"{options.rounds} rounds", report.processor(), *about])
+    about = "; ".join([date.today().isoformat(), f"{options.rounds} rounds", processors.title(), *about])
     return {"epochs": model.epochs, "results": results, "notes": notes, "about": about}
 
 
@@ -211,7 +212,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10**6, help="at most so many, for a trial")
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
-    parser.add_argument("--out", type=Path, default=processes.HERE / "results")
+    parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     options.names = [name for name in MODELS if name in options.cases or name[0] in options.cases]
     return options

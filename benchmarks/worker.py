@@ -32,13 +32,19 @@ class Session:
     """The requests: each method is one, and returns what the reply says."""
 
     def __init__(self, peer, case, folder):
+        self.name = peer
+        self.take(case, folder)
+
+    def take(self, case, folder, most_rows=None):
+        """Build the peer for a case, or for another one; calls get at most so many rows."""
         self.case = QUALITY if case == "quality" else CASES[case]
         self.X, start = data.read(folder)
-        self.n_rows = min(self.X.shape[0], self.case.chunk_rows)
-        cls = peers.load(peer)
+        self.n_rows = min(self.X.shape[0], most_rows or self.case.chunk_rows, self.case.chunk_rows)
+        cls = peers.load(self.name)
         self.before = memory("VmRSS")
         self.peer = cls(self.case, start)
         self.turn = 0
+        return {}
 
     def _next_chunk(self):
         most = self.peer.most_steps

@@ -13,6 +13,8 @@ PEERS = {
     "jax": ("jax_jit", "Jax"),
     "mlp": ("sklearn_models", "MLP"),
     "dictionary": ("sklearn_models", "Dictionary"),
+    "spams-online": ("spams_coding", "SpamsOnline"),
+    "dictlearn": ("dictlearn_online", "Online"),
 }
 
 #: Of the other scripts.

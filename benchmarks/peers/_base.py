@@ -49,3 +49,24 @@ class Peer:
                 x -= self.mean
                 x *= np.float32(1 / self.scale)
             yield x
+
+
+class DictionaryLearner(Peer):
+    """Learns a dictionary for codes that are solved for, batch by batch: another model for the same purpose."""
+
+    same_model = False
+    most_steps = 4
+
+    def __init__(self, case, start):
+        if case.data != "digits":
+            raise Unsuitable("only compared on the small case: it takes seconds a step on the others")
+        super().__init__(case, start)
+
+    def train(self, X):
+        for x in self.batches(X):
+            self.step(x)
+        return float("nan")
+
+    def step(self, x):
+        """Learn from a batch."""
+        raise NotImplementedError

@@ -7,7 +7,7 @@ from sklearn.preprocessing import normalize
 
 from cases import LEARNING_RATE
 
-from ._base import Peer, Unsuitable
+from ._base import DictionaryLearner, Peer, Unsuitable
 from .ours import Ours
 
 # On data of total variance one this leaves some tens of atoms a row.
@@ -46,23 +46,16 @@ class MLP(Peer):
         return self.mlp.predict(X)
 
 
-class Dictionary(Peer):
-    """Sparse codes by optimisation: another model for the same purpose."""
-
-    same_model = False
-    most_steps = 4
+class Dictionary(DictionaryLearner):
+    """`MiniBatchDictionaryLearning.partial_fit`."""
 
     def build(self, layers):
-        if self.case.data != "digits":
-            raise Unsuitable("only compared on the small case: it takes seconds a step on the others")
         self.learner = MiniBatchDictionaryLearning(
             self.case.units, batch_size=self.case.batch, transform_n_nonzero_coefs=self.case.k, random_state=0
         )
 
-    def train(self, X):
-        for x in self.batches(X):
-            self.learner.partial_fit(x)
-        return float("nan")
+    def step(self, x):
+        self.learner.partial_fit(x)
 
 
 class SparseEncode(Ours):

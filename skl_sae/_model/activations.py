@@ -60,8 +60,8 @@ def _relu_backward(f, grad, ptr):
     zero = grad.dtype.type(0)
     first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i), row_of(grad, i)
-        for j in range(first, last):
+        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
+        for j in range(g.size):
             g[j] = g[j] if y[j] > 0 else zero
 
 
@@ -79,8 +79,8 @@ def _sigmoid_backward(f, grad, ptr):
     one = grad.dtype.type(1)
     first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i), row_of(grad, i)
-        for j in range(first, last):
+        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
+        for j in range(g.size):
             g[j] *= y[j] * (one - y[j])
 
 
@@ -98,8 +98,8 @@ def _tanh_backward(f, grad, ptr):
     one = grad.dtype.type(1)
     first, last = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i), row_of(grad, i)
-        for j in range(first, last):
+        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
+        for j in range(g.size):
             g[j] *= one - y[j] * y[j]
 
 

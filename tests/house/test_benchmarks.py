@@ -46,11 +46,12 @@ def test_seconds_to_a_score(path):
 
 def test_a_short_run(tmp_path):
     command = [sys.executable, str(BENCHMARKS / "run.py"), "--case", "digits", "--peer", "mlp", "torch"]
-    command += ["--rounds", "2", "--seconds", "0.01", "--out", str(tmp_path)]
+    command += ["--rounds", "2", "--seconds", "0.01", "--repeats", "0", "--out", str(tmp_path)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
     record = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["digits"]
     assert len(record["peers"]["ours"]["rates"]) == len(record["peers"]["mlp"]["rates"]) == 2
+    assert len(record["speedups"]) == 2
     assert record["density"][0] == pytest.approx(16 / 128, rel=0.05)
     # PyTorch is either there and agrees, or is skipped with a note
     assert "torch" in record["notes"] or record["peers"]["torch"]["agrees"]

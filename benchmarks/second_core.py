@@ -1,0 +1,57 @@
+"""Whether all cores are really there: a virtual machine's neighbours, or another process, may have taken one.
+
+The probe is a loop that needs no memory and holds no lock: it runs once in one thread, and once in as many threads as
+there are cores. Where it is not nearly as many times as fast, libraries with threads are slower than their share: those
+whose threads wait by spinning most of all, and the ratio of two of them means nothing.
+"""
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from processors import n_cores
+
+#: Least speed-up with two cores; with more of them, as large a share.
+ENOUGH = 1.7
+# Threads of the last peer may spin for a while after its turn: a third of a second outlasts those of Intel's OpenMP.
+SETTLE = 0.3
+# Longer than the turn that a scheduler grants to a thread which has just woken up, whatever else is running.
+BLOCK, BLOCKS = bytes(8_000_000), 5
+REPETITIONS = 5
+
+# Shortest time of the loop in one thread so far: where others take both cores, it is slower even alone.
+_alone = [float("inf")]
+
+
+def probe(settle=SETTLE):
+    """Speed-up of the loop by all cores: their number at best, 1 where there is only one."""
+    cores = n_cores()
+    if cores == 1:
+        return 1.0
+    time.sleep(settle)
+    together = []
+    with ThreadPoolExecutor(cores) as threads:
+        for _ in range(REPETITIONS):
+            _alone.append(_seconds(threads, 1))
+            together.append(_seconds(threads, cores))
+    _alone[:] = [min(_alone)]
+    return cores * _alone[0] / median(together)
+
+
+def is_there(speedup, cores):
+    """Whether a speed-up is that of all cores."""
+    return cores == 1 or speedup >= ENOUGH / 2 * cores
+
+
+def _seconds(threads, n):
+    """Time of the loop in n threads at once."""
+    start = time.perf_counter()
+    list(threads.map(_work, range(n)))
+    return time.perf_counter() - start
+
+
+def _work(_):
+    """Some tens of milliseconds without the interpreter's lock."""
+    for _ in range(BLOCKS):
+        hashlib.sha256(BLOCK).digest()
