@@ -15,12 +15,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
 import processors
 import report
 import workers as processes
 from cases import CASES
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
 
 CASE = "topk_1000"
 #: peer, task, rows of a call, and our task that does the same

@@ -48,7 +48,10 @@ class Addresses:
         self.table, self._arrays, self._strides, self._names = np.zeros((n_slots(), 1), np.int64), [None], [0], {}
 
     def follow(self, name, array):
-        """From now on `name` is this array, of the type of the one that was recorded; no smaller, unless that was whole."""
+        """From now on `name` is this array, of the type of the one before.
+
+        It is no smaller, unless it was recorded as a whole.
+        """
         column = self._names.setdefault(name, len(self._arrays))
         if column == len(self._arrays):
             self._add(array, 0)

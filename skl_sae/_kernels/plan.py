@@ -1,4 +1,4 @@
-"""A plan: calls that are recorded once, with the addresses of their arrays, and made many times without the interpreter.
+"""A plan: calls that are recorded once, with the addresses of their arrays, and made often without the interpreter.
 
 A plan is a list of regions, a region a number of items that may run at once, an item a list of calls. While a plan is
 recorded, a kernel that is called is only noted (see `kernel`); what is not a kernel is noted with `Plan.call`, and the

@@ -225,10 +225,11 @@ class RowCode:
 
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""
+        mine = self.index[lo:hi], self.values[lo:hi], self.count[lo:hi]
         if code.support is None:
-            layouts.compress_nonzero(code.values, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            layouts.compress_nonzero(code.values, *mine)
         else:
-            layouts.compress_support(code.values, code.support, self.index[lo:hi], self.values[lo:hi], self.count[lo:hi])
+            layouts.compress_support(code.values, code.support, *mine)
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the entries with units ``start..stop`` to `out`, or to `origin`."""

@@ -71,6 +71,6 @@ class RecordedContext:
 
     def __getattr__(self, name):
         raise AttributeError(
-            f"`step.{name}` changes from step to step and can't be recorded. Let a kernel read `step.now`, or leave out "
-            "`recordable`, so that the hook is run in each step."
+            f"`step.{name}` changes from step to step and can't be recorded. Let a kernel read `step.now`, or leave "
+            "out `recordable`: then the hook is run in each step."
         )

@@ -1,7 +1,7 @@
 """The entries of a batch of codes, ordered by unit: what weight gradients and a rule's hooks read; see `codes`.
 
 How many entries there are is known only when they have been ordered, in a step. So a hook that is recorded can't look
-at the arrays; it calls methods, which name kernels for the whole arrays and tell them where the entries of each unit are.
+at the arrays. It calls methods, which name kernels for the whole arrays and tell them where the entries of a unit are.
 """
 
 import numpy as np

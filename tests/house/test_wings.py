@@ -73,9 +73,11 @@ def test_package_init_only_imports():
 
 
 # Modules that only one file may use, and what others may take from them all the same.
-WITH_VECTORS = [f"_kernels.{name}" for name in ("vectors", "products", "sparse_products", "atomics", "calling", "exponentials")]
+INSTRUCTIONS = "vectors", "products", "sparse_products", "atomics", "calling", "exponentials"
+WITH_VECTORS = [f"_kernels.{name}" for name in INSTRUCTIONS]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
+OF_LLVM = "_kernels.atomics", "llvmlite.binding"
 OF_NUMBA = {
     *((f"_kernels.{name}", "numba.config") for name in ("thread_count", "plan", "waiting")),
     *(("_kernels.kernel", name) for name in ("numba", "numba.types")),
@@ -87,7 +89,7 @@ OF_NUMBA = {
 }
 OWNERS = {
     "numba": ("_kernels.jit", OF_NUMBA | set(itertools.product(WITH_VECTORS, FOR_VECTORS))),
-    "llvmlite": ("_kernels.vectors", set(itertools.product(WITH_VECTORS, ["llvmlite.ir"])) | {("_kernels.atomics", "llvmlite.binding")}),
+    "llvmlite": ("_kernels.vectors", {*itertools.product(WITH_VECTORS, ["llvmlite.ir"]), OF_LLVM}),
     "threading": ("_kernels.threads", OF_THREADS | {("_estimator.fitted", "threading.RLock")}),
     "concurrent": ("_kernels.threads", set()),
     "multiprocessing": ("_kernels.thread_count", set()),

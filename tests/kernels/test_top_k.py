@@ -24,7 +24,8 @@ DTYPES = [np.float32, np.float64]
 def assert_stays_in_bounds(a, k):
     """The kernel writes into its arrays and nothing behind them."""
     n, behind = len(a), 3 * a.shape[1]
-    index, values, count = np.full(n * k + behind, -7, np.int32), np.full(n * k + behind, -7, a.dtype), np.empty(n, np.int32)
+    index, values = np.full(n * k + behind, -7, np.int32), np.full(n * k + behind, -7, a.dtype)
+    count = np.empty(n, np.int32)
     for floor in 1e-45, -np.inf:
         with np.errstate(all="ignore"):
             at, to = index[: n * k].reshape(n, k), values[: n * k].reshape(n, k)
