@@ -3,10 +3,10 @@
 A kernel says what its arguments are: a letter for the numbers, a digit for the axes, and ``!`` if the array is written.
 
 =======  ====================================  =======  ==============================
-``T``    float32 or float64, one type a call   ``d``    float64
+``T``    float32 or float64, one type a call   ``l``    int64
+``S``    the same, where two types can meet    ``d``    float64
 ``J``    int32 or int64, one type a call       ``b``    bool
 ``i``    int32                                 ``n``    an integer, not an array
-``l``    int64
 =======  ====================================  =======  ==============================
 
 Arrays of one axis must be contiguous. Those of two may be views, as a block of units is, and are read through
@@ -52,7 +52,7 @@ class Kernel:
         update_wrapper(self, function)
         self.function, self.kinds, self._fastmath = function, kinds, fastmath
         self._axes = [int(kind[1]) if kind != "n" else 0 for kind in kinds]
-        self._free = {letter: [kind[0] for kind in kinds].index(letter) for letter in "TJ" if letter in "".join(kinds)}
+        self._free = {letter: [kind[0] for kind in kinds].index(letter) for letter in "TSJ" if letter in "".join(kinds)}
         self._first = next(iter(self._free.values()), None)
         self._kept = cache_of(function)  # now: later its file may be another one
         self._compiled = {}

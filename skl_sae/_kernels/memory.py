@@ -5,6 +5,8 @@ NumPy aligns to 16 bytes only. A vector of 64 bytes that crosses a line costs tw
 
 import numpy as np
 
+from .thread_count import n_slots
+
 LINE = 64
 
 
@@ -44,21 +46,22 @@ class Scratch:
 
     Parameters
     ----------
-    n_slots : int
-        Number of parts.
     shapes : list of tuple
         Of the arrays in a part.
     dtype : dtype
+    n_parts : int, optional
+        By default one for each thread that may ever be at work.
 
     Attributes
     ----------
-    memory : ndarray of uint8 of shape (n_slots, bytes)
+    memory : ndarray of uint8 of shape (n_parts, bytes)
     """
 
-    def __init__(self, n_slots, shapes, dtype):
+    def __init__(self, shapes, dtype, n_parts=None):
         self.shapes, self.dtype = shapes, np.dtype(dtype)
         self.sizes = [shape[0] * lines(shape[1], dtype) * self.dtype.itemsize for shape in shapes]
-        self.memory = block(n_slots * sum(self.sizes)).reshape(n_slots, -1)
+        n_parts = n_parts or n_slots()
+        self.memory = block(n_parts * sum(self.sizes)).reshape(n_parts, -1)
 
     def arrays(self, slot):
         """The arrays of a slot; each row begins on a line."""

@@ -200,7 +200,7 @@ def select_largest_entries(a, floor, index, values, count):
 
 @kernel("T2", "n", "d1", "T1!")
 def column_bounds(a, n_kept, least, bounds):
-    """The n_kept-th largest entry of each column, at least ``least[0]``; sixteen columns at a time are copied to rows."""
+    """The n_kept-th largest entry of each column, at least ``least[0]``; sixteen at a time are copied to rows."""
     n_rows, width, real = a.shape[0], 16, a.dtype.type
     floor, columns, bound, step = real(least[0]), np.empty((width, n_rows), a.dtype), real(0), real(0)
     for first in range(0, a.shape[1], width):

@@ -20,7 +20,7 @@ SUM_BLOCKS, TILE_SIZE = 8, 1 << 18
 SMALL = 1 << 26
 
 
-@kernel("T2", "l1", "T1", "d1", "T1", "T2!")
+@kernel("S2", "l1", "T1", "d1", "T1", "T2!")
 def _gather(X, rows, offset, factor, fill, out):
     factor = X.dtype.type(factor[0])
     for i in range(rows.size):
@@ -30,7 +30,7 @@ def _gather(X, rows, offset, factor, fill, out):
             o[c] = (value - offset[c]) * factor
 
 
-@kernel("T1", "J1", "J1", "l1", "T1", "d1", "T2!")
+@kernel("S1", "J1", "J1", "l1", "T1", "d1", "T2!")
 def _gather_csr(data, indices, indptr, rows, offset, factor, out):
     """Each entry is computed as `_gather` does, so that sparse rows have the bits of dense ones."""
     factor, zero = data.dtype.type(factor[0]), data.dtype.type(0)

@@ -9,7 +9,6 @@ import numpy as np
 from .._kernels.kernel import clear, copy, recording
 from .._kernels.memory import Scratch
 from .._kernels.norms import normalise_rows, remove_radial
-from .._kernels.thread_count import n_slots
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .._model.parameters import Units
@@ -50,7 +49,7 @@ class CodeLayer:
         # behind hidden layers all gradients must wait
         shared = encoder.depth > 1
         largest = n_units if shared else max(hi - lo for lo, hi in self.blocks)
-        room = Scratch(1 if shared else n_slots(), _shapes(p, largest), network.dtype)
+        room = Scratch(_shapes(p, largest), network.dtype, n_parts=1 if shared else None)
         self.scratch, whole = [] if shared else [room], _gradients(p, room)
         self._gradients = [whole.block(lo, hi) if shared else whole.block(0, hi - lo) for lo, hi in self.blocks]
 

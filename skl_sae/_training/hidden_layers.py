@@ -7,7 +7,6 @@ import numpy as np
 
 from .._kernels.kernel import clear
 from .._kernels.memory import Scratch
-from .._kernels.thread_count import n_slots
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .weights import BLOCK_SIZE, add_weight_penalty
@@ -45,7 +44,7 @@ class HiddenLayers:
                 blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
                 self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
                 largest = max(hi - lo for lo, hi in blocks), view.shape[1]
-                self._room[name] = Scratch(n_slots(), [largest], view.dtype)
+                self._room[name] = Scratch([largest], view.dtype)
 
     @property
     def scratch(self):

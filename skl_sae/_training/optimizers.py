@@ -1,8 +1,8 @@
 """Optimizers.
 
-An optimizer keeps its moments for the flat parameter vector. ``begin(rate)`` opens a step; ``update(theta, start,
-gradient, check)`` then moves the slice of `theta` that begins at `start`, so that blocks can be updated by several
-threads while they are in cache. It calls a kernel, and is recorded.
+An optimizer keeps its moments for the flat parameter vector. ``begin(rate)`` opens a step and returns its settings;
+``update(theta, start, gradient, settings, check)`` then moves the slice of `theta` that begins at `start`, so that
+blocks can be updated by several threads while they are in cache. It calls a kernel, and is recorded.
 """
 
 import math
@@ -31,11 +31,11 @@ def _adam(theta, first, second, gradient, settings, check):
     for i in range(gradient.shape[0]):
         p, m, v, slope = row_of(theta, i), row_of(first, i), row_of(second, i), row_of(gradient, i)
         for j in range(slope.size):
-            g = slope[j] if abs(slope[j]) > tiny_g else zero
+            g = zero if abs(slope[j]) <= tiny_g else slope[j]  # NaN stays
             m_j = beta_1 * m[j] + keep_1 * g
             v_j = beta_2 * v[j] + keep_2 * g * g
-            m_j = m_j if abs(m_j) > tiny_m else zero
-            v_j = v_j if v_j > tiny_v else zero
+            m_j = zero if abs(m_j) <= tiny_m else m_j
+            v_j = zero if v_j <= tiny_v else v_j
             m[j] = m_j
             v[j] = v_j
             p[j] -= rate * m_j / (np.sqrt(v_j) + epsilon)
@@ -48,16 +48,11 @@ class Optimizer:
 
     Attributes
     ----------
-    settings : ndarray of float64
-        What `begin` tells the kernel.
     finite : bool
         Whether all parameters and moments were finite numbers after the last step.
     """
 
     n_steps, finite = 0, True
-
-    def __init__(self, n_settings):
-        self.settings = np.zeros(n_settings)
 
     @staticmethod
     def parts(start, gradient, *vectors):
@@ -66,8 +61,7 @@ class Optimizer:
 
     def moments(self):
         """The arrays by name."""
-        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return {name: value for name, value in arrays.items() if name != "settings"}
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
     def take(self, n_steps, moments, room):
         """Take over a number of steps, and copies of the moments, in arrays of `room` by name where it has some."""
@@ -82,7 +76,6 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba, 2015, algorithm 1)."""
 
     def __init__(self, size, dtype, params):
-        super().__init__(4)
         self.first, self.second = zeros(size, dtype), zeros(size, dtype)
         self.beta_1, self.beta_2 = params["beta_1"], params["beta_2"]
         self.epsilon = max(params["epsilon"], _SMALLEST_EPSILON)
@@ -92,11 +85,11 @@ class Adam(Optimizer):
         self.n_steps += 1
         root = math.sqrt(1 - self.beta_2**self.n_steps)
         rate = rate * root / (1 - self.beta_1**self.n_steps)
-        self.settings[:] = rate, self.beta_1, self.beta_2, self.epsilon * root
+        return rate, self.beta_1, self.beta_2, self.epsilon * root
 
-    def update(self, theta, start, gradient, check):
+    def update(self, theta, start, gradient, settings, check):
         """Move ``theta[start:start + gradient.size]``."""
-        _adam(*self.parts(start, gradient, theta, self.first, self.second), gradient, self.settings, check)
+        _adam(*self.parts(start, gradient, theta, self.first, self.second), gradient, settings, check)
 
     def forget(self, start, stop):
         """Clear the moments of a slice."""
@@ -116,7 +109,7 @@ def _sgd(theta, velocity, gradient, settings, check):
         for j in range(slope.size):
             move = rate * slope[j]
             v_j = momentum * v[j] - move
-            v_j = v_j if abs(v_j) > tiny else zero
+            v_j = zero if abs(v_j) <= tiny else v_j
             v[j] = v_j
             p[j] += momentum * v_j - move if nesterov else v_j
             total += zero * (p[j] + v_j)
@@ -127,18 +120,17 @@ class SGD(Optimizer):
     """Stochastic gradient descent with (Nesterov) momentum, as in :class:`~sklearn.neural_network.MLPRegressor`."""
 
     def __init__(self, size, dtype, params):
-        super().__init__(3)
         self.velocity = zeros(size, dtype)
         self.momentum, self.nesterov = params["momentum"], params["nesterovs_momentum"]
 
     def begin(self, rate):
         """Open a step."""
         self.n_steps += 1
-        self.settings[:] = rate, self.momentum, self.nesterov
+        return rate, self.momentum, self.nesterov
 
-    def update(self, theta, start, gradient, check):
+    def update(self, theta, start, gradient, settings, check):
         """Move ``theta[start:start + gradient.size]``."""
-        _sgd(*self.parts(start, gradient, theta, self.velocity), gradient, self.settings, check)
+        _sgd(*self.parts(start, gradient, theta, self.velocity), gradient, settings, check)
 
     def forget(self, start, stop):
         """Clear the velocity of a slice."""

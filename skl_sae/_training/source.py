@@ -1,10 +1,13 @@
-"""Rows of the data on their way into a training step."""
+"""What a training step is told in arrays: rows of the data, on their way into it, and the settings of the optimizer."""
 
 import numpy as np
 
 from .._kernels.kernel import recordable
 from .._kernels.noise import add_gaussian, mask_inputs
 from .._model.sparse_rows import SparseRows
+
+# Most numbers that an optimizer is told at each step.
+N_SETTINGS = 4
 
 
 class Source:
@@ -29,6 +32,8 @@ class Source:
         ``load(lo, hi, x, target)`` writes rows of the batch.
     sparse : SparseRows or None
         The batch for products that read it as it is.
+    settings : ndarray of float64
+        Of the optimizer, in this step.
     """
 
     def __init__(self, network, params, batch_size, own_target, addresses):
@@ -38,7 +43,7 @@ class Source:
         offset, fill, missing = (np.zeros(n, network.dtype) for _ in range(3))
         missing[:] = np.nan
         self.shift, self.target_shift = (offset, np.zeros(1), fill), (np.zeros_like(offset), np.ones(1), missing)
-        self.masked = np.zeros_like(offset)
+        self.masked, self.settings = np.zeros_like(offset), np.zeros(N_SETTINGS)
         self.rows = self.sparse = self.kind = None
 
     def take(self, network, rows):
@@ -60,9 +65,10 @@ class Source:
             self.sparse = SparseRows(rows.X, self.chosen, offset, factor)
         return True
 
-    def choose(self, batch, key):
-        """Let a batch be these rows of the data, in the step with this key."""
+    def choose(self, batch, key, settings):
+        """Let a batch be these rows of the data, in the step with this key and these settings of the optimizer."""
         self.chosen[: len(batch)], self.key[0] = self.rows.numbers(batch), key
+        self.settings[: len(settings)] = settings
 
     @property
     def load(self):

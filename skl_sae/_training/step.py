@@ -18,7 +18,6 @@ from .._kernels.cells import Cells
 from .._kernels.kernel import clear
 from .._kernels.memory import Scratch, empty_rows
 from .._kernels.plan import Plan
-from .._kernels.thread_count import n_slots
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .._model.context import RecordedContext, StepContext
@@ -100,7 +99,7 @@ class TrainingStep:
         if encoder.norm or dense is not None:
             return None
         shape = min(encoder.batch_size, 2 * self.tile_rows), self.network.architecture.n_units
-        scratch = Scratch(n_slots(), [shape], self.network.dtype)
+        scratch = Scratch([shape], self.network.dtype)
         self.addresses.share(scratch)
         return scratch.arrays(0)[0]
 

@@ -168,8 +168,8 @@ class Training(ChunkMixin):
         n_steps = None if total == np.inf else total
         step = StepContext(network.architecture.activation, 1 / len(batch), number, dead, progress, key, n_steps)
 
-        optimizer.begin(rate)
-        self.source.choose(batch, key)
+        settings = optimizer.begin(rate)
+        self.source.choose(batch, key, settings)
         loss = self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse)
         optimizer.finite = optimizer.finite and self.workspace.finite
         if not (optimizer.finite and np.isfinite(loss)):
@@ -179,7 +179,7 @@ class Training(ChunkMixin):
 
     @recordable
     def _update(self, start, gradient, check):
-        self.optimizer.update(self.network.parameters.theta, start, gradient, check)
+        self.optimizer.update(self.network.parameters.theta, start, gradient, self.source.settings, check)
 
     def end_with(self, training, rows):
         """Take the counters of the training of the code's layer, after which nothing follows."""

@@ -20,10 +20,12 @@ from sklearn.model_selection import GridSearchCV
 
 from skl_sae import SparseAutoencoder, _autoencoder, _version
 from skl_sae._estimator import fitted as fitted_state
+from skl_sae._kernels.plan import Plan
 from skl_sae._model import inference
 from skl_sae._model.network import Network
 from skl_sae._model.scaling import Scaling
 from skl_sae._training import chunks, loop, schedule, step, training
+from skl_sae._training.source import Source
 from skl_sae.sparsity import L1, RULES, TopK
 
 rng = np.random.default_rng(0)
@@ -39,9 +41,6 @@ CONFIGURATIONS = [
     {"sparsity": "topk", "dead_units": "resample"},
 ]
 
-# What an optimizer computes at the beginning of each step.
-OF_A_STEP = {"_rate", "_epsilon"}
-
 
 def make(**params):
     return SparseAutoencoder(**{"n_components": 12, "batch_size": 16, "max_iter": 2, "random_state": 0, **params})
@@ -52,7 +51,7 @@ def plain(thing):
     if isinstance(thing, np.ndarray):
         return thing.dtype.str, thing.shape, tuple(map(plain, thing)) if thing.dtype == object else thing.tobytes()
     if isinstance(thing, dict):
-        return {key: plain(value) for key, value in thing.items() if key not in OF_A_STEP}
+        return {key: plain(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
         return [plain(value) for value in thing]
     if isinstance(thing, np.random.RandomState):
@@ -144,11 +143,10 @@ def refusals(sae, call):
         yield "another width"
         refused(ValueError, X, n_components=13)
         yield "another shape"
-    rule = type(sae.sparsity_)
-    for hook, after in ("encode", 2), ("backward", 3):
-        with failing(rule, hook, ZeroDivisionError, after):
+    for owner, name, after in (Plan, "run", 2), (Source, "choose", 3):
+        with failing(owner, name, ZeroDivisionError, after):
             refused(ZeroDivisionError, X)
-        yield hook
+        yield name
     with failing(inference, "active_mean_square", MemoryError):
         refused(MemoryError, X)
     yield "memory at the end"

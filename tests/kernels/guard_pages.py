@@ -170,8 +170,8 @@ def optimizers(make, dtype):
         for name, value in vars(optimizer).items():
             if isinstance(value, np.ndarray):
                 setattr(optimizer, name, make(value))
-        optimizer.begin(0.1)
-        optimizer.update(theta, 0, make.normal(size, dtype=dtype), make(np.zeros(1)))
+        settings = make(np.array(optimizer.begin(0.1), float))
+        optimizer.update(theta, 0, make.normal(size, dtype=dtype), settings, make(np.zeros(1)))
 
 
 def main():

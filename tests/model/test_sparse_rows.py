@@ -8,8 +8,7 @@ from scipy import sparse
 from skl_sae import SparseAutoencoder
 from skl_sae._model.codes import DenseCode, RowCode
 from skl_sae._model.sparse_rows import WORTH_IT, SparseRows
-from skl_sae._training import dead_units, training
-from skl_sae._training.step import TrainingStep
+from skl_sae._training import dead_units, step, training
 from skl_sae.sparsity import RULES, Matryoshka, TopK
 
 X = sparse.random(300, 400, 0.006, format="csr", dtype=np.float64, random_state=0)
@@ -111,10 +110,8 @@ WIDE = [
 def test_windows_of_a_batch_give_what_the_whole_batch_gives(params, monkeypatch):
     """Data too wide for a dense batch is read a few rows at a time."""
     monkeypatch.setattr(dead_units, "DEAD_ROWS", 20)
-    windows, read = [], TrainingStep._read_windows
-    monkeypatch.setattr(
-        TrainingStep, "_read_windows", lambda *args: windows.append(args[0].encoder.window) or read(*args)
-    )
+    windows, read = [], step.read_windows
+    monkeypatch.setattr(step, "read_windows", lambda *args: windows.append(args[0].encoder.window) or read(*args))
 
     def fit():
         sae = SparseAutoencoder(16, max_iter=3, batch_size=50, random_state=0, **params).fit(X)

@@ -78,8 +78,12 @@ def test_kl_running_mean(momentum, activation, solver):
         def load(lo, hi, out, target, x=x):
             out[:] = x[lo:hi]
 
-        optimizer.begin(0.01)
-        step(load, 8, StepContext(activation, 1 / 8, number), lambda *told: optimizer.update(p.theta, *told))
+        settings = np.array(optimizer.begin(0.01), float)
+
+        def update(start, gradient, check, settings=settings):
+            optimizer.update(p.theta, start, gradient, settings, check)
+
+        step(load, 8, StepContext(activation, 1 / 8, number), update)
         assert_allclose(p.units.mean_activation, expected, rtol=1e-12)
 
 

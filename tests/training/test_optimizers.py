@@ -27,14 +27,31 @@ def gradients(size, seed=0):
     return np.random.default_rng(seed).standard_normal((len(RATES), size)) * np.logspace(-6, 3, size)
 
 
+def move(optimizer, rate, theta, *gradients):
+    """A step, of gradients with the places where they begin."""
+    settings, check = np.array(optimizer.begin(rate), float), np.full(1, np.nan)
+    for start, gradient in gradients:
+        optimizer.update(theta, start, gradient, settings, check)
+        assert check[0] == 0
+
+
+@each_optimizer
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_not_finite_is_told(name, params, bad, dtype):
+    optimizer, check = OPTIMIZERS[name](5, np.dtype(dtype), params), np.zeros(1)
+    settings = np.array(optimizer.begin(0.1), float)
+    optimizer.update(np.ones(5, dtype), 0, np.array([0, 1, bad, 2, 3], dtype), settings, check)
+    assert not np.isfinite(check[0])
+
+
 @each_optimizer
 def test_steps_are_the_textbook_s(name, params):
     theta, state = np.linspace(-1, 1, 37), {}
     expected, optimizer = theta.copy(), OPTIMIZERS[name](37, np.dtype(float), params)
     for rate, gradient in zip(RATES, gradients(37)):
-        optimizer.begin(rate)
         kept = gradient.copy()
-        optimizer.update(theta, 0, gradient, np.zeros(1))
+        move(optimizer, rate, theta, (0, gradient))
         expected = naive.OPTIMIZERS[name](expected, gradient, state, rate, params)
         assert_allclose(theta, expected, rtol=1e-12, atol=1e-12)
         assert_array_equal(gradient, kept)
@@ -47,11 +64,8 @@ def test_slices_in_any_order_equal_the_whole(name, params, dtype):
     whole, parts = start.copy(), start.copy()
     of_whole, of_parts = (OPTIMIZERS[name](40, np.dtype(dtype), params) for _ in range(2))
     for rate, gradient in zip(RATES, gradients(40).astype(dtype)):
-        of_whole.begin(rate)
-        of_whole.update(whole, 0, gradient, np.zeros(1))
-        of_parts.begin(rate)
-        for lo, hi in [(17, 40), (0, 3), (3, 16), (16, 17)]:
-            of_parts.update(parts, lo, gradient[lo:hi], np.zeros(1))
+        move(of_whole, rate, whole, (0, gradient))
+        move(of_parts, rate, parts, *((lo, gradient[lo:hi]) for lo, hi in [(17, 40), (0, 3), (3, 16), (16, 17)]))
     assert_allclose(parts, whole, rtol=8 * np.finfo(dtype).eps)
     assert (whole != start).mean() > 0.9
     assert whole.dtype == dtype
@@ -61,8 +75,7 @@ def test_slices_in_any_order_equal_the_whole(name, params, dtype):
 def test_forget_clears_a_slice(name, params):
     """A revived unit starts without a past; its neighbours keep theirs."""
     optimizer = OPTIMIZERS[name](9, np.dtype(float), params)
-    optimizer.begin(0.1)
-    optimizer.update(np.zeros(9), 0, np.ones(9), np.zeros(1))
+    move(optimizer, 0.1, np.zeros(9), (0, np.ones(9)))
     optimizer.forget(2, 5)
     moments = list(optimizer.moments().values())
     assert moments
@@ -79,9 +92,8 @@ def test_moments_of_a_silent_unit_become_zero(name, params, dtype):
     gradient = np.logspace(-3, 3, 8).astype(dtype)
     moments = list(optimizer.moments().values())
     for _ in range(1200):
-        optimizer.begin(0.1)
         before = theta.copy()
-        optimizer.update(theta, 0, gradient, np.zeros(1))
+        move(optimizer, 0.1, theta, (0, gradient))
         gradient[:] = 0
         for moment in moments:
             assert ((moment == 0) | (abs(moment) >= np.finfo(dtype).tiny)).all()
@@ -94,8 +106,7 @@ def test_moments_of_a_silent_unit_become_zero(name, params, dtype):
 def test_adam_ignores_tiny_gradients(dtype):
     """A gradient of 1e-20 is rounding noise; Adam alone would scale it up to a full step."""
     optimizer, theta = OPTIMIZERS["adam"](2, np.dtype(dtype), PARAMS[0][1]), np.ones(2, dtype)
-    optimizer.begin(0.1)
-    optimizer.update(theta, 0, np.array([1e-20, -1e-20], dtype), np.zeros(1))
+    move(optimizer, 0.1, theta, (0, np.array([1e-20, -1e-20], dtype)))
     assert_array_equal(theta, 1)
 
 
