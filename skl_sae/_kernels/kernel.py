@@ -22,7 +22,7 @@ from numba import types
 
 from .jit import FASTMATH, cache_of, jit, row_of
 
-FIXED = {"i": types.int32, "l": types.int64, "d": types.float64, "b": types.boolean}
+DTYPES = {letter: np.dtype(name) for letter, name in zip("ildb", ("int32", "int64", "float64", "bool"), strict=True)}
 _thread = threading.local()
 
 
@@ -79,7 +79,8 @@ class Kernel:
             return self._compiled.setdefault(key, self._compile(key))
 
     def _compile(self, key):
-        known = {**FIXED, **{letter: numba.from_dtype(dtype) for letter, dtype in zip(self._free, key, strict=True)}}
+        dtypes = DTYPES | dict(zip(self._free, key, strict=True))
+        known = {letter: numba.from_dtype(dtype) for letter, dtype in dtypes.items()}
         return jit(self.function, tuple(_type_of(kind, known) for kind in self.kinds), self._fastmath, self._kept)
 
     def address(self, args):
@@ -99,19 +100,22 @@ class Kernel:
             if not axes:
                 words.append(int(x))
                 continue
-            self._check(kind, axes, x)
+            self._check(kind, axes, x, args)
             addresses.append(len(words) + 4)
             words += [0, 0, x.size, x.itemsize, x.__array_interface__["data"][0], *x.shape, *x.strides]
         return words, addresses
 
-    def _check(self, kind, axes, x):
+    def _check(self, kind, axes, x, args):
         """Numba checks the types of a call; what is recorded must be checked here."""
-        expected = FIXED.get(kind[0])
-        fits = x.ndim == axes and (expected is None or numba.from_dtype(x.dtype) == expected)
+        expected = args[self._free[kind[0]]].dtype if kind[0] in self._free else DTYPES[kind[0]]
+        fits = x.ndim == axes and x.dtype == expected
         if axes == 1 and x.size > 1:
             fits = fits and x.strides[0] == x.itemsize
         if not fits or (kind.endswith("!") and not x.flags.writeable):
-            raise TypeError(f"{self.__name__}: got {x.dtype} {x.shape} {x.strides} for an argument of kind {kind!r}.")
+            raise TypeError(
+                f"{self.__name__}: got an array of {x.dtype}, shape {x.shape} and strides {x.strides} for an argument "
+                f"of kind {kind!r} and type {expected}."
+            )
 
 
 def _type_of(kind, known):
@@ -177,7 +181,31 @@ def clear(x):
 
 
 def recordable(function):
-    """Say of a function that all it does with arrays is to call kernels, so that it can be recorded."""
+    """Mark a hook of a rule that does nothing to arrays but call kernels.
+
+    It is called once, while a training step is recorded, and its kernels are called in each step. A hook without the
+    mark is called in each step; so is one that overrides a marked one.
+
+    Parameters
+    ----------
+    function : callable
+        The hook.
+
+    Returns
+    -------
+    function : callable
+        The same one.
+
+    Examples
+    --------
+    >>> from skl_sae.sparsity import BaseSparsity, recordable
+    >>> class Plain(BaseSparsity):
+    ...     @recordable
+    ...     def backward(self, codes, p, g, step):
+    ...         return codes[0].through(step.activation)
+    >>> Plain().records("backward")
+    True
+    """
     function.recordable = True
     return function
 

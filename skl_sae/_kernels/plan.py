@@ -30,10 +30,11 @@ PATIENCE, SHORT, LONG = 4000, 2e-5, 1e-3
 CLAIMED, DONE, STOPPED = 0, 8, 16
 # Why a thread leaves the driver: nothing is left, others are behind, the interpreter is needed, a kernel has failed.
 ENDED, WAITS, CALLS, FAILED = range(4)
-# Fields of a call (without an address the interpreter makes it), of an item, and of a thread's place.
+# Fields of a call (without an address the interpreter makes it), of an item, and of a thread's place, where the number
+# of pauses that it has waited is counted, too.
 ADDRESS, SIZE, WORD = range(3)
 FIRST, LAST, BEFORE = range(3)
-SLOT, ITEM, CALL = range(3)
+SLOT, ITEM, CALL, PAUSES = range(4)
 
 
 @jit
@@ -51,6 +52,7 @@ def _drive(calls, items, words, columns, table, shared, place, patience):
                 return WAITS
             pause()
             patience -= 1
+            place[PAUSES] += 1
         if item >= items.shape[0] or read(shared, STOPPED) != 0:
             return ENDED
         while call < items[item, LAST]:
@@ -157,7 +159,7 @@ class Plan:
 
     def _work(self, slot, patience, pid):
         """Drive, and do what needs the interpreter."""
-        place, sleep = np.array([slot, -1, 0]), SHORT
+        place, sleep = np.array([slot, -1, 0, 0]), SHORT
         try:
             while (reason := _drive(*self._program, self.addresses.table, self._shared, place, patience)) != ENDED:
                 if reason == WAITS:

@@ -1,8 +1,8 @@
 """All parameters of a network in one flat vector, with named views.
 
 Every weight matrix is stored (inner, outer): a row belongs to the unit nearer the code, so the weights of a unit are
-contiguous. Layers stand in pairs, the encoder's and the decoder's of one depth, outermost first; the code's own pair
-also holds the rule's parameters. A tied pair has one matrix under two names.
+contiguous. Layers stand in pairs, the encoder's and the decoder's of one depth, outermost first, the matrices of a pair
+before its vectors; the code's own pair also holds the rule's parameters. A tied pair has one matrix under two names.
 """
 
 from itertools import pairwise
@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from .._kernels.memory import empty, zeros
 from . import batch_norm
 
 
@@ -48,7 +49,7 @@ class Parameters:
     def __init__(self, architecture, own):
         self.architecture, self.own = architecture, dict(own)
         size = sum(_size(shape) for shape in self.shapes().values())
-        self.theta = np.zeros(size, architecture.dtype)
+        self.theta = zeros(size, architecture.dtype)
         self._name()
 
     def shapes(self):
@@ -56,18 +57,18 @@ class Parameters:
         shapes, kind = {}, self.architecture
         encoder, decoder = list(pairwise(kind.encoder_sizes)), list(pairwise(kind.decoder_sizes))
         for i in range(max(len(encoder), len(decoder))):
+            # the matrices first: then they begin on lines of the cache, if they are not of odd sizes
+            for side, layers in ("enc", encoder), ("dec", decoder):
+                if i < len(layers) and not (kind.tied and side == "dec"):
+                    shapes[f"{side}{i}.weight"] = layers[i][::-1]
             if i < len(encoder):
-                outer, inner = encoder[i]
-                shapes[f"enc{i}.weight"] = inner, outer
+                inner = encoder[i][1]
                 shapes[f"enc{i}.bias"] = (inner,)
                 shapes.update({f"enc{i}.{name}": (inner,) for name in self.norm_arrays})
                 if i == len(encoder) - 1:
                     shapes.update({f"rule.{name}": (inner,) for name in self.own})
             if i < len(decoder):
-                outer, inner = decoder[i]
-                if not kind.tied:
-                    shapes[f"dec{i}.weight"] = inner, outer
-                shapes[f"dec{i}.bias"] = (outer,)
+                shapes[f"dec{i}.bias"] = (decoder[i][0],)
         return shapes
 
     def _name(self):
@@ -103,7 +104,9 @@ class Parameters:
     def copy(self):
         """Parameters of the same shapes with numbers of their own, writable even if these lie in a memory map."""
         other = Parameters.__new__(Parameters)
-        other.__setstate__({**self.__getstate__(), "theta": np.array(self.theta)})
+        theta = empty(self.theta.shape, self.theta.dtype)
+        theta[:] = self.theta
+        other.__setstate__({**self.__getstate__(), "theta": theta})
         return other
 
     def __getstate__(self):

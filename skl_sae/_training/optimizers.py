@@ -11,7 +11,7 @@ import numpy as np
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel
-from .._kernels.memory import zeros
+from .._kernels.memory import empty, zeros
 
 # Moments of a unit that no longer fires decay into denormal numbers, on which arithmetic is twenty times slower.
 # Below these bounds they, and gradients, are flushed to zero.
@@ -67,9 +67,9 @@ class Optimizer:
         """Take over a number of steps, and copies of the moments, in arrays of `room` by name where it has some."""
         self.n_steps, self.finite = n_steps, True
         for name, value in moments.items():
-            if name in room:
-                room[name][:] = value
-            setattr(self, name, room[name] if name in room else np.array(value, getattr(self, name).dtype))
+            copy = room[name] if name in room else empty(value.shape, getattr(self, name).dtype)
+            copy[:] = value
+            setattr(self, name, copy)
 
 
 class Adam(Optimizer):

@@ -1,5 +1,6 @@
 """Sparsity rules: which units of a code are active, and what that costs."""
 
+from .._kernels.kernel import recordable
 from .._model.context import StepContext
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
@@ -34,4 +35,5 @@ __all__ = [
     "Matryoshka",
     "StepContext",
     "TopK",
+    "recordable",
 ]

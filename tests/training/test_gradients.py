@@ -193,6 +193,35 @@ def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, 
         assert len(problem.step.units.blocks) == 3 and len(threads.partition(40, problem.step.tile_rows)) > 1
 
 
+@pytest.mark.parametrize("layout", [0.0, 2.0])
+@pytest.mark.parametrize("hidden, dropout", [((), 0.0), ((5,), 0.3)])
+@pytest.mark.parametrize("rule_case", RULE_CASES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_hooks_do_the_same_recorded_and_in_each_step(rule_case, hidden, dropout, layout, monkeypatch):
+    """To the bit; also in the steps after the one that is recorded, when other things have changed."""
+    monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", layout)
+    _, rule, activation = rule_case
+    sizes = (4, *hidden, 9)
+    model = naive.Model(sizes, sizes, activation, "tanh", "identity", "squared_error", rule, dropout=dropout)
+    results = []
+    for recorded in True, False:
+        if not recorded:
+            monkeypatch.setattr(BaseSparsity, "records", lambda rule, hook: False)
+        problem, told = Problem(model, 0), []
+
+        def update(start, part, check, told=told, theta=problem.parameters.theta):
+            told.append(part.copy())
+            theta[start : start + part.size] -= 0.1 * part.ravel()
+
+        values = []
+        for number in range(1, 5):
+            problem.model, problem.key = problem.model._replace(number=number), number
+            problem.x[:] = problem.x[::-1] + 0.1
+            values.append(problem.run(update))
+        results.append((values, [part.tobytes() for part in told], problem.parameters.theta.tobytes()))
+    assert results[0] == results[1]
+    assert len(set(results[0][0])) == 4
+
+
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("hidden", [(), (5,), (6, 5)])
 @pytest.mark.parametrize("rule", [BaseSparsity(), L1(0.3), TopK(3)], ids=repr)
