@@ -37,6 +37,17 @@ def read(typing, x, i):
 
 
 @intrinsic
+def read_at(typing, address, i):
+    """The i-th number behind an address; not in one piece."""
+
+    def generate(context, builder, signature, args):
+        numbers = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.load(builder.gep(numbers, [args[1]]))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
 def write(typing, x, i, value):
     """``x[i] = value``, after all that was written before."""
 

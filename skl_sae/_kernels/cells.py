@@ -21,4 +21,4 @@ class Cells:
 
     def total(self):
         """Sum of all numbers, always in the same order."""
-        return float(sum(chunk.sum() for chunk in self._chunks))
+        return float(sum(map(np.add.reduce, self._chunks)))

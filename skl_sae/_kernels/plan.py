@@ -2,75 +2,49 @@
 
 A plan is a list of regions, a region a number of items that may run at once, an item a list of calls. While a plan is
 recorded, a kernel that is called is only noted (see `kernel`); what is not a kernel is noted with `Plan.call`, and the
-interpreter calls it in its place. Threads claim items one after the other, over all regions, by counting up one number,
-and an item waits until all items of earlier regions are done. So nobody waits for a thread that has not begun.
+interpreter calls it in its place. See `crew` for how a plan is run.
 
 The addresses hold because the plan keeps what is recorded, and those of arrays that move come from `Addresses`.
 """
-
-import os
-import time
 
 import numpy as np
 from numba import config
 
 from .addresses import Addresses, Moved
-from .atomics import count, new_flag, pause, read, write
-from .calling import SIZES, invoke, size_of
-from .jit import jit
+from .calling import SIZES, size_of
+from .crew import BEFORE, FIRST, LAST, Crew, job_of
 from .kernel import record_in
-from .thread_count import n_slots, n_threads, processors
 from .threads import run
 
+# Plans that are kept: for batches of two sizes, with and without dead units, and a few layouts of the codes.
+KEPT_PLANS = 8
 #: Whether each run checks first that all recorded arrays lie within those that they belong to.
 CHECKS = False
-# Looks at the progress of others before a thread goes to sleep; seconds of the first sleep, and of the longest.
-PATIENCE, SHORT, LONG = 4000, 2e-5, 1e-3
-# What threads share, each number on a line of the cache of its own.
-CLAIMED, DONE, STOPPED = 0, 8, 16
-# Why a thread leaves the driver: nothing is left, others are behind, the interpreter is needed, a kernel has failed.
-ENDED, WAITS, CALLS, FAILED = range(4)
-# Fields of a call (without an address the interpreter makes it), of an item, and of a thread's place, where the number
-# of pauses that it has waited is counted, too.
-ADDRESS, SIZE, WORD = range(3)
-FIRST, LAST, BEFORE = range(3)
-SLOT, ITEM, CALL, PAUSES = range(4)
 
 
-@jit
-def _drive(calls, items, words, columns, table, shared, place, patience):
-    """Claim items and make their calls, from a thread's place on."""
-    slot, item, call = place[SLOT], place[ITEM], place[CALL]
-    while True:
-        if item < 0:
-            item = count(shared, CLAIMED)
-            call = items[item, FIRST] if item < items.shape[0] else 0
-        before = items[item, BEFORE] if item < items.shape[0] else items.shape[0]
-        while read(shared, DONE) < before and read(shared, STOPPED) == 0:
-            if patience <= 0:
-                place[ITEM], place[CALL] = item, call
-                return WAITS
-            pause()
-            patience -= 1
-            place[PAUSES] += 1
-        if item >= items.shape[0] or read(shared, STOPPED) != 0:
-            return ENDED
-        while call < items[item, LAST]:
-            address, size, word = calls[call, ADDRESS], calls[call, SIZE], calls[call, WORD]
-            call += 1
-            place[ITEM], place[CALL] = item, call
-            if address == 0:
-                return CALLS
-            if invoke(address, size, words, columns, word, table, slot) != 0:
-                return FAILED
-        count(shared, DONE)
-        item = -1
+class Plans:
+    """Plans that work on the same memory and are run by the same threads, by what they depend on.
 
+    Attributes
+    ----------
+    addresses : Addresses
+    crew : Crew
+    """
 
-@jit
-def _stop(shared):
-    """Let all threads leave."""
-    write(shared, STOPPED, 1)
+    def __init__(self):
+        self.addresses, self.crew, self._kept = Addresses(), Crew(), {}
+
+    def find(self, key, record):
+        """What ``record(plan)`` has made of a new plan for this key, at the first time or now."""
+        if key not in self._kept:
+            if len(self._kept) == KEPT_PLANS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = record(Plan(self.addresses, self.crew))
+        return self._kept[key]
+
+    def forget(self):
+        """Record anew: what is read is of another kind."""
+        self._kept.clear()
 
 
 class Plan:
@@ -80,20 +54,22 @@ class Plan:
     ----------
     addresses : Addresses, optional
         Where arrays are that move.
+    crew : Crew, optional
+        The threads that run the plan, and others of the same workspace.
     """
 
-    def __init__(self, addresses=None):
-        self.addresses = addresses or Addresses()
+    def __init__(self, addresses=None, crew=None):
+        self.addresses, self.crew = addresses or Addresses(), crew or Crew()
         # of each call its numbers, the kernel or function, and the arguments, which are kept
         self._calls, self._called = [], []
         self._items, self._words, self._columns = [], [], []
-        self._shared, self._program = new_flag(24), None
+        self._program = self._table = self._job = None
 
     # recording
 
     def region(self, n, task):
         """Record ``task(i)`` for each of n items, which may run at once, after all that was recorded before."""
-        before, self._program = len(self._items), None
+        before, self._program, self._table = len(self._items), None, None
         for i in range(n):
             first, outer = len(self._calls), record_in(self)
             try:
@@ -149,33 +125,16 @@ class Plan:
         if config.DISABLE_JIT:
             self._interpret(inline)
             return
-        self._shared[:], pid = 0, os.getpid()
-        n = 1 if inline else min(n_threads(), n_slots())
-        patience = PATIENCE if n <= processors() else 0
-        try:
-            run(lambda _, slot: self._work(slot, patience, pid), n, inline)
-        finally:
-            _stop(self._shared)
+        if self._table is not self.addresses.table:
+            self._table, self._job = self.addresses.table, job_of(self._program, self.addresses.table)
+        self.crew.run(self, self._job, inline)
 
-    def _work(self, slot, patience, pid):
-        """Drive, and do what needs the interpreter."""
-        place, sleep = np.array([slot, -1, 0, 0]), SHORT
-        try:
-            while (reason := _drive(*self._program, self.addresses.table, self._shared, place, patience)) != ENDED:
-                if reason == WAITS:
-                    if os.getpid() != pid:  # a forked child has lost the other threads
-                        return
-                    time.sleep(sleep)
-                    sleep = min(2 * sleep, LONG)
-                    continue
-                called, args = self._called[place[CALL] - 1]
-                if reason == FAILED:
-                    raise RuntimeError(f"The kernel {called.__name__} has failed.")
-                self._call(called, args, slot)
-                sleep = SHORT
-        except BaseException:
-            _stop(self._shared)
-            raise
+    def call_by_hand(self, call, slot, failed):
+        """Make a call by the interpreter, or tell that a kernel has failed."""
+        called, args = self._called[call]
+        if failed:
+            raise RuntimeError(f"The kernel {called.__name__} has failed.")
+        self._call(called, args, slot)
 
     def _call(self, called, args, slot):
         called(*[self.addresses.at(x, slot) for x in args])

@@ -48,6 +48,18 @@ def run(task, n_blocks, inline=False):
     return [task(block, 0) for block in range(n_blocks)] if results is None else results
 
 
+def enlist(task, slot):
+    """Let the worker of a slot call ``task(slot)``, some time from now; nobody waits. Returns whether there is one."""
+    return _pool.enlist(task, slot)
+
+
+class _Errand:
+    """What a worker is asked to do for nobody who waits."""
+
+    def __init__(self, task):
+        self.work, self.tickets = task, []
+
+
 class _Ticket:
     """The order to a worker to take part in a call. Only who takes it first, the worker or the caller, acts on it."""
 
@@ -190,6 +202,14 @@ class _Pool:
             self._end(call)
         call.raise_error()
         return call.results
+
+    def enlist(self, task, slot):
+        """Give a worker something to do for nobody who waits."""
+        workers = self._helpers(slot)
+        if len(workers) < slot:
+            return False
+        workers[slot - 1].give(_Errand(task))
+        return True
 
     def _end(self, call):
         if not call.close():

@@ -9,8 +9,6 @@ from itertools import pairwise
 from math import prod
 from types import SimpleNamespace
 
-import numpy as np
-
 from .._kernels.memory import empty, zeros
 from . import batch_norm
 

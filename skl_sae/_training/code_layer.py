@@ -9,10 +9,9 @@ import numpy as np
 from .._kernels.kernel import clear, copy, recording
 from .._kernels.memory import Scratch
 from .._kernels.norms import normalise_rows, remove_radial
-from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .._model.parameters import Units
-from .weights import BLOCK_SIZE, add_weight_penalty
+from .weights import add_weight_penalty, blocks_of
 
 
 class CodeLayer:
@@ -43,7 +42,7 @@ class CodeLayer:
         self.network, self.encoder, self.penalties, self.context = network, encoder, penalties, None
         p = network.parameters
         n_units = network.architecture.n_units
-        self.blocks = partition(n_units, max(16, BLOCK_SIZE // p.units.encoder.shape[1]))
+        self.blocks = blocks_of(n_units, p.units.encoder.shape[1])
         self.units = [p.units.block(lo, hi) for lo, hi in self.blocks]
         self.fired = np.zeros(n_units, bool)
         # behind hidden layers all gradients must wait

@@ -7,9 +7,8 @@ import numpy as np
 
 from .._kernels.kernel import clear
 from .._kernels.memory import Scratch
-from .._kernels.threads import partition
 from .._model.codes import DenseCode
-from .weights import BLOCK_SIZE, add_weight_penalty
+from .weights import add_weight_penalty, blocks_of
 
 
 class HiddenLayers:
@@ -41,7 +40,7 @@ class HiddenLayers:
             if view.ndim == 1:
                 self.vectors.append((name, side, int(layer), array))
             elif not (self.tied and side == "dec"):
-                blocks = partition(len(view), max(16, BLOCK_SIZE // view.shape[1]))
+                blocks = blocks_of(*view.shape)
                 self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
                 largest = max(hi - lo for lo, hi in blocks), view.shape[1]
                 self._room[name] = Scratch([largest], view.dtype)

@@ -3,8 +3,7 @@
 from itertools import pairwise
 
 from .._kernels.cells import Cells
-from .._kernels.threads import partition
-from .weights import BLOCK_SIZE
+from .weights import blocks_of
 
 
 def read_residual(step, batch):
@@ -51,8 +50,7 @@ def _read_window(step, batch, lo, hi, windowed):
 
 def _sum_window(step, batch, passes):
     """Add the window to the gradients next to the data, by blocks of the weights' rows."""
-    weights = step.network.parameters["dec0.weight"]
-    blocks = partition(len(weights), max(16, BLOCK_SIZE // weights.shape[1]))
+    blocks = blocks_of(*step.network.parameters["dec0.weight"].shape)
 
     def accumulate(batch, block):
         for each in passes:

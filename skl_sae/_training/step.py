@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels.addresses import Addresses
 from .._kernels.cells import Cells
 from .._kernels.kernel import clear
 from .._kernels.memory import Scratch, empty_rows
-from .._kernels.plan import Plan
+from .._kernels.plan import Plans
 from .._kernels.threads import partition
 from .._model.codes import DenseCode
 from .._model.context import RecordedContext, StepContext
@@ -28,10 +27,8 @@ from .hidden_layers import HiddenLayers
 from .reading import read_residual, read_windows
 from .residual import ResidualPass
 
-# Steps with fewer multiplications in the encoder than this are not worth waking a thread.
-SMALL_WORK = 1 << 22
-# Plans that are kept: for batches of two sizes, with and without dead units, and a few layouts of the codes.
-KEPT_PLANS = 8
+# Steps with fewer multiplications in the encoder than this are done by one thread.
+SMALL_WORK = 1 << 19
 
 
 class Now(NamedTuple):
@@ -86,10 +83,10 @@ class TrainingStep:
         self.densities += [1.0] * (len(self.passes) - len(self.densities))
         self.units = CodeLayer(network, encoder, penalties)
         self.hidden = HiddenLayers(network.parameters, encoder, penalties)
-        self.addresses, self._plans, self.finite = Addresses(), {}, True
+        self.plans, self.finite = Plans(), True
         self._pre = self._place_pre_activations()
         for scratch in self.units.scratch + self.hidden.scratch:
-            self.addresses.share(scratch)
+            self.plans.addresses.share(scratch)
 
     def _place_pre_activations(self):
         """Where a code is not dense, pre-activations have an array of their own, for each thread."""
@@ -100,7 +97,7 @@ class TrainingStep:
             return None
         shape = min(encoder.batch_size, 2 * self.tile_rows), self.network.architecture.n_units
         scratch = Scratch([shape], self.network.dtype)
-        self.addresses.share(scratch)
+        self.plans.addresses.share(scratch)
         return scratch.arrays(0)[0]
 
     def _make_passes(self, rule, kind, dropout=0.0):
@@ -128,6 +125,8 @@ class TrainingStep:
             rule, (residual,) = self.auxiliary
             residual.share[0] = rule.share(context.dead)
         batch = self._plan_for(load, n_rows, update, sparse, auxiliary)
+        for each in batch.passes:
+            each.take(n_rows)
         batch.plan.run(inline=self.work < SMALL_WORK)
         self.finite = bool(np.isfinite(batch.checks.total()))
         for i, each in enumerate(self.passes):
@@ -140,27 +139,20 @@ class TrainingStep:
 
     def _plan_for(self, load, n_rows, update, sparse, auxiliary):
         """The recorded plan of such steps; a new one where there is none."""
-        key = (load, n_rows, update, sparse, auxiliary, *(each.code.compressed for each in self.passes))
-        batch = self._plans.pop(key, None)
-        if batch is None:
+        layouts = [each.code.compressed for each in self.passes]
+
+        def record(plan):
             rules = [(self.network.rule, self.passes)] + ([self.auxiliary] if auxiliary else [])
             context = RecordedContext(self.network.architecture.activation, 1 / n_rows, *self.now)
             shares = Cells(), Cells(), [Cells() for _ in self.passes]
             tiles = partition(n_rows, self.tile_rows)
-            batch = Batch(Plan(self.addresses), load, n_rows, context, update, sparse, tiles, rules, *shares)
+            batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares)
             for each in batch.passes:
                 each.take(n_rows)
             self._record(batch)
-        self._plans[key] = batch  # the last one
-        while len(self._plans) > KEPT_PLANS:
-            del self._plans[next(iter(self._plans))]
-        for each in batch.passes:
-            each.take(n_rows)
-        return batch
+            return batch
 
-    def forget_plans(self):
-        """Record anew: what `load` reads is of another kind."""
-        self._plans.clear()
+        return self.plans.find((load, n_rows, update, sparse, auxiliary, *layouts), record)
 
     def _record(self, batch):
         """All that a step does."""

@@ -117,12 +117,12 @@ class Training(ChunkMixin):
             penalties, dropout = (params["weight_decay"], params["weight_l1"]), params["dropout"]
             encoder = self.encoder_pass(network, batch_size, dropout, window)
             space = TrainingStep(network, encoder, penalties, auxiliary, dropout, own_target, self.densities)
-            self.source = Source(network, params, encoder.batch_size, own_target, space.addresses)
+            self.source = Source(network, params, encoder.batch_size, own_target, space.plans.addresses)
             self.workspace = space
         for name, moments in self.optimizer.moments().items():
-            space.addresses.follow(name, moments)
+            space.plans.addresses.follow(name, moments)
         if self.source.take(network, rows):
-            space.forget_plans()
+            space.plans.forget()
 
     def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
         """One pass over `rows`; returns the mean loss of a row.
@@ -132,6 +132,7 @@ class Training(ChunkMixin):
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
         rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
+        self.workspace.plans.crew.muster()
         for number, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), first):
             progress = number / total
             losses += self._step(rows, order[lo:hi], rate * factor(progress), progress, total) * (hi - lo)

@@ -4,9 +4,15 @@ import numpy as np
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel
+from .._kernels.threads import partition
 
 # Entries of a weight matrix that are updated as one block: gradient and moments stay in the cache of one core.
 BLOCK_SIZE = 40_000
+
+
+def blocks_of(n_rows, width):
+    """Ranges of rows of a weight matrix: at least four, if there are enough rows."""
+    return partition(n_rows, max(16, min(BLOCK_SIZE // width, n_rows // 4)))
 
 
 def add_weight_penalty(weights, gradient, l2, l1, value):

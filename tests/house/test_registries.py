@@ -33,7 +33,8 @@ def defined_in(package):
 def test_every_rule_is_registered_and_public():
     rules = {cls for cls in defined_in(skl_sae.sparsity) if issubclass(cls, BaseSparsity)}
     assert rules - NOT_A_CHOICE == set(RULES.values())
-    public = {getattr(skl_sae.sparsity, name) for name in set(skl_sae.sparsity.__all__) - {"RULES", "StepContext", "recordable"}}
+    others = {"RULES", "StepContext", "recordable"}
+    public = {getattr(skl_sae.sparsity, name) for name in set(skl_sae.sparsity.__all__) - others}
     assert rules - NOT_A_CHOICE | {BaseSparsity} == public
 
 

@@ -11,7 +11,7 @@ import pytest
 from numba import config
 from numpy.testing import assert_array_equal
 
-from skl_sae._kernels import addresses, memory, plan, threads
+from skl_sae._kernels import addresses, crew, memory, plan, threads
 from skl_sae._kernels.addresses import Addresses
 from skl_sae._kernels.jit import row_of
 from skl_sae._kernels.kernel import add, copy, kernel, recording
@@ -38,9 +38,9 @@ def spin(x, out, times):
 @pytest.fixture(params=[1, 2, 8, 64])
 def n_threads(request, monkeypatch):
     """So many threads, on however few cores."""
-    for module in (threads, plan, addresses, memory):
+    for module in (threads, crew, addresses, memory):
         monkeypatch.setattr(module, "n_slots", lambda: request.param)
-    for module in (threads, plan):
+    for module in (threads, crew):
         monkeypatch.setattr(module, "n_threads", lambda: request.param)
     monkeypatch.setattr(threads, "_pool", threads._Pool())
     yield request.param
@@ -137,11 +137,12 @@ def test_arguments_beyond_their_arrays_are_seen(monkeypatch):
 
 
 def test_a_plan_keeps_its_arrays():
-    x, out = numbers(1, 4), np.zeros((1, 4))
-    recorded, kept = Plan(), weakref.ref(x)
-    recorded.region(1, lambda i: copy(x, out))
-    expected = x.copy()
-    del x
+    def record(x):
+        recorded.region(1, lambda i: copy(x, out))
+        return weakref.ref(x)
+
+    recorded, expected, out = Plan(), numbers(1, 4), np.zeros((1, 4))
+    kept = record(numbers(1, 4))
     gc.collect()
     recorded.run()
     assert kept() is not None

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from problems import TOLERANCE, Problem, network_of, step_of
 
-from skl_sae._kernels import addresses, memory, plan, threads
+from skl_sae._kernels import addresses, crew, memory, threads
 from skl_sae._model.activations import ACTIVATIONS
 from skl_sae._model.losses import LOSSES
-from skl_sae._training import batch, code_layer, hidden_layers, normalisation, reading, step
+from skl_sae._training import batch, normalisation, step, weights
 from skl_sae._training.encoder import EncoderPass
 from skl_sae.sparsity import (
     L1,
@@ -169,13 +169,12 @@ def test_every_pair_of_options_is_drawn():
 def test_gradient_in_many_blocks_and_tiles(rule_case, hidden, tied, batch_norm, dropout, monkeypatch):
     """Several blocks of units and of the other layers' rows, several tiles of rows, on four threads."""
     _, rule, activation = rule_case
-    for module in (reading, code_layer, hidden_layers):
-        monkeypatch.setattr(module, "BLOCK_SIZE", 1)
+    monkeypatch.setattr(weights, "BLOCK_SIZE", 1)
     monkeypatch.setattr(step, "SMALL_WORK", 0)
     monkeypatch.setattr(normalisation, "BLOCK_UNITS", 16)
-    for module in (threads, plan, addresses, memory):
+    for module in (threads, crew, addresses, memory):
         monkeypatch.setattr(module, "n_slots", lambda: 4)
-    for module in (threads, plan):
+    for module in (threads, crew):
         monkeypatch.setattr(module, "n_threads", lambda: 4)
     monkeypatch.setattr(threads, "_pool", threads._Pool())
 
@@ -227,8 +226,7 @@ def test_hooks_do_the_same_recorded_and_in_each_step(rule_case, hidden, dropout,
 @pytest.mark.parametrize("rule", [BaseSparsity(), L1(0.3), TopK(3)], ids=repr)
 def test_a_parameter_that_was_told_is_not_read_again(rule, hidden, tied, monkeypatch):
     """So an optimizer may change it at once."""
-    for module in (reading, code_layer, hidden_layers):
-        monkeypatch.setattr(module, "BLOCK_SIZE", 1)
+    monkeypatch.setattr(weights, "BLOCK_SIZE", 1)
     sizes = (3, *hidden, 50)
     model = naive.Model(sizes, sizes, "relu", "relu", "identity", "squared_error", rule, tied, 0.1, 0.05)
     problem = Problem(model, 0)
@@ -357,11 +355,11 @@ def test_the_encoder_is_handed_in(rule, hidden):
     model = naive.Model(sizes, sizes, "relu", "tanh", "identity", "squared_error", rule)
     plain, other = Problem(model, 0), Problem(model, 0)
     other.step = step_of(other.network, len(other.x), model, encoder_pass=DoublingPass)
-    weights = [name for name in plain.parameters.views if name.startswith("enc") and name.endswith("weight")]
-    for name in weights:
+    names = [name for name in plain.parameters.views if name.startswith("enc") and name.endswith("weight")]
+    for name in names:
         plain.parameters[name][:] *= 2
     (value, gradient), (expected, expected_gradient) = other.gradient(), plain.gradient()
-    for name in weights:
+    for name in names:
         at = plain.parameters.start[name]
         expected_gradient[at : at + plain.parameters[name].size] *= 2
     assert value == pytest.approx(expected, rel=1e-12)
