@@ -223,11 +223,25 @@ def mark_reaching(a, bounds, keep):
             marks[j] = row[j] >= bounds[j]
 
 
-@kernel("b2", "T2!")
+@kernel("b2", "T2!", fastmath=False)
 def clear_others(keep, a):
-    """Write zero where an entry is not kept."""
-    zero = a.dtype.type(0)
+    """Multiply by zero where an entry is not kept: what is not finite becomes NaN, and is seen."""
+    one, zero = a.dtype.type(1), a.dtype.type(0)
     for i in range(a.shape[0]):
         marks, row = row_of(keep, i), row_of(a, i)
         for j in range(row.size):
-            row[j] = row[j] if marks[j] else zero
+            row[j] *= one if marks[j] else zero
+
+
+@kernel("T2", "n", "d1", "T1!")
+def batch_bound(a, n_kept, least, bounds):
+    """Write, for each column, the n_kept-th largest entry of the whole array, at least ``least[0]``."""
+    real, width = a.dtype.type, a.shape[1]
+    x = np.empty(a.shape[0] * width, a.dtype)
+    for i in range(a.shape[0]):
+        row = row_of(a, i)
+        for j in range(width):
+            x[i * width + j] = row[j]
+    bound, _, _ = _find_bound(x, x.size, n_kept, real(least[0]), np.int64(0), real(0), real(0))
+    for j in range(bounds.size):
+        bounds[j] = bound

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from .._kernels.kernel import recordable
 from .._kernels.quantile import beyond, upper_quantile
+from .._kernels.top_k import batch_bound, clear_others, mark_reaching
 from .._model.codes import DenseCode
 from ._base import BaseSparsity
-from ._topk import resolve_k
+from ._topk import resolve_k, smallest_live
 
 
 class Threshold(BaseSparsity):
@@ -59,16 +61,14 @@ class BatchTopK(BaseSparsity):
         self.k_ = resolve_k("k", self.k, n_units)
         return {"threshold": 0.0}
 
+    @recordable
     def encode(self, a, p, step):
         """Keep the largest entries of the batch; entries tied with the last one stay too."""
-        live = a[a > 0] if step.activation.zeros else a.ravel()
-        budget = self.k_ * len(a)
-        if live.size > budget:
-            keep = a >= np.partition(live, live.size - budget)[live.size - budget]
-        else:
-            keep = a > 0 if step.activation.zeros else np.ones(a.shape, bool)
+        bounds, keep = np.empty(a.shape[1], a.dtype), np.empty(a.shape, bool)
+        batch_bound(a, self.k_ * len(a), np.array([smallest_live(a.dtype, step)], np.float64), bounds)
+        mark_reaching(a, bounds, keep)
         step.activation.forward(a)
-        a *= keep
+        clear_others(keep, a)
         return [DenseCode(a, support=keep, selects=True)]
 
     def after_step(self, codes, p, step):
