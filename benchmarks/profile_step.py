@@ -1,10 +1,11 @@
-"""What share of a step's time threads spend waiting: for the GIL, for one another, or for work.
+"""What share of a step's time threads spend in kernels, waiting for one another, and outside of the compiled driver.
 
     python benchmarks/profile_step.py --case topk_1000 kl --threads 2
 
-Each entry of a thread into the compiled driver of a plan is timed, and the driver counts the pauses that it waits for
-others. The rest of the wall time of a step, from its call to its return, a thread spends in the interpreter or asleep:
-the caller prepares a step, a worker is woken up. Both are told as shares of all threads' time. Nothing is written.
+A step is the time from its beginning to that of the next one. The driver counts the pauses that a thread waits in it:
+for items of the other threads, and a follower for the next step while the leader prepares it in Python. Entries into
+the driver are timed; what a thread does outside of it, it spends in the interpreter, waiting for the GIL, or asleep.
+All are told as shares of the time of all threads, medians over the steps. Nothing is written.
 """
 
 import argparse
@@ -21,50 +22,66 @@ import workers as processes
 from cases import CASES
 
 
-def pause_seconds(plan):
-    """How long a pause of the driver takes."""
-    items, place = np.array([[0, 0, 1]]), np.array([0, -1, 0, 0])
-    empty, table = np.zeros(0, np.int64), np.zeros((1, 1), np.int64)
-    best = np.inf
+def pause_seconds(crew):
+    """How long a pause of the driver takes: a follower waits for a run that never comes."""
+    job, shared, place = np.zeros(8, np.int64), np.zeros(24, np.int64), np.array([1, -1, 0, 0])
+    job[crew.N_THREADS], best = 2, np.inf
     for _ in range(20):
-        shared, place[:] = np.zeros(24, np.int64), (0, -1, 0, 0)
+        place[crew.PAUSES] = 0
         start = time.perf_counter()
-        plan._drive(np.zeros((0, 3), np.int64), items, empty, empty, table, shared, place, 10_000)
-        best = min(best, time.perf_counter() - start)
-    return best / place[plan.PAUSES]
+        crew._drive(job, shared, place, 10_000)
+        best = min(best, (time.perf_counter() - start) / place[crew.PAUSES])
+    return best
 
 
 class Watch:
-    """Times the driver and the steps of one process."""
+    """Times what the threads of a crew do, from step to step.
 
-    def __init__(self, plan, step):
-        self.plan, self.entries, self.steps = plan, [], []
-        self.drive, self.call = plan._drive, step.TrainingStep.__call__
-        self.pause = pause_seconds(plan)
-        plan._drive = self._drive
-        step.TrainingStep.__call__ = lambda *args, **kwargs: self._step(*args, **kwargs)
+    Attributes
+    ----------
+    steps : list of (float, float, float)
+        Of each step its seconds, and the seconds of all threads that were waited in the driver and spent outside.
+    """
 
-    def _drive(self, *args):
-        place = args[6]
-        start, pauses = time.perf_counter(), place[self.plan.PAUSES]
-        reason = self.drive(*args)
-        self.entries.append((threading.get_ident(), time.perf_counter() - start, place[self.plan.PAUSES] - pauses))
-        return reason
+    def __init__(self, crew, step):
+        self.crew, self.step, self.pause = crew, step, pause_seconds(crew)
+        self.drive, self.call = crew._drive, step.TrainingStep.__call__
+        # of each thread: its place, the seconds that it has been in the driver, and since when it is there
+        self.places, self.inside, self.entered = {}, {}, {}
+        self.steps, self.last = [], None
 
-    def _step(self, *args, **kwargs):
-        self.entries.clear()
-        start = time.perf_counter()
-        value = self.call(*args, **kwargs)
-        wall, entries = time.perf_counter() - start, list(self.entries)
-        inside = sum(seconds for _, seconds, _ in entries)
-        waiting = sum(n for *_, n in entries) * self.pause
-        self.steps.append((wall, inside - waiting, waiting))
-        return value
+    def __enter__(self):
+        self.crew._drive = self._drive
+        watch = self
+        self.step.TrainingStep.__call__ = lambda *args, **kwargs: watch.note() or watch.call(*args, **kwargs)
+        return self
+
+    def __exit__(self, *error):
+        self.crew._drive, self.step.TrainingStep.__call__ = self.drive, self.call
+
+    def _drive(self, job, shared, place, patience):
+        me = threading.get_ident()
+        self.places[me], self.entered[me] = place, time.perf_counter()
+        try:
+            return self.drive(job, shared, place, patience)
+        finally:
+            self.inside[me] = self.inside.get(me, 0.0) + time.perf_counter() - self.entered.pop(me)
+
+    def note(self):
+        """A step begins."""
+        now, entered = time.perf_counter(), dict(self.entered)
+        inside = sum(self.inside.values()) + sum(now - since for since in entered.values())
+        pauses = {id(place): int(place[self.crew.PAUSES]) for place in self.places.values()}
+        if self.last is not None:
+            then, inside_then, pauses_then = self.last
+            waited = sum(n - pauses_then.get(place, 0) for place, n in pauses.items()) * self.pause
+            self.steps.append((now - then, waited, inside - inside_then))
+        self.last = now, inside, pauses
 
 
 def profile(name, folder, options):
-    """Print the shares of a case, medians over its steps."""
-    from skl_sae._kernels import plan
+    """Print the shares of a case."""
+    from skl_sae._kernels import crew
     from skl_sae._training import step
 
     case = CASES[name]
@@ -73,16 +90,15 @@ def profile(name, folder, options):
     estimator = case.estimator()
     for _ in range(2):
         estimator.partial_fit(X)
-    watch = Watch(plan, step)
-    end = time.perf_counter() + options.seconds
-    while time.perf_counter() < end:
-        estimator.partial_fit(X)
-    step.TrainingStep.__call__, plan._drive = watch.call, watch.drive
-    wall, work, waiting = (np.array(column) for column in zip(*watch.steps, strict=True))
-    threads = options.threads if median(work / wall) > 1 or options.threads == 1 else 1
-    others = wall * threads - work - waiting
-    shares = [median(part / wall / threads) for part in (work, waiting, others)]
-    told = f"{1e3 * median(wall):9.3f} ms a step, {threads} at work; kernels {shares[0]:6.1%}"
+    with Watch(crew, step) as watch:
+        end = time.perf_counter() + options.seconds
+        while time.perf_counter() < end:
+            watch.last = None  # what is between two calls is no step
+            estimator.partial_fit(X)
+    wall, waited, inside = (np.array(column) for column in zip(*watch.steps, strict=True))
+    n = options.threads if len(watch.places) > 1 else 1
+    shares = [median(part / wall / n) for part in (inside - waited, waited, n * wall - inside)]
+    told = f"{1e3 * median(wall):9.3f} ms a step, {n} at work; kernels {shares[0]:6.1%}"
     print(f"{name:16s} {told}, waiting in the driver {shares[1]:5.1%}, outside of it {shares[2]:5.1%}", flush=True)
 
 

@@ -137,18 +137,18 @@ def test_arguments_beyond_their_arrays_are_seen(monkeypatch):
 
 
 def test_a_plan_keeps_its_arrays():
-    recorded, expected, out = Plan(), numbers(1, 4), np.zeros((1, 4))
+    plans, expected, out = [Plan()], numbers(1, 4), np.zeros((1, 4))
 
     def record(x):
-        recorded.region(1, lambda i: copy(x, out))
+        plans[0].region(1, lambda i: copy(x, out))
         return weakref.ref(x)
 
     kept = record(numbers(1, 4))
     gc.collect()
-    recorded.run()
+    plans[0].run()
     assert kept() is not None
     assert_array_equal(out, expected)
-    del recorded, record
+    plans.clear()
     gc.collect()
     assert kept() is None
 
