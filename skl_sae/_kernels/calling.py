@@ -11,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 # Numbers of words that are passed. More than the last one no kernel takes.
-SIZES = 16, 32, 48, 64, 80
+SIZES = 24, 48, 80
 
 
 def size_of(n_words):

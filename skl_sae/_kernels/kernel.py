@@ -135,32 +135,29 @@ def kernel(*kinds, fastmath=FASTMATH):
 
 @kernel("T2", "T2!")
 def copy(x, out):
-    """Copy an array of any strides."""
-    if x.strides[1] == x.itemsize and out.strides[1] == out.itemsize:
-        for i in range(x.shape[0]):
-            a, b = row_of(x, i), row_of(out, i)
-            for j in range(a.size):
-                b[j] = a[j]
-    else:
-        for i in range(x.shape[0]):
-            for j in range(x.shape[1]):
-                out[i, j] = x[i, j]
+    """Copy an array."""
+    for i in range(x.shape[0]):
+        a, b = row_of(x, i), row_of(out, i)
+        for j in range(a.size):
+            b[j] = a[j]
 
 
 @kernel("i2", "i2!")
 def copy_integers(x, out):
     """Copy an array of int32."""
     for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[i, j] = x[i, j]
+        a, b = row_of(x, i), row_of(out, i)
+        for j in range(a.size):
+            b[j] = a[j]
 
 
 @kernel("b2", "b2!")
 def copy_flags(x, out):
     """Copy an array of bool."""
     for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[i, j] = x[i, j]
+        a, b = row_of(x, i), row_of(out, i)
+        for j in range(a.size):
+            b[j] = a[j]
 
 
 @kernel("T2", "T2!")
@@ -176,8 +173,9 @@ def add(x, out):
 def clear(x):
     """Write zeros."""
     for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[i, j] = 0
+        row = row_of(x, i)
+        for j in range(row.size):
+            row[j] = 0
 
 
 def recordable(function):

@@ -98,6 +98,15 @@ def order_by_unit(index, values, grad, count, ptr, row, position, out_values, ou
             out_grad[q] = g[j]
 
 
+@kernel("T2", "T2!")
+def transpose(x, out):
+    """Write the transposed array."""
+    for i in range(x.shape[0]):
+        row = row_of(x, i)
+        for j in range(row.size):
+            out[j, i] = row[j]
+
+
 @kernel("l1", "l1", "T1", "T2!")
 def restore_rows(ptr, position, entries, out):
     """Write entries ordered by unit into the places that they were taken from."""

@@ -147,10 +147,10 @@ def _next_step(x, step, way):
     return mean if mean < most else most
 
 
-@kernel("T2", "d1", "i2!", "T2!", "i1!")
-def _select_from_short_rows(a, least, index, values, count):
+@kernel("T2", "d1", "i1!", "i2!", "T2!", "i1!")
+def _select_from_short_rows(a, least, at, index, values, count):
     real, none = a.dtype.type, np.int64(0)
-    floor, at = real(least[0]), np.empty(a.shape[1] + 1, np.int32)
+    floor = real(least[0])
     bound, step = real(0), real(0)
     for i in range(a.shape[0]):
         row = row_of(a, i)
@@ -159,15 +159,14 @@ def _select_from_short_rows(a, least, index, values, count):
         count[i] = _keep_largest(row, bound, at, row_of(index, i), row_of(values, i))
 
 
-@kernel("T2", "d1", "i2!", "T2!", "i1!")
-def _select_from_long_rows(a, least, index, values, count):
+@kernel("T2", "d1", "i1!", "i2!", "T2!", "i1!")
+def _select_from_long_rows(a, least, at, index, values, count):
     """The k-th largest of the groups' maxima is a lower bound of the k-th largest entry.
 
     So only the groups whose maximum reaches that bound hold candidates, and they are little more than k.
     """
     m, k, real = a.shape[1], index.shape[1], a.dtype.type
-    floor, at = real(least[0]), np.empty(m + 1, np.int32)
-    n_groups = m // GROUP
+    floor, n_groups = real(least[0]), m // GROUP
     groups, places = np.empty(n_groups + 1, np.int32), np.empty(m + 1, np.int32)
     maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)  # better aligned than by NumPy
     bound, group_bound, step = real(0), real(0), real(0)
@@ -195,7 +194,7 @@ def select_largest_entries(a, floor, index, values, count):
     m, k = a.shape[1], index.shape[1]
     grouped = m > SHORT_ROW and m // GROUP >= 2 * k
     select = _select_from_long_rows if grouped else _select_from_short_rows
-    select(a, np.array([floor], np.float64), index, values, count)
+    select(a, np.array([floor], np.float64), np.empty(m + 1, np.int32), index, values, count)
 
 
 @kernel("T2", "n", "d1", "T1!")

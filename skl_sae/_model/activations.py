@@ -42,8 +42,10 @@ def _activation(forward, backward, zeros):
 
 @jit
 def _span(ptr, n):
-    """The columns that count."""
-    return (0, n) if ptr.size == 0 else (ptr[0], ptr[ptr.size - 1])
+    """The first of the columns that count, and their number; not negative, which need not be checked then."""
+    if ptr.size == 0:
+        return np.uint64(0), np.uint64(n)
+    return np.uint64(ptr[0]), np.uint64(ptr[ptr.size - 1] - ptr[0])
 
 
 @kernel("T2", "T2!")
@@ -58,10 +60,11 @@ def _relu(a, out):
 @kernel("T2", "T2!", "l1")
 def _relu_backward(f, grad, ptr):
     zero = grad.dtype.type(0)
-    first, last = _span(ptr, f.shape[1])
+    first, n = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
-        for j in range(g.size):
+        y, g = row_of(f, i), row_of(grad, i)
+        for k in range(n):
+            j = first + k
             g[j] = g[j] if y[j] > 0 else zero
 
 
@@ -77,10 +80,11 @@ def _sigmoid(a, out):
 @kernel("T2", "T2!", "l1")
 def _sigmoid_backward(f, grad, ptr):
     one = grad.dtype.type(1)
-    first, last = _span(ptr, f.shape[1])
+    first, n = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
-        for j in range(g.size):
+        y, g = row_of(f, i), row_of(grad, i)
+        for k in range(n):
+            j = first + k
             g[j] *= y[j] * (one - y[j])
 
 
@@ -96,10 +100,11 @@ def _tanh(a, out):
 @kernel("T2", "T2!", "l1")
 def _tanh_backward(f, grad, ptr):
     one = grad.dtype.type(1)
-    first, last = _span(ptr, f.shape[1])
+    first, n = _span(ptr, f.shape[1])
     for i in range(f.shape[0]):
-        y, g = row_of(f, i)[first:last], row_of(grad, i)[first:last]
-        for j in range(g.size):
+        y, g = row_of(f, i), row_of(grad, i)
+        for k in range(n):
+            j = first + k
             g[j] *= one - y[j] * y[j]
 
 

@@ -126,7 +126,7 @@ class DenseCode:
         """What kernels need to visit the entries of an array ordered by unit, as in a `UnitCode`."""
         n, m = self.values.shape
         ordered = np.empty((m, n), self.values.dtype)
-        copy(getattr(self, what).T, ordered)
+        layouts.transpose(getattr(self, what), ordered)
         return np.arange(0, n * m + 1, n), np.tile(np.arange(n, dtype=np.int32), m), ordered.reshape(-1)
 
     def find_fired(self, out):
