@@ -178,10 +178,10 @@ class Crew:
         if self._pid != os.getpid():
             self._begin_anew()
         job[N_THREADS] = n = 1 if inline else self.size
-        self.plan, place, ended = plan, np.array([0, -1, 0, 0]), False
-        _publish(self._job, self._shared, job, next(self._runs))
+        self.plan, self._errors, place, ended = plan, [], np.array([0, -1, 0, 0]), False
         try:
             try:
+                _publish(self._job, self._shared, job, next(self._runs))
                 for slot in range(1, n):
                     if slot not in self._asked and enlist(self._follow, slot):
                         self._asked.add(slot)

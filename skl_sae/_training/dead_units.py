@@ -19,13 +19,13 @@ RESAMPLED_NORM = 0.2
 
 
 @kernel("T2", "b1", "T2!")
-def _only(a, chosen, out):
-    """The columns that are chosen; minus infinity for the others."""
+def mask_living(a, dead, out):
+    """Write the pre-activations of the dead units, and minus infinity for the others."""
     none = a.dtype.type(-np.inf)
     for i in range(a.shape[0]):
         x, y = row_of(a, i), row_of(out, i)
         for j in range(x.size):
-            y[j] = x[j] if chosen[j] else none
+            y[j] = x[j] if dead[j] else none
 
 
 class DeadUnits:
@@ -81,10 +81,8 @@ class Auxiliary(BaseSparsity):
 
     @recordable
     def encode(self, a, p, step):
-        """Select among the dead units."""
-        masked = np.empty(a.shape, a.dtype)
-        _only(a, step.dead, masked)
-        code = select_largest(masked, self.k, step, least=np.finfo(a.dtype).min)
+        """Select among the dead units; the pre-activations of the others are minus infinity, see `mask_living`."""
+        code = select_largest(a, self.k, step, least=np.finfo(a.dtype).min)
         code.decoding = Decoding([(a.shape[1], self.weight)], target="residual")
         return [code]
 

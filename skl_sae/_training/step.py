@@ -22,6 +22,7 @@ from .._model.codes import DenseCode
 from .._model.context import RecordedContext, StepContext
 from .batch import Batch
 from .code_layer import CodeLayer
+from .dead_units import mask_living
 from .decoder import DecoderPass
 from .hidden_layers import HiddenLayers
 from .reading import read_residual, read_windows
@@ -67,6 +68,10 @@ class TrainingStep:
     ----------
     units : CodeLayer
         Its `fired` tells which units had a positive value in the last batch.
+    plans : Plans
+        What has been recorded, and the threads that run it.
+    finite : bool
+        Whether all parameters were finite numbers after the last step.
     """
 
     def __init__(
@@ -84,21 +89,20 @@ class TrainingStep:
         self.units = CodeLayer(network, encoder, penalties)
         self.hidden = HiddenLayers(network.parameters, encoder, penalties)
         self.plans, self.finite = Plans(), True
-        self._pre = self._place_pre_activations()
+        self._pre, self._masked = self._place_pre_activations()
         for scratch in self.units.scratch + self.hidden.scratch:
             self.plans.addresses.share(scratch)
 
     def _place_pre_activations(self):
-        """Where a code is not dense, pre-activations have an array of their own, for each thread."""
+        """Where no dense code has room for them: arrays for a tile's, and for those of its dead units."""
         encoder, dense = self.encoder, self.passes[0].code.dense
         if encoder.norm and dense is not None:
             encoder.norm.pre = dense.values
-        if encoder.norm or dense is not None:
-            return None
-        shape = min(encoder.batch_size, 2 * self.tile_rows), self.network.architecture.n_units
-        scratch = Scratch([shape], self.network.dtype)
+        n_rows, n_units = min(encoder.batch_size, 2 * self.tile_rows), self.network.architecture.n_units
+        needed = not encoder.norm and dense is None, self.auxiliary is not None
+        scratch = Scratch([(n_rows if each else 0, n_units) for each in needed], self.network.dtype)
         self.plans.addresses.share(scratch)
-        return scratch.arrays(0)[0]
+        return scratch.arrays(0)
 
     def _make_passes(self, rule, kind, dropout=0.0):
         """A pass of this kind for each of the rule's codes, with the layout of those of one row of zeros."""
@@ -216,7 +220,9 @@ class TrainingStep:
             a = self.encoder.forward(batch, lo, hi, out)
         if batch.auxiliary:
             rule, residual = batch.auxiliary
-            residual.code.put(lo, hi, rule.encode(a, self.network.parameters.units, batch.context)[0])
+            masked = self._masked[: hi - lo]
+            mask_living(a, batch.context.dead, masked)
+            residual.code.put(lo, hi, rule.encode(masked, self.network.parameters.units, batch.context)[0])
         return a
 
     def _forward_tile(self, batch, tile):

@@ -8,8 +8,9 @@ import pytest
 from interrupts import Interrupt
 from processes import run_well
 
-from skl_sae._kernels import blas, compiling, threads
+from skl_sae._kernels import addresses, blas, compiling, crew, threads
 from skl_sae._kernels.blas import single_threaded_blas
+from skl_sae._kernels.plan import Plan
 from skl_sae._kernels.threads import run
 
 pytestmark = pytest.mark.usefixtures("interruptible")
@@ -69,6 +70,34 @@ def test_an_interrupt_anywhere_in_the_pool(by_signal, new, three_threads, monkey
     assert interrupts > 50
     if new:
         threads._pool.retire()
+
+
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_an_interrupt_anywhere_in_the_run_of_a_plan(by_signal, three_threads, monkeypatch):
+    """When the exception arrives no thread makes a call any more, and the next run makes all of them."""
+    for name, value in ("n_slots", 3), ("n_threads", 3):
+        monkeypatch.setattr(crew, name, lambda value=value: value)
+    monkeypatch.setattr(addresses, "n_slots", lambda: 3)
+    work, recorded, n, interrupts = Work(), Plan(), 0, 0
+    recorded.region(6, lambda i: recorded.call(work, i, None))
+    recorded.region(2, lambda i: recorded.call(work, 6 + i, None))
+    while True:
+        n += 1
+        work.done.clear()
+        interrupt = Interrupt(n, [crew], by_signal)
+        try:
+            with interrupt:
+                recorded.run()
+            assert sorted(work.done) == list(range(8))
+        except KeyboardInterrupt:
+            interrupts += 1
+        assert not work.inside, n
+        work.done.clear()
+        recorded.run()
+        assert sorted(work.done) == list(range(8)), n
+        if not interrupt.done:
+            break
+    assert interrupts > 50
 
 
 @pytest.mark.parametrize("nested", [False, True])
