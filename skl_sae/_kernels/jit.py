@@ -1,6 +1,6 @@
 """The one place that decides how kernels are compiled.
 
-Kernels are serial and release the GIL; `_parallel` runs them over blocks. They are compiled at their first call,
+Kernels are serial and release the GIL; plans and the pool run them. They are compiled at their first call,
 for the types they meet, and kept in numba's cache folder. A kernel calls kernels of its own file and of this folder
 only: the cache does not see a change in another file.
 """

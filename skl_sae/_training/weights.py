@@ -7,7 +7,7 @@ from .._kernels.kernel import kernel
 from .._kernels.threads import partition
 
 # Entries of a weight matrix that are updated as one block: gradient and moments stay in the cache of one core.
-BLOCK_SIZE = 40_000
+BLOCK_SIZE = 80_000
 
 
 def blocks_of(n_rows, width):

@@ -163,9 +163,11 @@ class BaseSparsity(BaseEstimator):
         Returns
         -------
         records : bool
-            Whether it is marked as ``recordable``.
+            Whether it is marked as ``recordable``, and no class derived from the one that has it has an `after_step`
+            of its own: that may change numbers which were recorded.
         """
-        return getattr(getattr(type(self), hook), "recordable", False)
+        owner, later = (next(cls for cls in type(self).__mro__ if name in vars(cls)) for name in (hook, "after_step"))
+        return getattr(vars(owner)[hook], "recordable", False) and (owner is BaseSparsity or issubclass(owner, later))
 
     def overrides(self, hook):
         """Tell whether the rule has a hook of its own.

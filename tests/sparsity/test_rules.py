@@ -9,7 +9,19 @@ from problems import Problem, network_of, step_of
 from skl_sae._model.codes import DenseCode
 from skl_sae._model.parameters import Units
 from skl_sae._training.optimizers import OPTIMIZERS
-from skl_sae.sparsity import L1, RULES, BaseSparsity, Gated, JumpReLU, KLDivergence, StepContext
+from skl_sae.sparsity import (
+    L1,
+    RULES,
+    BaseSparsity,
+    BatchTopK,
+    Gated,
+    JumpReLU,
+    KLDivergence,
+    LifetimeTopK,
+    Matryoshka,
+    StepContext,
+    TopK,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +114,32 @@ def test_state_changes_in_after_step_alone(rule):
     assert repr(vars(problem.network.rule)) == attributes
     assert first[0] == second[0]
     assert_array_equal(first[1], second[1])
+
+
+class Growing(L1):
+    """A penalty whose weight is not state among the parameters, as a rule of one's own may have."""
+
+    def after_step(self, codes, p, step):
+        self.alpha *= 2
+
+
+def test_what_a_derived_rule_changes_after_a_step_counts_in_the_next():
+    """Though the hook that it inherits can be recorded."""
+    model = naive.Model((4, 9), (4, 9), "relu", "relu", "identity", "squared_error", Growing(0.1))
+    problem, plain = Problem(model, 0), Problem(model._replace(rule=BaseSparsity()), 0)
+    base = plain.run(lambda *told: None)
+    costs = [problem.run(lambda *told: None) - base for _ in range(3)]
+    assert_allclose(costs, np.array([1, 2, 4]) * costs[0], rtol=1e-9)
+    assert costs[0] > 0.01
+
+
+def test_hooks_that_can_be_recorded_are():
+    """Of these rules all are, so that a step of theirs never needs the interpreter."""
+    rules = [BaseSparsity(), L1(), L1(target_l0=3), KLDivergence(), TopK(2), LifetimeTopK(), BatchTopK(2)]
+    for rule in [*rules, Matryoshka(TopK(2))]:
+        rule.initialize(9, rule.default_activation)
+        assert all(rule.records(hook) for hook in ("encode", "penalty", "backward")), rule
+    assert not Growing().records("penalty") and Growing().records("backward")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
