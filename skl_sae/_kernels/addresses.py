@@ -1,7 +1,7 @@
 """Where recorded arrays are: those that may be replaced, and memory of which each thread has its own part.
 
 A recorded address is a number plus an entry of a table with a row for each thread. Column 0 is zero, for arrays that
-stay where they are.
+stay where they are. Behind the column of an array that is replaced stands one with its length.
 """
 
 from typing import NamedTuple
@@ -55,9 +55,10 @@ class Addresses:
         column = self._names.setdefault(name, len(self._arrays))
         if column == len(self._arrays):
             self._add(array, 0)
-        elif self._arrays[column] is not array:
+            self._add(None, 0)
+        if self._arrays[column] is not array or self.table[0, column + 1] == 0:
             self._arrays[column] = array
-            self.table[:, column] = address_of(array)
+            self.table[:, column], self.table[:, column + 1] = address_of(array), len(array)
 
     def share(self, scratch):
         """Each thread has its own part of this `Scratch`; plans are recorded with that of slot 0."""
@@ -66,21 +67,22 @@ class Addresses:
     def _add(self, array, stride):
         self._arrays.append(array)
         self._strides.append(stride)
-        column = address_of(array) + stride * np.arange(len(self.table))
+        column = (0 if array is None else address_of(array)) + stride * np.arange(len(self.table))
         self.table = np.ascontiguousarray(np.column_stack([self.table, column]))
 
     def moved(self, x):
         """An argument as it is recorded: a `Moved` if it lies in an array that moves."""
         if not isinstance(x, np.ndarray):
             return x
-        for column, array in enumerate(self._arrays):
+        arrays = [(column, array) for column, array in enumerate(self._arrays) if array is not None]
+        for column, array in arrays:
             if array is x:
                 return Moved(x, column, 0, whole=True)
         if x.size:
             address = address_of(x)
-            for column in range(1, len(self._arrays)):
+            for column, array in arrays:
                 offset = address - int(self.table[0, column])
-                if 0 <= offset < self._arrays[column].nbytes:
+                if 0 <= offset < array.nbytes:
                     return Moved(x, column, offset)
         return x
 

@@ -89,6 +89,8 @@ class Plan:
         for place, x in zip(places, [x for x in noted if isinstance(x, Moved | np.ndarray)], strict=True):
             if isinstance(x, Moved):
                 words[place], columns[place] = x.offset, x.column
+                if x.whole:  # its length follows the address
+                    words[place + 1], columns[place + 1] = 0, x.column + 1
         size = size_of(len(words))
         rest = [0] * (SIZES[size] - len(words))
         self._note((kernel.address(args), size, len(self._words)), kernel, noted)

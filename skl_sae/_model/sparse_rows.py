@@ -26,8 +26,13 @@ class SparseRows:
     """
 
     def __init__(self, X, chosen, offset, factor):
-        self.arrays, self.chosen = (X.data, X.indices, X.indptr), chosen
+        self.read(X)
+        self.chosen = chosen
         self.offset, self.factor = offset, np.asarray(factor, np.float64).reshape(1)
+
+    def read(self, X):
+        """Let the rows be those of another matrix."""
+        self.arrays = X.data, X.indices, X.indptr
 
     def multiply_t(self, weights, bias, lo=0, hi=None, out=None):
         """``x @ weights.T + bias``, of all rows or of rows ``lo..hi``."""

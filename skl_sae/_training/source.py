@@ -57,13 +57,12 @@ class Source:
         for name, array in rows.arrays().items():
             self.addresses.follow(name, array)
         reads_sparse = rows.sparse and scaling.reads_sparse and not self.params["corruption"]
-        kind = rows.kind(), reads_sparse
-        if kind == self.kind:
-            return False
-        self.kind, self.sparse = kind, None
-        if reads_sparse:
-            self.sparse = SparseRows(rows.X, self.chosen, offset, factor)
-        return True
+        before, self.kind = self.kind, (rows.kind(), reads_sparse)
+        if self.kind != before:
+            self.sparse = SparseRows(rows.X, self.chosen, offset, factor) if reads_sparse else None
+        elif reads_sparse:
+            self.sparse.read(rows.X)  # what is recorded from now on must be the arrays that are followed
+        return self.kind != before
 
     def choose(self, batch, key, settings):
         """Let a batch be these rows of the data, in the step with this key and these settings of the optimizer."""

@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from skl_sae import SparseAutoencoder
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,6 +104,34 @@ def four():
     result = in_process(4, "more")
     assert result["slots"] == 4
     return result
+
+
+STREAMS = {
+    "dense": lambda X: X,
+    "of another type": lambda X: X.astype(np.int64),
+    "Fortran": np.asfortranarray,
+    "sparse": sparse.csr_array,
+    "nearly empty": lambda X: sparse.csr_array(np.where(np.arange(X.size).reshape(X.shape) % 307 == 0, X, 0)),
+    "dense and sparse in turn": lambda X: X if len(X) % 2 else sparse.csr_array(X),
+}
+
+
+@pytest.mark.parametrize("params", [{}, {"hidden_layer_sizes": (5,), "solver": "sgd"}, {"corruption": "masking"}])
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_chunks_of_many_sizes_are_read_where_they_are(stream, params):
+    """A workspace that is kept, with all that is recorded in it, gives what a new one for each chunk gives."""
+    rng, sae, twin = np.random.default_rng(0), *(SparseAutoencoder(9, random_state=0, **params) for _ in range(2))
+    for each in sae, twin:
+        each.set_params(batch_size=32)
+    for n in 40, 64, 7, 300, 1, 32, 7, 40:
+        chunk = stream(np.round(9 * rng.random((n, 30))))
+        if twin.__dict__.get("_training"):
+            twin._training.workspace = twin._training.source = None
+        for each in sae, twin:
+            each.partial_fit(chunk.copy())
+        del chunk
+        assert_array_equal(sae._network.parameters.theta, twin._network.parameters.theta)
+    assert np.isfinite(sae._network.parameters.theta).all()
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
