@@ -91,7 +91,7 @@ def _call(job, call, slot):
 @jit
 def _drive(job, shared, place, patience):
     """Claim items and make their calls, from a thread's place on."""
-    slot, item, call, left = place[SLOT], place[ITEM], place[CALL], patience
+    slot, item, call = place[SLOT], place[ITEM], place[CALL]
     while True:
         if item < 0:
             if slot >= read(job, N_THREADS):
@@ -99,7 +99,7 @@ def _drive(job, shared, place, patience):
             item, run = _claim(job, shared)
             if item >= 0:
                 call = read_at(read(job, ITEMS), 3 * item + FIRST)
-        ready = item >= 0
+        ready, left = item >= 0, patience
         before = read_at(read(job, ITEMS), 3 * item + BEFORE) if ready else 0
         while not (
             (read(shared, DONE) >= before or read(shared, STOPPED) != 0) if ready else _is_over(job, shared, slot, run)
@@ -113,7 +113,6 @@ def _drive(job, shared, place, patience):
         if not ready:
             if slot == 0:
                 return ENDED
-            left = patience
             continue
         last = read_at(read(job, ITEMS), 3 * item + LAST)
         while call < last and read(shared, STOPPED) == 0:
@@ -183,17 +182,24 @@ class Crew:
             try:
                 _publish(self._job, self._shared, job, next(self._runs))
                 for slot in range(1, n):
-                    if slot not in self._asked and enlist(self._follow, slot):
-                        self._asked.add(slot)
+                    if slot not in self._asked:
+                        self._ask(slot)
             finally:
                 self._lead(place, n)
             ended = True
         finally:
             if not ended:  # an interrupt has come in between
+                self._asked = set()
                 self._lead(place, n)
         self.plan = None
         if self._errors:
             self._raise_errors()
+
+    def _ask(self, slot):
+        """Let a worker follow. It is noted first: the worker may be done before the next line."""
+        self._asked.add(slot)
+        if not enlist(self._follow, slot):
+            self._asked.discard(slot)
 
     def _lead(self, place, n):
         """Drive to the end. Interrupts are kept for later, because followers still use the arrays."""
@@ -205,14 +211,25 @@ class Crew:
                 sleep = self._sleep(sleep)
 
     def _follow(self, slot):
-        """Drive as long as there is something to do. Called on a worker."""
-        place, sleep = np.array([slot, -1, 0, 0]), SHORT
+        """Drive as long as there is something to do. Called on a worker.
+
+        A run that begins while it leaves has either seen that it is still noted, or asks again.
+        """
+        place, sleep, patience = np.array([slot, -1, 0, 0]), SHORT, PATIENCE if slot < processors() else 0
         try:
-            while (reason := self._go_on(place, PATIENCE if slot < processors() else 0)) != ENDED:
+            while (reason := self._go_on(place, patience)) != ENDED or self._is_wanted(slot):
                 if reason == WAITS:
                     sleep = self._sleep(sleep)
         finally:
             self._asked.discard(slot)
+
+    def _is_wanted(self, slot):
+        """Whether a run has begun that counts on a follower which is about to leave."""
+        self._asked.discard(slot)
+        if self.plan is None or slot >= self.size:
+            return False
+        self._asked.add(slot)
+        return True
 
     def _go_on(self, place, patience):
         """Drive, and do what the interpreter is asked for."""

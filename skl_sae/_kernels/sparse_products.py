@@ -10,6 +10,9 @@ from .jit import row_of
 from .kernel import kernel
 from .vectors import REGISTER, constant, operands
 
+# Columns that are worked on at a time, so that what rows share stays in the cache where they are long: whole vectors.
+COLUMNS_IN_CACHE = 512
+
 
 def _combine(vectors):
     """Kernel that adds weighted rows of `x` to some vectors of `out`, from column j on, which stay in registers."""
@@ -44,31 +47,33 @@ def _combine_by_registers(ptr, count, width, index, values, x, out, add):
 
     The entries are ``ptr[i]..ptr[i + 1]``, or else, where a `width` is given, the first ``count[i]`` of that many.
     """
-    lanes, n = REGISTER // out.itemsize, out.shape[1]
-    for i in range(out.shape[0]):
-        first = i * width if width > 0 else ptr[i]
-        last = first + count[i] if width > 0 else ptr[i + 1]
-        o, j = row_of(out, i), 0
-        if not add:
-            for c in range(n):
-                o[c] = 0
-        while j + 8 * lanes <= n:
-            _combine_8(index, values, x, o, first, last, j)
-            j += 8 * lanes
-        if j + 4 * lanes <= n:
-            _combine_4(index, values, x, o, first, last, j)
-            j += 4 * lanes
-        if j + 2 * lanes <= n:
-            _combine_2(index, values, x, o, first, last, j)
-            j += 2 * lanes
-        if j + lanes <= n:
-            _combine_1(index, values, x, o, first, last, j)
-            j += lanes
-        if j < n:
-            for q in range(first, last):
-                v, row = values[q], row_of(x, index[q])
-                for c in range(j, n):
-                    o[c] += v * row[c]
+    lanes, n_columns = REGISTER // out.itemsize, out.shape[1]
+    for start in range(0, n_columns, COLUMNS_IN_CACHE):
+        n = min(n_columns, start + COLUMNS_IN_CACHE)
+        for i in range(out.shape[0]):
+            first = i * width if width > 0 else ptr[i]
+            last = first + count[i] if width > 0 else ptr[i + 1]
+            o, j = row_of(out, i), start
+            if not add:
+                for c in range(start, n):
+                    o[np.uint64(c)] = 0
+            while j + 8 * lanes <= n:
+                _combine_8(index, values, x, o, first, last, j)
+                j += 8 * lanes
+            if j + 4 * lanes <= n:
+                _combine_4(index, values, x, o, first, last, j)
+                j += 4 * lanes
+            if j + 2 * lanes <= n:
+                _combine_2(index, values, x, o, first, last, j)
+                j += 2 * lanes
+            if j + lanes <= n:
+                _combine_1(index, values, x, o, first, last, j)
+                j += lanes
+            if j < n:
+                for q in range(first, last):
+                    v, row = values[q], row_of(x, index[q])
+                    for c in range(j, n):
+                        o[c] += v * row[c]
 
 
 def _combine_by_loops(ptr, count, width, index, values, x, out, add):
@@ -136,29 +141,35 @@ def sddmm(index, count, decoder, gradient, start, stop, out):
 
 @kernel("i2", "i1", "T2", "T2", "T2!")
 def _dots(index, count, decoder, gradient, out):
-    """Four dot products at a time."""
-    zero = gradient.dtype.type(0)
-    for i in range(gradient.shape[0]):
-        r, units, o = row_of(gradient, i), row_of(index, i), row_of(out, i)
-        j, n = 0, count[i]
-        while j + 4 <= n:
-            w0, w1 = row_of(decoder, units[j]), row_of(decoder, units[j + 1])
-            w2, w3 = row_of(decoder, units[j + 2]), row_of(decoder, units[j + 3])
-            s0, s1, s2, s3 = zero, zero, zero, zero
-            for c in range(r.size):
-                y = r[c]
-                s0 += y * w0[c]
-                s1 += y * w1[c]
-                s2 += y * w2[c]
-                s3 += y * w3[c]
-            o[j], o[j + 1], o[j + 2], o[j + 3] = s0, s1, s2, s3
-            j += 4
-        while j < n:
-            w0, s0 = row_of(decoder, units[j]), zero
-            for c in range(r.size):
-                s0 += r[c] * w0[c]
-            o[j] = s0
-            j += 1
+    """Four dot products at a time. Columns are counted without a sign, which would be looked at."""
+    zero, n_columns, step = gradient.dtype.type(0), np.uint64(gradient.shape[1]), np.uint64(COLUMNS_IN_CACHE)
+    start = np.uint64(0)
+    while start < n_columns:
+        end = min(n_columns, start + step)
+        for i in range(gradient.shape[0]):
+            r, units, o = row_of(gradient, i), row_of(index, i), row_of(out, i)
+            for j in range(count[i] if start == 0 else 0):
+                o[j] = zero
+            j, n = 0, count[i]
+            while j + 4 <= n:
+                w0, w1 = row_of(decoder, units[j]), row_of(decoder, units[j + 1])
+                w2, w3 = row_of(decoder, units[j + 2]), row_of(decoder, units[j + 3])
+                s0, s1, s2, s3 = zero, zero, zero, zero
+                for c in range(start, end):
+                    y = r[c]
+                    s0 += y * w0[c]
+                    s1 += y * w1[c]
+                    s2 += y * w2[c]
+                    s3 += y * w3[c]
+                o[j], o[j + 1], o[j + 2], o[j + 3] = o[j] + s0, o[j + 1] + s1, o[j + 2] + s2, o[j + 3] + s3
+                j += 4
+            while j < n:
+                w0, s0 = row_of(decoder, units[j]), zero
+                for c in range(start, end):
+                    s0 += r[c] * w0[c]
+                o[j] += s0
+                j += 1
+        start = end
 
 
 @kernel("i2", "i1", "T2", "T2", "n", "n", "T2!")

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import threading
 import time
 import weakref
@@ -245,6 +246,30 @@ def test_two_threads_run_plans_at_once():
         worker.join(60)
     for out in outs:
         assert_array_equal(out, 3)
+
+
+@compiled
+def test_followers_come_again(monkeypatch):
+    """However often they have left, and however late or early they find that nothing is left to do."""
+    for module in (threads, crew):
+        monkeypatch.setattr(module, "n_threads", lambda: 2)
+        monkeypatch.setattr(module, "n_slots", lambda: 2)
+    monkeypatch.setattr(addresses, "n_slots", lambda: 2)
+    seen, meet = set(), threading.Barrier(2)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for pause in np.tile([0, 1e-5, 3e-4, 1e-3], 100):
+            short = Plan()
+            short.region(1, lambda i, short=short: short.call(int))
+            short.run()
+            time.sleep(pause)
+            both = Plan(crew=short.crew)
+            both.region(2, lambda i, both=both: both.call(lambda: (meet.wait(20), seen.add(threading.get_ident()))))
+            both.run()  # ends only if two threads are in it
+    finally:
+        sys.setswitchinterval(switch)
+    assert len(seen) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
