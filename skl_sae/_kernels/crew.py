@@ -22,8 +22,10 @@ from .jit import jit
 from .thread_count import n_slots, n_threads, processors
 from .threads import enlist
 
-# Looks at the progress of others, or for the next run, before a thread leaves; seconds of its first and longest sleep.
-PATIENCE, SHORT, LONG = 10_000, 2e-5, 1e-3
+# Looks, of some 25 ns each: at the progress of others, because a thread that sleeps with an item in hand delays all;
+# between two sleeps; and for the next run. Seconds of the first and of the longest sleep.
+PATIENCE, GLANCE, LINGER = 400_000, 200, 10_000
+SHORT, LONG = 2e-5, 1e-3
 # What threads share, each number on a line of the cache of its own.
 CLAIMED, DONE, STOPPED = 0, 8, 16
 # The published run: addresses of calls, items, words, columns and table, and numbers of columns, items and threads.
@@ -89,9 +91,9 @@ def _call(job, call, slot):
 
 
 @jit
-def _drive(job, shared, place, patience):
-    """Claim items and make their calls, from a thread's place on."""
-    slot, item, call = place[SLOT], place[ITEM], place[CALL]
+def _drive(job, shared, place, first, patience):
+    """Claim items and make their calls, from a thread's place on. `first` is the patience until something is done."""
+    slot, item, call, limit = place[SLOT], place[ITEM], place[CALL], first
     while True:
         if item < 0:
             if slot >= read(job, N_THREADS):
@@ -99,7 +101,8 @@ def _drive(job, shared, place, patience):
             item, run = _claim(job, shared)
             if item >= 0:
                 call = read_at(read(job, ITEMS), 3 * item + FIRST)
-        ready, left = item >= 0, patience
+        ready = item >= 0
+        left = limit if ready or slot == 0 else min(limit, LINGER)
         before = read_at(read(job, ITEMS), 3 * item + BEFORE) if ready else 0
         while not (
             (read(shared, DONE) >= before or read(shared, STOPPED) != 0) if ready else _is_over(job, shared, slot, run)
@@ -110,6 +113,7 @@ def _drive(job, shared, place, patience):
             pause()
             left -= 1
             place[PAUSES] += 1
+        limit = patience
         if not ready:
             if slot == 0:
                 return ENDED
@@ -136,6 +140,29 @@ def job_of(program, table):
     """
     arrays = [address_of(array) for array in (*program, table)]
     return np.array([*arrays, table.shape[1], len(program[1]), 1], np.int64)
+
+
+class _Wait:
+    """How long a thread looks before it sleeps, and how long it sleeps.
+
+    Parameters
+    ----------
+    watches : bool
+        Whether there is a processor for each thread; otherwise looking would keep the others from working.
+    """
+
+    def __init__(self, watches):
+        self.patience = self.first = PATIENCE if watches else 0
+        self._seconds, self._place = SHORT, None
+
+    def sleep(self, reason, place):
+        """After the driver was left: sleep if others are behind, the longer the longer it takes."""
+        at = int(place[ITEM]), int(place[CALL])
+        if reason != WAITS or at != self._place:
+            self.first, self._seconds, self._place = self.patience, SHORT, at
+        if reason == WAITS:
+            time.sleep(self._seconds)
+            self.first, self._seconds = min(self.patience, GLANCE), min(2 * self._seconds, LONG)
 
 
 class Crew:
@@ -203,23 +230,21 @@ class Crew:
 
     def _lead(self, place, n):
         """Drive to the end. Interrupts are kept for later, because followers still use the arrays."""
-        patience, sleep = PATIENCE if n <= processors() else 0, SHORT
-        while (reason := self._go_on(place, patience)) != ENDED:
-            if reason == WAITS:
-                if self._pid != os.getpid():
-                    raise RuntimeError("The process was forked while other threads worked on the same arrays.")
-                sleep = self._sleep(sleep)
+        wait = _Wait(n <= processors())
+        while (reason := self._go_on(place, wait)) != ENDED:
+            if reason == WAITS and self._pid != os.getpid():
+                raise RuntimeError("The process was forked while other threads worked on the same arrays.")
+            wait.sleep(reason, place)
 
     def _follow(self, slot):
         """Drive as long as there is something to do. Called on a worker.
 
         A run that begins while it leaves has either seen that it is still noted, or asks again.
         """
-        place, sleep, patience = np.array([slot, -1, 0, 0]), SHORT, PATIENCE if slot < processors() else 0
+        place, wait = np.array([slot, -1, 0, 0]), _Wait(slot < processors())
         try:
-            while (reason := self._go_on(place, patience)) != ENDED or self._is_wanted(slot):
-                if reason == WAITS:
-                    sleep = self._sleep(sleep)
+            while (reason := self._go_on(place, wait)) != ENDED or self._is_wanted(slot):
+                wait.sleep(reason, place)
         finally:
             self._asked.discard(slot)
 
@@ -231,10 +256,10 @@ class Crew:
         self._asked.add(slot)
         return True
 
-    def _go_on(self, place, patience):
+    def _go_on(self, place, wait):
         """Drive, and do what the interpreter is asked for."""
         try:
-            reason = _drive(self._job, self._shared, place, patience)
+            reason = _drive(self._job, self._shared, place, wait.first, wait.patience)
             if reason in (ASKS, FAILED):
                 self.plan.call_by_hand(place[CALL] - 1, int(place[SLOT]), reason == FAILED)
             return reason
@@ -242,11 +267,6 @@ class Crew:
             self._errors.append(error)
             _stop(self._shared)
             return ASKS
-
-    @staticmethod
-    def _sleep(seconds):
-        time.sleep(seconds)
-        return min(2 * seconds, LONG)
 
     def _raise_errors(self):
         """Raise what went wrong, interrupts first. No cycle of exception and frames is left to keep arrays."""
