@@ -1,14 +1,17 @@
 """Whether all cores are really there: a virtual machine's neighbours, or another process, may have taken one.
 
-The probe is a loop that needs no memory and holds no lock: it runs once in one thread, and once in as many threads as
-there are cores. Where it is not nearly as many times as fast, libraries with threads are slower than their share: those
-whose threads wait by spinning most of all, and the ratio of two of them means nothing.
+The probe multiplies small matrices, which needs no memory and holds no lock: once in one thread, and once in as many
+threads as there are cores. Two virtual cores may also be the two halves of one: then a loop that leaves its units for
+arithmetic idle most of the time runs twice as fast on both, and products do not. Where the probe is not nearly as many
+times as fast, libraries with threads are slower than their share, and the ratio of two of them means nothing.
 """
 
-import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
+
+import numpy as np
+from threadpoolctl import threadpool_limits
 
 from processors import n_cores
 
@@ -17,7 +20,7 @@ ENOUGH = 1.7
 # Threads of the last peer may spin for a while after its turn: a third of a second outlasts those of Intel's OpenMP.
 SETTLE = 0.3
 # Longer than the turn that a scheduler grants to a thread which has just woken up, whatever else is running.
-BLOCK, BLOCKS = bytes(8_000_000), 5
+SIDE, PRODUCTS = 256, 100
 REPETITIONS = 5
 
 # Shortest time of the loop in one thread so far: where others take both cores, it is slower even alone.
@@ -31,7 +34,7 @@ def probe(settle=SETTLE):
         return 1.0
     time.sleep(settle)
     together = []
-    with ThreadPoolExecutor(cores) as threads:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as threads:
         for _ in range(REPETITIONS):
             _alone.append(_seconds(threads, 1))
             together.append(_seconds(threads, cores))
@@ -53,5 +56,7 @@ def _seconds(threads, n):
 
 def _work(_):
     """Some tens of milliseconds without the interpreter's lock."""
-    for _ in range(BLOCKS):
-        hashlib.sha256(BLOCK).digest()
+    x = np.ones((SIDE, SIDE), np.float32)
+    out = np.empty_like(x)
+    for _ in range(PRODUCTS):
+        np.matmul(x, x, out=out)
