@@ -11,7 +11,7 @@ from numba import config
 
 ROOT = Path(__file__).parents[2]
 # Tests that call kernels, and few others: every kernel is compiled anew.
-CALL_KERNELS = ["kernels/test_top_k.py", "kernels/test_quantile.py", "kernels/test_kernel.py", "kernels/test_products.py"]
+CALL_KERNELS = [f"kernels/test_{name}.py" for name in ("top_k", "quantile", "kernel", "products")]
 CALL_KERNELS += [
     "model/test_codes.py",
     "model/test_sparse_rows.py",
