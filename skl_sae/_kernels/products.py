@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .kernel import kernel
+from .kernel import kernel, recording
 from .vectors import REGISTER, constant, operands
 
 # Blocks of a result that registers hold, with a few left for the operands: (rows, vectors) and (rows, columns). AVX2
@@ -261,7 +261,7 @@ def multiply(x, weights, out=None, initial=None):
     if REGISTER:
         _run(_multiply, x, weights, out, initial)
     else:
-        _multiply_by_blas(x, weights, out, initial)
+        _leave_to_blas(x, weights, out, initial)
     return out
 
 
@@ -272,7 +272,7 @@ def multiply_t(x, weights, out=None, initial=None):
     if REGISTER:
         _run(_multiply_t, x, weights, out, initial)
     else:
-        _multiply_by_blas(x, weights.T, out, initial)
+        _leave_to_blas(x, weights.T, out, initial)
     return out
 
 
@@ -318,6 +318,15 @@ def _places_are_alike(weights):
         product = np.matmul(np.tile(row, (ROWS_ALIKE, 1)), weights.T)
         _alike[kind] = bool((product == product[0]).all())
     return _alike[kind]
+
+
+def _leave_to_blas(*args):
+    """Let NumPy multiply: now, or where it stands in the plan that is recorded."""
+    plan = recording()
+    if plan is None:
+        _multiply_by_blas(*args)
+    else:
+        plan.call(_multiply_by_blas, *args)
 
 
 def _multiply_by_blas(x, right, out, initial):
