@@ -135,25 +135,7 @@ def kernel(*kinds, fastmath=FASTMATH):
 
 @kernel("T2", "T2!")
 def copy(x, out):
-    """Copy an array."""
-    for i in range(x.shape[0]):
-        a, b = row_of(x, i), row_of(out, i)
-        for j in range(a.size):
-            b[j] = a[j]
-
-
-@kernel("i2", "i2!")
-def copy_integers(x, out):
-    """Copy an array of int32."""
-    for i in range(x.shape[0]):
-        a, b = row_of(x, i), row_of(out, i)
-        for j in range(a.size):
-            b[j] = a[j]
-
-
-@kernel("b2", "b2!")
-def copy_flags(x, out):
-    """Copy an array of bool."""
+    """Copy an array of any numbers, of flags too."""
     for i in range(x.shape[0]):
         a, b = row_of(x, i), row_of(out, i)
         for j in range(a.size):
@@ -206,13 +188,3 @@ def recordable(function):
     """
     function.recordable = True
     return function
-
-
-def number(cell):
-    """What a kernel has written to an array of one number; while it is recorded, the array."""
-    return cell if recording() is not None else float(cell[0])
-
-
-def new_number():
-    """An array for one number."""
-    return np.zeros(1)

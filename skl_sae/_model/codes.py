@@ -14,7 +14,7 @@ reduces it.
 import numpy as np
 
 from .._kernels import layouts
-from .._kernels.kernel import add, copy, copy_flags, copy_integers, recording
+from .._kernels.kernel import add, copy, recording
 from .._kernels.noise import drop, drop_in_rows
 from .._kernels.products import multiply, multiply_t
 from .._kernels.reductions import add_sums, count_nonzero, count_true, find_positive, sum_columns, sum_of_counts
@@ -101,14 +101,14 @@ class DenseCode:
 
     def put(self, at, code):
         """Copy a code into the place `at`, rows or a block of units, unless it was written there."""
-        for name, write in ("values", copy), ("pre", copy), ("support", copy_flags):
+        for name in "values", "pre", "support":
             mine, its = getattr(self, name), getattr(code, name)
             if mine is None or np.may_share_memory(mine, its):
                 continue
             if recording() is None:
                 mine[at] = its  # of any type: a hook in NumPy may have made it
             else:
-                write(its, mine[at])
+                copy(its, mine[at])
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the units ``start..stop``, times the values, to `out` or to `origin`."""
@@ -219,9 +219,9 @@ class RowCode:
         if recording() is None:
             mine[0][:], mine[1][:], self.count[lo:hi] = *its, code.count
         else:
-            copy_integers(its[0], mine[0])
+            copy(its[0], mine[0])
             copy(its[1], mine[1])
-            copy_integers(code.count[None], self.count[None, lo:hi])
+            copy(code.count[None], self.count[None, lo:hi])
 
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""
