@@ -7,25 +7,15 @@ that it can be recorded.
 import numpy as np
 
 from .jit import row_of
-from .kernel import kernel
+from .kernel import clear, kernel
 
 
 def sum_columns(x):
     """Sum over the rows."""
     out = np.empty(x.shape[1], x.dtype)
-    fill_with_sums(x, out)
+    clear(out)
+    add_sums(x, out)
     return out
-
-
-@kernel("T2", "T1!")
-def fill_with_sums(x, out):
-    """Write the sum over the rows."""
-    for j in range(out.size):
-        out[j] = 0
-    for i in range(x.shape[0]):
-        row = row_of(x, i)
-        for j in range(row.size):
-            out[j] += row[j]
 
 
 @kernel("T2", "T1!")
