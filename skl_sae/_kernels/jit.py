@@ -8,6 +8,7 @@ only: the cache does not see a change in another file.
 from functools import partial
 
 import numba
+import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -35,9 +36,9 @@ def jit(function, signature=None, fastmath=FASTMATH, kept=None):
     Without a cache, the one that is `kept` or one of its own, the kernel is compiled anew in each process instead of
     failing at import.
     """
-    kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if numba.config.DISABLE_JIT:
-        return kernel
+        return np.errstate(all="ignore")(function)  # as compiled: whoever calls looks at the numbers
+    kernel = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     kept = kept or cache_of(function)
     if kept is not None:
         kernel._cache = kept
