@@ -468,6 +468,7 @@ class SparseAutoencoder(
             rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
+        rows, held_out = self._hold_out(rows, validation, random_state)
         continues = self.warm_start and "_network" in vars(self)
         if continues and not self._network.scaling.measured:  # constant data gave no scale to go on with
             continues = not rows.moments()[1].any()
@@ -479,9 +480,9 @@ class SparseAutoencoder(
             last, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
             curves, history = [each.loss_curve for each in histories], histories[-1]
         if phases[0]:
-            history = train(training, rows, validation, epochs, self.batch_size)
+            history = train(training, rows, validation, epochs, self.batch_size, held_out=held_out)
         else:
-            training.end_with(last, rows)
+            training.end_with(last, rows if held_out is None else held_out)
         with single_threaded_blas():
             training.finish_fit(rows)
         epochs.close()

@@ -105,10 +105,14 @@ def norms(at):
     return np.sqrt((at.p["decoder"] ** 2).sum(axis=-1))[..., None, :]
 
 
+def weight_of(rule, at):
+    """Of the penalty; with a target it is state, one number a unit."""
+    return rule.alpha if rule.target_l0 is None else at.p_0["alpha"]
+
+
 def l1(rule, activation, at):
     f = ACTIVATIONS[activation](at.a)
-    alpha = rule.alpha if rule.target_l0 is None else at.p_0["alpha"]
-    return [Code(f)], per_sample(alpha * abs(f) * (norms(at) if rule.norm_aware else 1))
+    return [Code(f)], per_sample(weight_of(rule, at) * abs(f) * (norms(at) if rule.norm_aware else 1))
 
 
 def topk(rule, activation, at):
@@ -136,20 +140,22 @@ def jumprelu(rule, activation, at):
     There ``1[a > theta]`` has the slope ``-K`` in theta and ``a 1[a > theta]`` the slope ``-theta K``, with K one over
     the bandwidth within half a bandwidth of theta.
     """
-    theta, theta_0 = at.p["threshold"][..., None, :], at.p_0["threshold"]
+    theta, theta_0, alpha = at.p["threshold"][..., None, :], at.p_0["threshold"], weight_of(rule, at)
     on = at.a_0 > theta_0
-    K = np.where(abs(at.a_0 - theta_0) < rule.bandwidth / 2, 1 / rule.bandwidth, 0)
+    width = rule.bandwidth * at.p_0["size"]
+    K = np.where(abs(at.a_0 - theta_0) < width / 2, 1 / width, 0)
     f = at.a * on - theta_0 * K * (theta - theta_0)
     if rule.cost == "l0":
-        return [Code(f)], rule.alpha * per_sample(on - K * (theta - theta_0))
-    return [Code(f)], rule.alpha * per_sample(np.tanh(rule.sharpness * f * norms(at)))
+        return [Code(f)], per_sample(alpha * (on - K * (theta - theta_0)))
+    return [Code(f)], per_sample(alpha * np.tanh(rule.sharpness * f * norms(at)))
 
 
 def gated(rule, activation, at):
     u = at.a - at.p["encoder_bias"][..., None, :]
     magnitude = u * np.exp(at.p["gain"])[..., None, :] + at.p["magnitude_bias"][..., None, :]
     gate = np.maximum(at.a, 0)
-    return [Code((at.a > 0) * np.maximum(magnitude, 0)), Code(gate, frozen=True)], rule.alpha * per_sample(gate)
+    code = (at.a > 0) * np.maximum(magnitude, 0)
+    return [Code(code), Code(gate, frozen=True)], per_sample(weight_of(rule, at) * gate)
 
 
 def matryoshka(rule, activation, at):

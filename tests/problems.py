@@ -14,7 +14,11 @@ from skl_sae.sparsity import StepContext
 # Largest relative error of a gradient.
 TOLERANCE = 1e-6
 # Parameters of a rule that are state: their gradient is zero.
-STATE = {"L1": ("alpha",), "KLDivergence": ("mean_activation",), "BatchTopK": ("threshold",)}
+WEIGHT = ("alpha", "active", "first_active")
+STATE = {
+    **{"L1": WEIGHT, "Gated": WEIGHT, "JumpReLU": (*WEIGHT, "size", "peak")},
+    **{"KLDivergence": ("mean_activation",), "BatchTopK": ("threshold",)},
+}
 
 
 def network_of(model, dtype=np.float64):

@@ -1,5 +1,7 @@
 """How the estimator builds what is trained: a new network, or one that starts where the last fit has ended."""
 
+import numpy as np
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from .._model.architecture import Architecture
@@ -10,6 +12,9 @@ from .._training.schedule import n_epochs
 from .._training.training import Training
 from .checks import check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
+
+# Rows that are held out for a rule with a target: a tenth, up to so many; none where it were fewer than the least.
+FEWEST_HELD_OUT, MOST_HELD_OUT = 100, 2000
 
 
 class BuildingMixin:
@@ -137,6 +142,14 @@ class BuildingMixin:
                 f"decoder_layer_sizes=None or {hidden[::-1]}, got {decoder[::-1]}."
             )
         return hidden, decoder
+
+    def _hold_out(self, rows, validation, random_state):
+        """Hold rows out for a rule that is calibrated on such, where there are enough: what has been learned by heart
+        has fewer active units than new rows have."""
+        n = min(len(rows) // 10, MOST_HELD_OUT)
+        if validation is not None or n < FEWEST_HELD_OUT or not self._new_rule("sparsity").calibrates:
+            return rows, None
+        return map(rows.subset, train_test_split(np.arange(len(rows)), test_size=n, random_state=random_state))
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""

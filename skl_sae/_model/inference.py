@@ -149,6 +149,21 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     return float(squares / max(count, 1)), len(sample)
 
 
+def decoded_codes(network, rows):
+    """Targets and decoded codes without intercept, both on the network's scale: an iterator over tiles of rows."""
+    codes, decoder = _codes(network, _trained_rule(network), rows), network.parameters.units.decoder
+
+    def tile(lo, hi):
+        x, target = (np.empty((hi - lo, decoder.shape[1]), network.dtype) for _ in range(2))
+        network.scaling.load(rows, np.arange(lo, hi), x, target)
+        code, out = codes(lo, hi), np.zeros_like(x)
+        code.decode(decoder, 0, len(decoder), out)
+        return target, out
+
+    for _, _, pair in _over_tiles(network, len(rows), tile):
+        yield pair
+
+
 def hidden_values(network, rows, depth):
     """Values of the hidden layer `depth` of the encoder, counted from 1, as an array (n_rows, width)."""
     layers, kind = network.encoder()[:depth], network.architecture

@@ -8,6 +8,7 @@ from .._kernels.products import multiply_t
 from . import batch_norm
 from .activations import ACTIVATIONS
 from .sparse_rows import SparseRows
+from .whitening import Whitening
 
 # Rows that the start is fitted to, at least (one a unit, if there are more units).
 SAMPLE_ROWS = 1024
@@ -56,8 +57,13 @@ def initialize(network, rows, picked, random_state):
         mean, h, size = _centre(h)
     encoder_norm, decoder_norm = _norms(network)
     mirrors = units.decoder.shape == units.encoder.shape
+
+    def load(lo, hi):
+        return _load(network, rows, picked[lo:hi]) if h is None else h[lo:hi]
+
+    whiten = Whitening(load, len(picked), kind.encoder_sizes[-2])
     for lo, hi in _tiles(*units.encoder.shape):
-        x = _load(network, rows, picked[lo:hi]) if h is None else h[lo:hi]
+        x = whiten(load(lo, hi))
         directions = unit_rows(unit_rows(x) + unit_rows(random_state.standard_normal(x.shape)))
         if mirrors:
             units.decoder[lo:hi] = decoder_norm * directions

@@ -36,7 +36,7 @@ class History:
         return self.waited > self.patience
 
 
-def train(training, rows, validation, epochs, batch_size, label=""):
+def train(training, rows, validation, epochs, batch_size, label="", held_out=None):
     """Train until `max_iter`, a stop of the loss or of the validation score, or a callback's wish.
 
     Parameters
@@ -49,6 +49,8 @@ def train(training, rows, validation, epochs, batch_size, label=""):
     batch_size : int
     label : str
         What is trained, for the lines that are printed, where it is a part of a network.
+    held_out : Rows or None
+        Rows to calibrate the rule on, where there is no validation.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def train(training, rows, validation, epochs, batch_size, label=""):
                 _warn_unconverged(max_iter)
     if best_theta is not None:
         theta[:] = best_theta
-    training.calibrate(rows if validation is None else validation)
+    training.calibrate(next(each for each in (validation, held_out, rows) if each is not None))
     return history
 
 

@@ -15,6 +15,7 @@ from .dead_units import DeadUnits, auxiliary_rule, resample
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
 from .schedule import SCHEDULES, batch_edges
+from .shrinkage import undo_shrinkage
 from .source import Source
 from .step import TrainingStep
 
@@ -193,6 +194,8 @@ class Training(ChunkMixin):
         if rule.overrides("after_fit"):
             with single_threaded_blas():
                 rule.after_fit(lambda: inference.pre_activations(network, rows), network.parameters.units)
+        if rule.shrinks:
+            undo_shrinkage(network, rows)
 
     def finish_fit(self, rows):
         """Make sure that the network is finite, and choose the scale of its codes."""

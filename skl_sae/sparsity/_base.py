@@ -31,6 +31,10 @@ class BaseSparsity(BaseEstimator):
         Where the pre-activations of the units are centred at the start.
     dead_units : {"auxiliary", "resample"} or None
         What ``dead_units="auto"`` of the estimator means.
+    calibrates : bool
+        Whether `after_fit` is to see rows that the training has not seen.
+    shrinks : bool
+        Whether the rule leaves codes too small for the data, so that one factor on them is chosen after the fit.
     """
 
     scope = "entry"
@@ -38,6 +42,8 @@ class BaseSparsity(BaseEstimator):
     default_activation = "relu"
     initial_bias = 0.0
     dead_units = None
+    calibrates = False
+    shrinks = False
 
     def initialize(self, n_units, activation):
         """Check the setting once the number of units is known, and name the rule's own parameters.
@@ -136,8 +142,8 @@ class BaseSparsity(BaseEstimator):
         Parameters
         ----------
         tiles : callable
-            Each call returns an iterator over the pre-activations of the training rows (the validation rows, where
-            there are some), arrays of shape (rows, n_units).
+            Each call returns an iterator over the pre-activations of the training rows (the validation rows, or those
+            held out for a rule that `calibrates`, where there are some), arrays of shape (rows, n_units).
         p : Units
             Per-unit parameters.
         """

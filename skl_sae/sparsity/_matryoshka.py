@@ -74,6 +74,16 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """The inner rule's."""
         return self._new_rule("rule").default_activation
 
+    @property
+    def calibrates(self):
+        """The inner rule's."""
+        return self._new_rule("rule").calibrates
+
+    @property
+    def shrinks(self):
+        """The inner rule's."""
+        return self.rule_.shrinks
+
     def initialize(self, n_units, activation):
         """Check the prefixes, and initialize the inner rule."""
         rule = self._new_rule("rule")

@@ -9,19 +9,17 @@ from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
 from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
-from .._warning import warn
+from .._model.codes import DenseCode
 from ._base import BaseSparsity
+from ._target import check_non_negative, check_target, state, steer, warn_of_missed_target
 
-# A target raises the weight of a penalty up to this: far above any that leaves a unit active, and finite.
-WEIGHT_LIMIT = 1e30
-# Number of steps that is assumed where the length of a fit is unknown, as in ``partial_fit``.
-UNKNOWN_STEPS = 300
-# A target may be missed by this share of it without a warning.
-TOLERANCE = 0.01
+# A target raises the weight until active entries are as far below their least-squares values as this share of what is
+# left of them: more would end with codes of zero.
+MOST_SHRINKAGE = 0.5
 
 
 @kernel("T2", "T2!", "T1", "l1", "d1!")
-def _charge(values, grad, cost, ptr, value):
+def charge(values, grad, cost, ptr, value):
     """Add ``cost * sign(value)`` to the gradients; `value` <- the sum of ``cost * |value|``. One cost a unit."""
     zero, total = values.dtype.type(0), 0.0
     for i in range(values.shape[0] if ptr.size == 0 else 0):
@@ -39,14 +37,25 @@ def _charge(values, grad, cost, ptr, value):
     value[0] = total
 
 
+@kernel("T2!", "T1")
+def _cut(a, threshold):
+    """Zero where an entry does not exceed the threshold of its unit."""
+    zero = a.dtype.type(0)
+    for i in range(a.shape[0]):
+        x = row_of(a, i)
+        for j in range(x.size):
+            x[j] = x[j] if not x[j] <= threshold[j] else zero  # NaN stays
+
+
 @kernel("T1", "d1", "T1!")
-def _multiply(x, factor, out):
+def multiply(x, factor, out):
+    """The product with one number."""
     for j in range(x.size):
         out[j] = x[j] * x.dtype.type(factor[0])
 
 
 @kernel("T2", "T1!", "l1", "n")
-def _sum_by_unit(values, sums, ptr, absolute):
+def sum_by_unit(values, sums, ptr, absolute):
     """Sums of the values of units, or of their sizes."""
     for j in range(sums.size):
         sums[j] = 0
@@ -102,9 +111,10 @@ class L1(BaseSparsity):
     norm_aware : bool, default=False
         Whether activations are weighted by the norms of the decoder's rows.
     target_l0 : float or None, default=None
-        Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
-        at its end, one shift of the encoder's intercepts meets the target exactly on the training data (the
-        validation data, where there is some). At most the number of units.
+        Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit.
+        At its end, one threshold below which entries are zero meets the target on rows that were held out for that
+        (the validation data, where there is some), and one factor on the codes undoes the shrinkage that the penalty
+        has caused. At most the number of units.
     unit_decoder : bool, default=True
         Whether the decoder's rows are kept at norm one. Without, and without `norm_aware`, this is the plain penalty
         of the classic tutorials: a small code and a large decoder escape it.
@@ -138,7 +148,25 @@ class L1(BaseSparsity):
             return {}
         if activation != "relu":
             raise ValueError(f"L1(target_l0=...) counts active units: expected activation='relu', got {activation!r}.")
-        return {"alpha": self.alpha}
+        return state(self.alpha) | {"threshold": 0.0}
+
+    @property
+    def calibrates(self):
+        """Whether `after_fit` is to see rows that were held out."""
+        return self.target_l0 is not None
+
+    @property
+    def shrinks(self):
+        """Whether what is left of the codes is too small, and is to be enlarged after the fit."""
+        return self.target_l0 is not None
+
+    @recordable
+    def encode(self, a, p, step):
+        """Apply the activation; after a fit with a target, entries up to the threshold are zero, too."""
+        if self.target_l0 is None:
+            return super().encode(a, p, step)
+        _cut(a, p.threshold)
+        return [DenseCode(a)]
 
     @recordable
     def penalty(self, codes, p, g, step):
@@ -146,26 +174,32 @@ class L1(BaseSparsity):
         (values, grad), ptr = codes[0].arrays("values", "grad")
         n, dtype, value = len(p.encoder_bias), values.dtype, np.zeros(1)
         cost, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
-        _multiply(alpha, np.array([step.weight]), cost)
+        multiply(alpha, np.array([step.weight]), cost)
         if self.norm_aware:
             sums = np.empty(n, dtype)
-            _sum_by_unit(values, sums, ptr, True)
+            sum_by_unit(values, sums, ptr, True)
             _charge_norms(p.decoder, sums, cost, g.decoder)
-        _charge(values, grad, cost, ptr, value)
+        charge(values, grad, cost, ptr, value)
         return value
 
     def after_step(self, codes, p, step):
         """Change the weight so that the target is approached."""
         if self.target_l0 is not None:
-            p.alpha *= pressure(np.count_nonzero(codes[0].values) * step.weight, self.target_l0, step)
-            limits = np.finfo(p.alpha.dtype)
-            np.clip(p.alpha, min(self.alpha, float(limits.tiny)), WEIGHT_LIMIT, out=p.alpha)
+            (values,), ptr = codes[0].arrays("values")
+            sums, n_active = np.empty(len(p.alpha), values.dtype), np.count_nonzero(codes[0].values)
+            sum_by_unit(values, sums, ptr, True)
+            if self.norm_aware:
+                sums *= row_norms(p.decoder)
+            most = 2 * MOST_SHRINKAGE * float(sums.sum(dtype=np.float64)) / max(n_active, 1)
+            steer(p, n_active * step.weight, self.target_l0, step, most)
 
     def after_fit(self, tiles, p):
-        """Shift the intercepts so that the target is met."""
+        """Set the threshold such that the target is met; below zero, shift the intercepts instead."""
         if self.target_l0 is not None:
             bound, reached = upper_quantile(tiles, self.target_l0)
-            p.encoder_bias -= bound if np.isfinite(bound) else lowest(tiles)
+            bound = bound if np.isfinite(bound) else lowest(tiles)
+            p.threshold[:] = max(bound, 0.0)
+            p.encoder_bias -= min(bound, 0.0)
             warn_of_missed_target("L1", self.target_l0, reached)
 
 
@@ -249,7 +283,7 @@ class KLDivergence(BaseSparsity):
         """Running mean of each unit's activation, as a probability, with this batch."""
         (values,), ptr = code.arrays("values")
         sums, means = np.empty(len(p.mean_activation), values.dtype), np.empty(len(p.mean_activation), values.dtype)
-        _sum_by_unit(values, sums, ptr, False)
+        sum_by_unit(values, sums, ptr, False)
         numbers = np.array([self.offset_, self.slope_ * step.weight, self.momentum])
         _go_on(p.mean_activation, sums, numbers, step.now, means)
         return means
@@ -271,43 +305,3 @@ class KLDivergence(BaseSparsity):
     def after_step(self, codes, p, step):
         """Store the running mean."""
         p.mean_activation[:] = self._means(codes[0], p, step)
-
-
-def add_norm_gradient(slope, weights, gradient):
-    """Add to `gradient` that of ``slope @ row_norms(weights)``; a zero row gets the subgradient 0."""
-    norms = row_norms(weights)
-    gradient += (slope / np.where(norms > 0, norms, 1))[:, None] * weights
-
-
-def pressure(l0, target, step):
-    """Factor on a penalty's weight that drives the mean number of active units to the target.
-
-    The rate suits the length of the fit: in its course, the weight can change by a factor of about e^12.
-    """
-    return np.exp(min(0.1, 12 / (step.n_steps or UNKNOWN_STEPS)) * np.clip(l0 / target - 1, -1, 1))
-
-
-def check_target(rule, target, n_units):
-    """Raise where a target L0 is not a positive number, or more than there are units."""
-    if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
-        raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
-    if target is not None and target > n_units:
-        raise ValueError(
-            f"{rule}: got target_l0={target!r} for a layer of {n_units} units, expected at most {n_units}. Lower the "
-            "target, or raise n_components."
-        )
-
-
-def warn_of_missed_target(rule, target, reached):
-    """Warn where fewer units are active than was asked for."""
-    if reached < (1 - TOLERANCE) * target:
-        warn(
-            f"{rule}: target_l0={target} is out of reach: a row of the training data has {reached:.4g} active units on "
-            "average. The others have nothing positive to give, or are tied. Lower target_l0, or use other data."
-        )
-
-
-def check_non_negative(rule, name, value):
-    """Raise where a penalty's weight is not a number of at least 0."""
-    if not (isinstance(value, Real) and 0 <= value < np.inf):
-        raise ValueError(f"{rule}: got {name}={value!r}, expected a number of at least 0.")

@@ -16,6 +16,7 @@ from skl_sae._model.initialization import (
 )
 from skl_sae._model.network import Network
 from skl_sae._model.rows import Rows
+from skl_sae._model.whitening import Whitening
 from skl_sae.sparsity import L1, RULES, JumpReLU, KLDivergence, TopK
 
 X = np.random.default_rng(0).standard_normal((300, 10)) * np.arange(1, 11) + 3
@@ -34,17 +35,45 @@ def start(rule, encoder=(), decoder=(), tied=False, X=X, n_units=40, dtype=np.fl
     return network, sample
 
 
+def whitened(sample):
+    """By the whole covariance, with the floor."""
+    values, vectors = np.linalg.eigh(sample.T @ sample / len(sample))
+    floor = 0.05 * values.mean()
+    return sample @ (vectors * np.sqrt(floor / np.maximum(values, floor))) @ vectors.T
+
+
+@pytest.mark.parametrize("shape", [(300, 10), (300, 1030), (700, 1030), (5, 10), (1, 10), (2, 40_000)])
+def test_whitening(shape):
+    """Few features, more features than rows, and more than are worth it."""
+    rng = np.random.default_rng(0)
+    sample = rng.standard_normal(shape) * np.geomspace(1, 0.01, shape[1])
+    sample -= sample.mean(axis=0)
+    found = Whitening(lambda lo, hi: sample[lo:hi], *shape)(sample)
+    if shape in ((1, 10), (2, 40_000)):
+        assert found is sample
+        return
+    expected = whitened(sample[:512] if shape[1] > 1024 else sample)
+    of_these = found[: len(expected)]
+    assert_allclose(of_these, expected, atol=1e-8 * np.abs(expected).max())
+
+
+def test_a_sample_without_spread_is_not_whitened():
+    sample = np.zeros((20, 4))
+    assert Whitening(lambda lo, hi: sample[lo:hi], 20, 4)(sample) is sample
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rule", [TopK(4), L1(0.1)], ids=repr)
 def test_one_layer(rule, dtype):
-    """The encoder is the decoder transposed, up to norms; directions are near those of rows of the data."""
+    """The encoder is the decoder transposed, up to norms; directions are near those of whitened rows of the data."""
     network, sample = start(rule, dtype=dtype)
     units = network.parameters.units
     decoder_norm = 1 if rule.unit_norm else DECODER_NORM
     encoder_norm = ENCODER_NORM_OF_UNIT_DECODER if rule.unit_norm else ENCODER_NORM
     assert_allclose(np.linalg.norm(units.decoder, axis=1), decoder_norm, rtol=1e-5)
     assert_allclose(units.encoder / encoder_norm, units.decoder / decoder_norm, rtol=1e-5)
-    rows = sample[:40] / np.linalg.norm(sample[:40], axis=1, keepdims=True)
+    rows = whitened(sample)[:40]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     assert (rows * units.decoder / decoder_norm).sum(axis=1).mean() > 0.6
     assert not units.encoder_bias.any()
 

@@ -9,12 +9,13 @@ import pytest
 from problems import TOLERANCE, Problem
 from test_dead_units import ProblemWithDeadUnits
 
-from skl_sae._model.codes import Decoding
+from skl_sae._model.codes import Decoding, DenseCode
 from skl_sae._model.unit_code import UnitCode
 from skl_sae._training import batch
 from skl_sae._training.dead_units import Auxiliary
 from skl_sae._training.residual import ResidualPass
-from skl_sae.sparsity import BatchTopK, JumpReLU, Matryoshka, TopK
+from skl_sae.sparsity import BatchTopK, JumpReLU, Matryoshka, TopK, recordable
+from skl_sae.sparsity._penalties import multiply
 
 SIZES = (4, 9), (4, 9)
 
@@ -60,11 +61,12 @@ def test_t4_selected_counts_as_fired(monkeypatch):
 
 
 def test_t6_step_taken_of_the_gated_code(monkeypatch):
-    def window(rule, code, p):
-        return (np.abs(code.values - code.per_unit(p.threshold)) < rule.bandwidth / 2) / rule.bandwidth
+    def gated(arrays):
+        return lambda code, *names: arrays(code, *("values" if name == "pre" else name for name in names))
 
     assert error(JumpReLU(0.3, 0.3, 0.8)) < 1
-    monkeypatch.setattr(JumpReLU, "_window", window)
+    for layout in DenseCode, UnitCode:
+        monkeypatch.setattr(layout, "arrays", gated(layout.arrays))
     assert error(JumpReLU(0.3, 0.3, 0.8)) > 1e3
 
 
@@ -83,9 +85,14 @@ def test_t6_support_without_the_lower_half_of_the_window(monkeypatch):
 
 
 def test_t7_bandwidth_divided_by_twice(monkeypatch):
-    window = JumpReLU._window
-    monkeypatch.setattr(JumpReLU, "_window", lambda rule, code, p: window(rule, code, p) / rule.bandwidth)
-    assert error(JumpReLU(0.3, 0.3, 0.8)) > 1e3
+    class Twice(JumpReLU):
+        @recordable
+        def backward(self, codes, p, g, step):
+            super().backward(codes, p, g, step)
+            multiply(g.threshold, np.array([1 / self.bandwidth]), g.threshold)
+
+    monkeypatch.setitem(naive.RULES, "Twice", naive.RULES["JumpReLU"])
+    assert error(Twice(0.3, 0.3, 0.8)) > 1e3
 
 
 def test_t8_weights_of_the_prefixes_applied_twice(monkeypatch):

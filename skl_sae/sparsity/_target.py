@@ -1,0 +1,77 @@
+"""A mean number of active units as the target of a fit: the weight of a penalty is adapted until it is met."""
+
+from numbers import Real
+
+import numpy as np
+
+from .._warning import warn
+
+# A target moves the weight of a penalty within these bounds: far beyond any that makes a difference, and finite.
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-12, 1e12
+# Number of steps that is assumed where the length of a fit is unknown, as in ``partial_fit``.
+UNKNOWN_STEPS = 1000
+# How fast the weight follows: in the course of a fit, an error of one (a factor of e) that stays would change it by a
+# factor of about e^20, and a change of the number of active units changes it at once.
+REACH, FASTEST, DAMPING = 100.0, 0.05, 1.0
+# Rate of the running mean of the number of active units.
+SMOOTHING = 0.1
+# Share of a fit in which the target falls from where the fit has begun.
+DESCENT = 0.1
+# A target may be missed by this share of it without a warning.
+TOLERANCE = 0.01
+
+#: What a rule with a target keeps besides its own parameters: one number each, in an array of one a unit.
+STATE = ("alpha", "active", "first_active")
+
+
+def state(alpha):
+    """Initial values of the state of a rule with a target."""
+    return {"alpha": alpha, "active": 0.0, "first_active": 0.0}
+
+
+def steer(p, active, target, step, most=LARGEST_WEIGHT):
+    """Change the weight ``p.alpha`` after a batch with a mean number of `active` units a row.
+
+    The logarithm of the weight is changed in proportion to the error (the integral term) and to the change of the
+    running mean (the proportional one). In the first part of a fit the target falls, on a line of the logarithm, from
+    the number of active units at the start, so that units find their features before they compete.
+    """
+    tiny = 1e-3 * target
+    before = max(float(p.active[0]), tiny)
+    if step.number == 1:
+        before = max(active, tiny)
+        p.first_active[:] = before
+    now = max(before + SMOOTHING * (active - before), tiny)
+    start = max(float(p.first_active[0]), target)
+    share = min(1.0, step.progress / DESCENT) if step.n_steps else 1.0
+    goal = start ** (1 - share) * target**share
+    rate = min(FASTEST, REACH / (step.n_steps or UNKNOWN_STEPS))
+    change = rate * np.clip(np.log(now / goal), -1, 1) + DAMPING * np.clip(np.log(now / before), -0.1, 0.1)
+    p.active[:] = now
+    p.alpha[:] = np.clip(float(p.alpha[0]) * np.exp(change), LEAST_WEIGHT, max(LEAST_WEIGHT, most))
+
+
+def check_target(rule, target, n_units):
+    """Raise where a target L0 is not a positive number, or more than there are units."""
+    if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
+        raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
+    if target is not None and target > n_units:
+        raise ValueError(
+            f"{rule}: got target_l0={target!r} for a layer of {n_units} units, expected at most {n_units}. Lower the "
+            "target, or raise n_components."
+        )
+
+
+def warn_of_missed_target(rule, target, reached):
+    """Warn where fewer units are active than was asked for."""
+    if reached < (1 - TOLERANCE) * target:
+        warn(
+            f"{rule}: target_l0={target} is out of reach: a row of the training data has {reached:.4g} active units on "
+            "average. The others have nothing positive to give, or are tied. Lower target_l0, or use other data."
+        )
+
+
+def check_non_negative(rule, name, value):
+    """Raise where a penalty's weight is not a number of at least 0."""
+    if not (isinstance(value, Real) and 0 <= value < np.inf):
+        raise ValueError(f"{rule}: got {name}={value!r}, expected a number of at least 0.")
