@@ -119,9 +119,10 @@ class SparseAutoencoder(
         of `n_components`, the width of the layer before the code, and 1000; with hidden layers at most 0.001. For
         ``solver="sgd"`` it means 0.1.
 
-    learning_rate : {"cosine", "linear", "constant"}, default="cosine"
-        Schedule over the `max_iter` epochs: to zero along a half cosine or a line, or constant. ``partial_fit``
-        always uses a constant rate.
+    learning_rate : {"cooldown", "cosine", "linear", "constant"}, default="cooldown"
+        Schedule over the `max_iter` epochs. "cooldown": constant, then to zero along a line over the last fifth of the
+        steps. "cosine" and "linear": to zero along a half cosine or a line, from the first step on. "constant": no
+        change. ``partial_fit`` always uses a constant rate.
 
     momentum : float, default=0.9
         Momentum of ``solver="sgd"``.
@@ -284,6 +285,9 @@ class SparseAutoencoder(
 
     L. Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, arXiv:2406.04093.
 
+    A. Hägele et al., *Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations*, 2024,
+    arXiv:2405.18392: the learning rate with a cooldown.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -357,7 +361,7 @@ class SparseAutoencoder(
         scale="auto",
         solver="adam",
         learning_rate_init="auto",
-        learning_rate="cosine",
+        learning_rate="cooldown",
         momentum=0.9,
         nesterovs_momentum=True,
         beta_1=0.9,

@@ -118,6 +118,6 @@ def _report(history, label):
 def _warn_unconverged(max_iter):
     warn(
         f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
-        "Raise max_iter, or use learning_rate='cosine', which needs no stopping rule.",
+        "Raise max_iter, or use learning_rate='cooldown', which needs no stopping rule.",
         ConvergenceWarning,
     )

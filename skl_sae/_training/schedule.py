@@ -7,9 +7,14 @@ import numpy as np
 # Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
 STEPS, EPOCHS = 10_000, (10, 100)
 
+# Share of the steps in which "cooldown" goes to zero. The schedule is that of Hägele et al., "Scaling Laws and
+# Compute-Optimal Training Beyond Fixed Training Durations", 2024, arXiv:2405.18392.
+COOLDOWN = 0.2
+
 # Factor on learning_rate_init at progress t, the fraction of the steps already taken.
 SCHEDULES = {
     "constant": lambda t: 1.0,
+    "cooldown": lambda t: min(1.0, (1 - t) / COOLDOWN),
     "cosine": lambda t: 0.5 * (1 + math.cos(math.pi * t)),
     "linear": lambda t: 1 - t,
 }

@@ -85,7 +85,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
     assert moved(make(batch_size=200).fit(X), make(batch_size=10**9).fit(X)) == 0
 
 
-@pytest.mark.parametrize("schedule, share", [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])
+@pytest.mark.parametrize("schedule, share", [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5), ("cooldown", 0.9)])
 def test_a_schedule_moves_the_weights_as_far_as_its_rates_add_up_to(schedule, share):
     """With a tiny rate the gradient is constant, and so is the step of Adam."""
     few = {"learning_rate_init": 1e-9, "batch_size": 200, "scale": False, "shuffle": False}
@@ -148,7 +148,7 @@ def test_the_constant_schedule_stops_when_the_loss_no_longer_falls():
     assert sae.n_iter_ == 1 + 4 + 1  # the first sets the mark, four are let pass, one more ends the fit
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "cooldown"])
 def test_a_decaying_schedule_runs_to_its_end_without_a_warning(schedule):
     assert make(learning_rate=schedule, tol=10.0, max_iter=30, n_iter_no_change=4).fit(X).n_iter_ == 30
 
@@ -324,7 +324,7 @@ def test_a_chunk_is_the_same_as_its_batches_one_by_one(rule, solver):
 
 def test_passes_at_a_constant_rate_are_a_fit_at_a_constant_rate():
     fitted = make(learning_rate="constant", max_iter=6).fit(X)
-    passes = make(learning_rate="cosine")
+    passes = make(learning_rate="cooldown")
     for _ in range(6):
         passes.partial_fit(X)
     assert moved(fitted, passes) == 0
