@@ -179,7 +179,7 @@ class SparseAutoencoder(
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
-        make 10,000 steps, but at least 10 and at most 100.
+        make 10,000 steps, but at least 10 and at most 100; and in any case 1500 steps.
 
     tol : float, default=1e-4
         With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,

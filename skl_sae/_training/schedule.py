@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-# Steps that max_iter="auto" aims at, and the fewest and most epochs for them.
-STEPS, EPOCHS = 10_000, (10, 100)
+# Steps that max_iter="auto" aims at, and the fewest and most epochs for them. Small tables have so few steps an epoch
+# that the most epochs are not enough to learn them: they get the fewest steps, however many epochs these are.
+STEPS, EPOCHS, FEWEST_STEPS = 10_000, (10, 100), 1500
 
 # Share of the steps in which "cooldown" goes to zero. The schedule is that of Hägele et al., "Scaling Laws and
 # Compute-Optimal Training Beyond Fixed Training Durations", 2024, arXiv:2405.18392.
@@ -21,8 +22,16 @@ SCHEDULES = {
 
 
 def n_epochs(max_iter, n_rows, batch_size):
-    """Number of epochs that `max_iter` means for data of `n_rows` rows."""
-    return int(np.clip(-(-STEPS // -(-n_rows // batch_size)), *EPOCHS)) if max_iter == "auto" else max_iter
+    """Number of epochs that `max_iter` means for data of `n_rows` rows.
+
+    >>> [n_epochs("auto", n_rows, 128) for n_rows in (178, 1797, 12_800, 60_000, 1_000_000)]
+    [750, 100, 100, 22, 10]
+    """
+    if max_iter != "auto":
+        return max_iter
+    an_epoch = -(-n_rows // batch_size)
+    epochs = int(np.clip(-(-STEPS // an_epoch), *EPOCHS))
+    return max(epochs, -(-FEWEST_STEPS // an_epoch))
 
 
 def batch_edges(n_rows, batch_size):

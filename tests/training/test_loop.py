@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skl_sae import SparseAutoencoder
 from skl_sae._model.rows import Rows
+from skl_sae._training.schedule import n_epochs
 from skl_sae.sparsity import L1, RULES, StepContext, TopK
 from skl_sae.sparsity._penalties import pressure
 
@@ -140,7 +141,28 @@ def test_divergence_says_what_to_do():
         make(**diverging, batch_size=1).partial_fit(X)
 
 
-# stopping
+# length and stopping
+
+
+@pytest.mark.parametrize(
+    "n_rows, batch_size, epochs",
+    [
+        (1, 128, 1500),  # the fewest steps: 1500
+        (178, 128, 750),
+        (1797, 128, 100),  # 15 steps an epoch: 100 epochs are as many
+        (1797, 32, 100),
+        (20_000, 128, 64),  # 10,000 steps
+        (128_000, 128, 10),
+        (10**7, 128, 10),
+    ],
+)
+def test_the_length_of_a_fit_is_told_in_steps(n_rows, batch_size, epochs):
+    assert n_epochs("auto", n_rows, batch_size) == epochs
+    assert n_epochs(7, n_rows, batch_size) == 7
+
+
+def test_a_small_table_gets_the_fewest_steps():
+    assert make(max_iter="auto", n_components=4, batch_size=200).fit(X).n_steps_ == 1500
 
 
 def test_the_constant_schedule_stops_when_the_loss_no_longer_falls():
