@@ -182,14 +182,17 @@ class SparseAutoencoder(
         make 10,000 steps, but at least 10 and at most 100; and in any case 1500 steps.
 
     tol : float, default=1e-4
-        With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,
-        has not improved by `tol` for `n_iter_no_change` epochs. A decaying schedule runs to its end.
+        With a constant learning rate, the fit ends when the loss has not improved by `tol` for `n_iter_no_change`
+        epochs; with `early_stopping`, the score of the held-out rows takes the place of the loss. Otherwise a decaying
+        schedule runs to its end.
 
     n_iter_no_change : int, default=10
-        Number of epochs without improvement that ends the fit.
+        Number of epochs without improvement that are let pass.
 
     early_stopping : bool, default=False
-        Whether to end on the score of held-out rows. The weights of the best epoch are kept.
+        Whether held-out rows decide when to end. If their score no longer improves, a schedule that decays does so at
+        once: the rate goes from where it is to zero along a line, over a quarter of the epochs so far (but not beyond
+        `max_iter`), and the fit ends. With a constant rate it ends at once. The weights of the best epoch are kept.
 
     validation_fraction : float, default=0.1
         Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``.

@@ -20,6 +20,53 @@ SCHEDULES = {
     "linear": lambda t: 1 - t,
 }
 
+# A decay that begins early takes this share of the epochs before it.
+EARLY_DECAY = 0.25
+
+
+class Schedule:
+    """How long a fit is, how far it has come, and how the learning rate falls on the way.
+
+    Parameters
+    ----------
+    name : str, default="constant"
+        One of `SCHEDULES`.
+    n_epochs : int or inf, default=inf
+        Length of the fit; infinite where nobody knows it.
+    epoch_steps : int, default=1
+        Number of steps of an epoch.
+    """
+
+    def __init__(self, name="constant", n_epochs=math.inf, epoch_steps=1):
+        self.name, self.n_epochs, self.epoch_steps = name, n_epochs, epoch_steps
+        self._early = None
+
+    @property
+    def n_steps(self):
+        """Number of steps of the fit, or None."""
+        return None if self.n_epochs == math.inf else self.n_epochs * self.epoch_steps
+
+    def at(self, step):
+        """Progress of the fit before a step (counted from 0), and the factor on its learning rate."""
+        if self._early is None:
+            progress = step / (self.n_epochs * self.epoch_steps)
+            return progress, SCHEDULES[self.name](progress)
+        first, progress, factor = self._early
+        share = (step - first) / (self.n_steps - first)
+        return progress + (1 - progress) * share, factor * (1 - share)
+
+    def finish_from(self, epoch):
+        """End the fit early, after so many epochs: at once, or if the schedule decays, by a short decay from here.
+
+        The rate goes to zero along a line, over a quarter of the epochs so far, and progress goes on to 1 from where it
+        is. Only the first call counts.
+        """
+        if self._early is None:
+            first = epoch * self.epoch_steps
+            self._early = first, *self.at(first)
+            decay = 0 if self.name == "constant" else max(1, math.ceil(EARLY_DECAY * epoch))
+            self.n_epochs = min(self.n_epochs, epoch + decay)
+
 
 def n_epochs(max_iter, n_rows, batch_size):
     """Number of epochs that `max_iter` means for data of `n_rows` rows.

@@ -14,7 +14,7 @@ from .chunks import ChunkMixin
 from .dead_units import DeadUnits, auxiliary_rule, resample
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
-from .schedule import SCHEDULES, batch_edges
+from .schedule import Schedule, batch_edges
 from .source import Source
 from .step import TrainingStep
 
@@ -124,19 +124,16 @@ class Training(ChunkMixin):
         if self.source.take(network, rows):
             space.plans.forget()
 
-    def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
-        """One pass over `rows`; returns the mean loss of a row.
-
-        `first` and `total` place the epoch's steps in the schedule; an infinite total is one that nobody knows.
-        """
+    def epoch(self, rows, batch_size, schedule, number=0):
+        """One pass over `rows`, that of this number in a schedule; returns the mean loss of a row."""
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
-        rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
+        rate, losses = self.rate, 0.0
         self.workspace.plans.crew.muster()
-        for number, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), first):
-            progress = number / total
-            losses += self._step(rows, order[lo:hi], rate * factor(progress), progress, total) * (hi - lo)
-        if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
+        for step, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), number * schedule.epoch_steps):
+            progress, factor = schedule.at(step)
+            losses += self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps) * (hi - lo)
+        if self.revival == "resample" and progress < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
         self.assert_finite(losses)
         return losses / n
@@ -158,15 +155,14 @@ class Training(ChunkMixin):
         """An epoch at the constant rate."""
         with single_threaded_blas():
             self.prepare(batch_size, rows)
-            return self.epoch(rows, batch_size, total=np.inf)
+            return self.epoch(rows, batch_size, Schedule())
 
-    def _step(self, rows, batch, rate, progress, total):
+    def _step(self, rows, batch, rate, progress, n_steps):
         network, optimizer = self.network, self.optimizer
         self.n_steps += 1
         dead = self.dead_units.mask(len(rows)) if self.revival else None
         key = layer_key(self.key, self.n_steps)
         number = self.n_steps - self.n_earlier_steps
-        n_steps = None if total == np.inf else total
         step = StepContext(network.architecture.activation, 1 / len(batch), number, dead, progress, key, n_steps)
 
         settings = optimizer.begin(rate)

@@ -11,6 +11,7 @@ from problems import TOLERANCE, Problem
 
 from skl_sae import SparseAutoencoder
 from skl_sae._model.rows import Rows
+from skl_sae._training import training
 from skl_sae._training.dead_units import (
     DEAD_EPOCHS,
     DEAD_ROWS,
@@ -152,6 +153,14 @@ def test_resampling_without_dead_units_changes_nothing():
     before = sae._network.parameters.theta.copy()
     resample(sae._network, Adam(before.size, before.dtype, vars(sae)), Rows(X), np.zeros(8, bool), None)
     assert_array_equal(sae._network.parameters.theta, before)
+
+
+def test_resampling_ends_after_a_share_of_the_fit(monkeypatch):
+    epochs = []
+    monkeypatch.setattr(training, "resample", lambda network, *rest: epochs.append(len(epochs)))
+    X = np.random.default_rng(0).standard_normal((64, 6))
+    SparseAutoencoder(8, dead_units="resample", max_iter=20, batch_size=8, random_state=0).fit(X)
+    assert len(epochs) == training.RESAMPLING_ENDS * 20
 
 
 def test_the_auxiliary_rule_fits_the_network():
