@@ -256,7 +256,11 @@ class SparseAutoencoder(
         Loss of the last epoch. For scaled data, a squared error of 1 is that of reconstructing each row by the mean.
 
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch: the objective above, without the auxiliary loss.
+
+    auxiliary_loss_curve_ : list of float
+        What the auxiliary loss of dead units (`dead_units`) has added in each epoch; 0.0 where no unit was dead. It is
+        relative to the variance of what the living units leave over, so it can be much larger than `loss_curve_`.
 
     validation_scores_ : list of float or None
         Score of the held-out rows after each epoch, if `early_stopping`.
@@ -492,7 +496,8 @@ class SparseAutoencoder(
         with single_threaded_blas():
             training.finish_fit(rows)
         epochs.close()
-        fitted = self._result(training, training.network, len(rows), history.loss_curve)
+        loss_curves = history.loss_curve, history.auxiliary_loss_curve
+        fitted = self._result(training, training.network, len(rows), *loss_curves)
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
         warn_of_dead_units(training.network, fitted["dead_fraction_"], len(rows))
         training.put_by()
@@ -537,14 +542,17 @@ class SparseAutoencoder(
         training = self._training_for_chunk(seen, rows, first)
         try:
             with single_threaded_blas():
-                loss = training.one_pass(rows, self.batch_size)
+                loss, auxiliary_loss = training.one_pass(rows, self.batch_size)
                 network = training.finish_chunk(rows)
             warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
         except BaseException:
             training.undo_chunk()
             raise
-        curve, n_iter = ([], 0) if first else (self.loss_curve_, self.n_iter_)
-        fitted = self._result(training, network, max(len(rows), DEAD_ROWS), [*curve, loss])
+        n_iter, curve, auxiliary = 0, [], []
+        if not first:
+            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
+        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
+        fitted = self._result(training, network, max(len(rows), DEAD_ROWS), *loss_curves)
         fitted |= {"_training": training, "n_iter_": n_iter + 1}
         if first:
             fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
@@ -581,12 +589,13 @@ class SparseAutoencoder(
             network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
-    def _result(self, training, network, recent_rows, loss_curve):
+    def _result(self, training, network, recent_rows, loss_curve, auxiliary_loss_curve):
         """Collect the fitted attributes of a training and of the network that it has made."""
         return {
             "_network": network,
             "loss_": loss_curve[-1],
             "loss_curve_": loss_curve,
+            "auxiliary_loss_curve_": auxiliary_loss_curve,
             "n_steps_": training.n_steps,
             "sparsity_": network.rule,
             "activation_": network.architecture.activation,

@@ -20,7 +20,7 @@ class History:
 
     def __init__(self, tol, n_iter_no_change):
         self.tol, self.patience = tol, n_iter_no_change
-        self.loss_curve, self.validation_scores = [], []
+        self.loss_curve, self.auxiliary_loss_curve, self.validation_scores = [], [], []
         self.best, self.waited = -np.inf, 0
 
     def improves(self, value):
@@ -64,13 +64,15 @@ def train(training, rows, validation, epochs, batch_size, label=""):
         training.prepare(batch_size, rows)
         while (number := len(history.loss_curve)) < schedule.n_epochs:
             epochs.start()
-            history.loss_curve.append(training.epoch(rows, batch_size, schedule, number))
+            loss, auxiliary_loss = training.epoch(rows, batch_size, schedule, number)
+            history.loss_curve.append(loss)
+            history.auxiliary_loss_curve.append(auxiliary_loss)
             if validation is not None:
                 history.validation_scores.append(score())
                 if history.improves(history.validation_scores[-1]):
                     best_theta = theta.copy()
             elif watches:
-                history.improves(-history.loss_curve[-1])
+                history.improves(-loss)
             if params["verbose"]:
                 _report(history, label)
             if epochs.stop():

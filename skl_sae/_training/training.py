@@ -125,18 +125,18 @@ class Training(ChunkMixin):
             space.plans.forget()
 
     def epoch(self, rows, batch_size, schedule, number=0):
-        """One pass over `rows`, that of this number in a schedule; returns the mean loss of a row."""
+        """One pass over `rows`, that of this number in a schedule; returns its loss and its auxiliary loss."""
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
-        rate, losses = self.rate, 0.0
+        rate, losses = self.rate, np.zeros(2)
         self.workspace.plans.crew.muster()
         for step, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), number * schedule.epoch_steps):
             progress, factor = schedule.at(step)
-            losses += self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps) * (hi - lo)
+            losses += (hi - lo) * self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps)
         if self.revival == "resample" and progress < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
-        self.assert_finite(losses)
-        return losses / n
+        self.assert_finite(losses.sum())
+        return (losses / n).tolist()
 
     def assert_finite(self, loss=0.0):
         """Raise if a loss, a moment or a parameter is not a finite number."""
@@ -167,12 +167,12 @@ class Training(ChunkMixin):
 
         settings = optimizer.begin(rate)
         self.source.choose(batch, key, settings)
-        loss = self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse)
+        losses = np.array(self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse))
         optimizer.finite = optimizer.finite and self.workspace.finite
-        if not (optimizer.finite and np.isfinite(loss)):
-            self.assert_finite(loss)
+        if not (optimizer.finite and np.isfinite(losses.sum())):
+            self.assert_finite(losses.sum())
         self.dead_units.count(self.workspace.units.fired, len(batch))
-        return loss
+        return losses
 
     @recordable
     def _update(self, start, gradient, check):
