@@ -26,7 +26,7 @@ from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
 from ._training.callbacks import CallbackSupportMixin, Epochs
-from ._training.dead_units import DEAD_ROWS
+from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
 from ._training.pretraining import pretrain
@@ -238,7 +238,8 @@ class SparseAutoencoder(
         The activation of the code that was used.
 
     dead_fraction_ : float
-        Share of the units that did not fire in the last pass over the data.
+        Share of the units that did not fire in the last pass over the data; after ``partial_fit``, in the last 10,000
+        rows (in all rows if there were fewer, in the last chunk if it has more).
 
     mean_ : ndarray of shape (n_features,)
         The mean of the training data, which is subtracted from the input.
@@ -503,6 +504,7 @@ class SparseAutoencoder(
         training.put_by()
         fitted |= {
             "_training": training if self.warm_start else None,  # the moments are of use only where a fit goes on
+            "_dead_units": training.dead_units,
             "pretrain_loss_curves_": curves,
             "validation_scores_": history.validation_scores if self.early_stopping else None,
             "n_iter_": len(history.loss_curve),
@@ -552,7 +554,7 @@ class SparseAutoencoder(
         if not first:
             n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
         loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
-        fitted = self._result(training, network, max(len(rows), DEAD_ROWS), *loss_curves)
+        fitted = self._result(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
         fitted |= {"_training": training, "n_iter_": n_iter + 1}
         if first:
             fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
@@ -599,7 +601,7 @@ class SparseAutoencoder(
             "n_steps_": training.n_steps,
             "sparsity_": network.rule,
             "activation_": network.architecture.activation,
-            "dead_fraction_": float((training.dead_units.idle >= recent_rows).mean()),
+            "dead_fraction_": training.dead_units.share(recent_rows),
             "mean_": read_only(network.scaling.offset.copy()),
             "scale_": network.scaling.scale,
             "code_scale_": network.scaling.code_scale,
