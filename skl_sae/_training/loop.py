@@ -84,7 +84,7 @@ def train(training, rows, validation, epochs, batch_size, label=""):
                 _warn_unconverged(params, max_iter)
     if best_theta is not None:
         theta[:] = best_theta
-    training.calibrate(rows if validation is None else validation)
+    training.calibrate("after_fit", rows if validation is None else validation)
     return history
 
 

@@ -181,14 +181,14 @@ class Training(ChunkMixin):
     def end_with(self, training, rows):
         """Take the counters of the training of the code's layer, after which nothing follows."""
         self.n_steps, self.dead_units = training.n_steps, training.dead_units
-        self.calibrate(rows)
+        self.calibrate("after_fit", rows)
 
-    def calibrate(self, rows):
-        """Let the rule set what `transform` needs from the data as a whole."""
+    def calibrate(self, hook, rows):
+        """Let a hook of the rule set what `transform` needs from the rows as a whole."""
         rule, network = self.network.rule, self.network
-        if rule.overrides("after_fit"):
+        if rule.overrides(hook):
             with single_threaded_blas():
-                rule.after_fit(lambda: inference.pre_activations(network, rows), network.parameters.units)
+                getattr(rule, hook)(lambda: inference.pre_activations(network, rows), network.parameters.units)
 
     def finish_fit(self, rows):
         """Make sure that the network is finite, and choose the scale of its codes."""
