@@ -500,7 +500,7 @@ class SparseAutoencoder(
         loss_curves = history.loss_curve, history.auxiliary_loss_curve
         fitted = self._result(training, training.network, len(rows), *loss_curves)
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
-        warn_of_dead_units(training.network, fitted["dead_fraction_"], len(rows))
+        warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
         training.put_by()
         fitted |= {
             "_training": training if self.warm_start else None,  # the moments are of use only where a fit goes on

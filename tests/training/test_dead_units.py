@@ -83,13 +83,13 @@ def test_the_auxiliary_loss_is_told_apart(rule, depth, missing):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_the_loss_of_a_fit_is_the_objective_alone(method):
     """With a rate so small that nothing moves, and half of the units silent."""
-    X = np.random.default_rng(0).standard_normal((1000, 6))
-    sae = SparseAutoencoder(8, max_iter=3, learning_rate_init=1e-15, batch_size=1000, warm_start=True, random_state=0)
+    X = np.random.default_rng(0).standard_normal((400, 6))
+    sae = SparseAutoencoder(8, max_iter=3, learning_rate_init=1e-15, batch_size=400, warm_start=True, random_state=0)
     sae.fit(X)
     assert sae.auxiliary_loss_curve_ == [0.0] * 3
     sae._network.parameters.units.encoder_bias[4:] = -10
-    getattr(sae, method)(X)
-    getattr(sae, method)(X)
+    for _ in range(4):
+        getattr(sae, method)(X)
     assert_allclose(sae.loss_, -sae.score_samples(X).mean() / sae.scale_**2, rtol=1e-9)
     assert len(sae.auxiliary_loss_curve_) == len(sae.loss_curve_)
     assert 0 < sae.auxiliary_loss_curve_[-1] < 1
@@ -223,6 +223,7 @@ def test_dead_units_live_again(how, rule):
         sae.set_params(max_iter=50, learning_rate_init=3e-3).fit(X)
         return sae.dead_fraction_
 
-    without = dead_at_the_end(None)
+    with pytest.warns(UserWarning, match="did not fire in the last epoch.*dead_units='auxiliary'"):
+        without = dead_at_the_end(None)
     assert without >= 0.3
     assert dead_at_the_end(how) <= without / 2
