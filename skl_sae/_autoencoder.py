@@ -26,7 +26,7 @@ from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
 from ._training.callbacks import CallbackSupportMixin, Epochs
-from ._training.dead_units import DEAD_ROWS
+from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
 from ._training.pretraining import pretrain
@@ -119,9 +119,10 @@ class SparseAutoencoder(
         of `n_components`, the width of the layer before the code, and 1000; with hidden layers at most 0.001. For
         ``solver="sgd"`` it means 0.1.
 
-    learning_rate : {"cosine", "linear", "constant"}, default="cosine"
-        Schedule over the `max_iter` epochs: to zero along a half cosine or a line, or constant. ``partial_fit``
-        always uses a constant rate.
+    learning_rate : {"cooldown", "cosine", "linear", "constant"}, default="cooldown"
+        Schedule over the `max_iter` epochs. "cooldown": constant, then to zero along a line over the last fifth of the
+        steps. "cosine" and "linear": to zero along a half cosine or a line, from the first step on. "constant": no
+        change. ``partial_fit`` always uses a constant rate.
 
     momentum : float, default=0.9
         Momentum of ``solver="sgd"``.
@@ -178,17 +179,20 @@ class SparseAutoencoder(
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
-        make 10,000 steps, but at least 10 and at most 100.
+        make 10,000 steps, but at least 10 and at most 100; and in any case 1500 steps.
 
     tol : float, default=1e-4
-        With a constant learning rate, or with `early_stopping`, the fit ends when the loss, or the validation score,
-        has not improved by `tol` for `n_iter_no_change` epochs. A decaying schedule runs to its end.
+        With a constant learning rate, the fit ends when the loss has not improved by `tol` for `n_iter_no_change`
+        epochs; with `early_stopping`, the score of the held-out rows takes the place of the loss. Otherwise a decaying
+        schedule runs to its end.
 
     n_iter_no_change : int, default=10
-        Number of epochs without improvement that ends the fit.
+        Number of epochs without improvement that are let pass.
 
     early_stopping : bool, default=False
-        Whether to end on the score of held-out rows. The weights of the best epoch are kept.
+        Whether held-out rows decide when to end. If their score no longer improves, a schedule that decays does so at
+        once: the rate goes from where it is to zero along a line, over a quarter of the epochs so far (but not beyond
+        `max_iter`), and the fit ends. With a constant rate it ends at once. The weights of the best epoch are kept.
 
     validation_fraction : float, default=0.1
         Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``.
@@ -234,7 +238,8 @@ class SparseAutoencoder(
         The activation of the code that was used.
 
     dead_fraction_ : float
-        Share of the units that did not fire in the last pass over the data.
+        Share of the units that did not fire in the last pass over the data; after ``partial_fit``, in the last 10,000
+        rows (in all rows if there were fewer, in the last chunk if it has more).
 
     mean_ : ndarray of shape (n_features,)
         The mean of the training data, which is subtracted from the input.
@@ -252,7 +257,11 @@ class SparseAutoencoder(
         Loss of the last epoch. For scaled data, a squared error of 1 is that of reconstructing each row by the mean.
 
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch: the objective above, without the auxiliary loss.
+
+    auxiliary_loss_curve_ : list of float
+        What the auxiliary loss of dead units (`dead_units`) has added in each epoch; 0.0 where no unit was dead. It is
+        relative to the variance of what the living units leave over, so it can be much larger than `loss_curve_`.
 
     validation_scores_ : list of float or None
         Score of the held-out rows after each epoch, if `early_stopping`.
@@ -283,6 +292,9 @@ class SparseAutoencoder(
     A. Makhzani and B. Frey, *k-Sparse Autoencoders*, 2013, arXiv:1312.5663.
 
     L. Gao et al., *Scaling and evaluating sparse autoencoders*, 2024, arXiv:2406.04093.
+
+    A. Hägele et al., *Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations*, 2024,
+    arXiv:2405.18392: the learning rate with a cooldown.
 
     Examples
     --------
@@ -357,7 +369,7 @@ class SparseAutoencoder(
         scale="auto",
         solver="adam",
         learning_rate_init="auto",
-        learning_rate="cosine",
+        learning_rate="cooldown",
         momentum=0.9,
         nesterovs_momentum=True,
         beta_1=0.9,
@@ -486,12 +498,14 @@ class SparseAutoencoder(
         with single_threaded_blas():
             training.finish_fit(rows)
         epochs.close()
-        fitted = self._result(training, training.network, len(rows), history.loss_curve)
+        loss_curves = history.loss_curve, history.auxiliary_loss_curve
+        fitted = self._result(training, training.network, len(rows), *loss_curves)
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
-        warn_of_dead_units(training.network, fitted["dead_fraction_"], len(rows))
+        warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
         training.put_by()
         fitted |= {
             "_training": training if self.warm_start else None,  # the moments are of use only where a fit goes on
+            "_dead_units": training.dead_units,
             "pretrain_loss_curves_": curves,
             "validation_scores_": history.validation_scores if self.early_stopping else None,
             "n_iter_": len(history.loss_curve),
@@ -531,14 +545,17 @@ class SparseAutoencoder(
         training = self._training_for_chunk(seen, rows, first)
         try:
             with single_threaded_blas():
-                loss = training.one_pass(rows, self.batch_size)
+                loss, auxiliary_loss = training.one_pass(rows, self.batch_size)
                 network = training.finish_chunk(rows)
             warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
         except BaseException:
             training.undo_chunk()
             raise
-        curve, n_iter = ([], 0) if first else (self.loss_curve_, self.n_iter_)
-        fitted = self._result(training, network, max(len(rows), DEAD_ROWS), [*curve, loss])
+        n_iter, curve, auxiliary = 0, [], []
+        if not first:
+            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
+        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
+        fitted = self._result(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
         fitted |= {"_training": training, "n_iter_": n_iter + 1}
         if first:
             fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
@@ -575,16 +592,17 @@ class SparseAutoencoder(
             network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
-    def _result(self, training, network, recent_rows, loss_curve):
+    def _result(self, training, network, recent_rows, loss_curve, auxiliary_loss_curve):
         """Collect the fitted attributes of a training and of the network that it has made."""
         return {
             "_network": network,
             "loss_": loss_curve[-1],
             "loss_curve_": loss_curve,
+            "auxiliary_loss_curve_": auxiliary_loss_curve,
             "n_steps_": training.n_steps,
             "sparsity_": network.rule,
             "activation_": network.architecture.activation,
-            "dead_fraction_": float((training.dead_units.idle >= recent_rows).mean()),
+            "dead_fraction_": training.dead_units.share(recent_rows),
             "mean_": read_only(network.scaling.offset.copy()),
             "scale_": network.scaling.scale,
             "code_scale_": network.scaling.code_scale,

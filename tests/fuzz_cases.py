@@ -62,7 +62,7 @@ def draw_params(rng, wide):
         "scale": often(rng, "auto", [True, False]),
         "solver": often(rng, "adam", ["sgd"]),
         "learning_rate_init": often(rng, "auto", [1e-12, 1e-5, 0.01, 0.3, 10.0, 1e6, 1e30], 0.6),
-        "learning_rate": often(rng, "cosine", ["constant", "linear"]),
+        "learning_rate": often(rng, "cooldown", ["constant", "linear", "cosine"]),
         "momentum": often(rng, 0.9, [0.0, 0.999]),
         "nesterovs_momentum": rng.random() < 0.7,
         "beta_1": often(rng, 0.9, [0.0, 0.999]),

@@ -69,6 +69,10 @@ class Problem:
         x[:] = self.x[lo:hi]
 
     def run(self, update, dead=None):
+        return sum(self.losses(update, dead))
+
+    def losses(self, update, dead=None):
+        """The loss of a step, and that of the dead units' code."""
         step = StepContext(self.model.activation, 1 / len(self.x), self.model.number, dead, key=self.key)
         return self.step(self.load, len(self.x), step, update)
 

@@ -46,7 +46,7 @@ class BuildingMixin:
         random_state = check_random_state(self.random_state)
         if self._training is None:
             training = Training(network, params, random_state)
-            training.n_steps = self.n_steps_
+            training.n_steps, training.dead_units = self.n_steps_, self._dead_units.copy()
             return training
         if not differ({"random_state": self.random_state}, self._params):
             random_state = None

@@ -12,7 +12,9 @@ SHARE_OF_FEATURES, SHARE_OF_ROWS = 0.99, 0.5
 # Among fewer rows, none is called an outlier.
 ENOUGH_ROWS = 20
 # Share of the units that may be dead without a warning. With fewer rows it is not looked at.
-DEAD_SHARE, FEWEST_ROWS = 0.5, 500
+DEAD_SHARE, FEWEST_ROWS = 0.1, 500
+# What makes more units active, by the first of these numbers that a rule has.
+MORE_ACTIVE = [("target_l0", "raise"), ("alpha", "lower"), ("k_", "raise"), ("fraction", "raise")]
 # Largest size of numbers whose squares can be summed in float64.
 LARGEST = 1e150
 # Data may leave the range of the output by this part of its width without a warning.
@@ -148,15 +150,24 @@ def warn_of_first_chunk(network, rows):
         )
 
 
-def warn_of_dead_units(network, fraction, n_rows):
-    """Warn after a fit that left many units dead although there were enough rows."""
+def warn_of_dead_units(training, fraction, n_rows):
+    """Warn after a fit that left many units dead although there were enough rows, and say what may help."""
+    network = training.network
     enough_rows = n_rows >= max(FEWEST_ROWS, network.architecture.n_units)
-    if fraction > DEAD_SHARE and network.scaling.measured and enough_rows:
-        warn(
-            f"{100 * fraction:.0f} % of the units did not fire in the last epoch. Ask for fewer units (n_components), "
-            "or more active ones, lower learning_rate_init or the penalty, standardise X, or revive units with "
-            "dead_units='auxiliary' or 'resample'."
-        )
+    if fraction <= DEAD_SHARE or not network.scaling.measured or not enough_rows:
+        return
+    rule = getattr(network.rule, "rule_", network.rule)
+    remedies = [] if training.revival == "auxiliary" else ["revive units with dead_units='auxiliary'"]
+    for name, direction in MORE_ACTIVE:
+        value = getattr(rule, name, None)
+        if value is not None:
+            remedies.append(f"{direction} {name.rstrip('_')} of {type(rule).__name__} (now {value:.4g})")
+            break
+    rate = f"lower learning_rate_init (now {training.rate:.4g})"
+    warn(
+        f"{100 * fraction:.0f} % of the units did not fire in the last epoch. To have fewer of them, "
+        f"{', '.join([*remedies, rate])}, or ask for fewer units (n_components, now {network.architecture.n_units})."
+    )
 
 
 def warn_of_unobserved(observed, names):

@@ -128,8 +128,7 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     Codes without an active entry have a mean square of 0. Raises ValueError where the network gives numbers that are
     not finite, in a code or in one of the first reconstructions.
     """
-    n = len(rows)
-    sample = rows if n <= most else rows.subset(np.linspace(0, n - 1, most).astype(np.int64))
+    sample = rows.sample(most)
     codes = _codes(network, _trained_rule(network), sample)
 
     def sums(lo, hi):

@@ -136,6 +136,11 @@ class Rows:
         """Some of the rows, without a copy."""
         return Rows(self.X, self.dtype, chosen if self.chosen is None else self.chosen[chosen])
 
+    def sample(self, most):
+        """Up to `most` of the rows, evenly spaced."""
+        n = len(self)
+        return self if n <= most else self.subset(np.linspace(0, n - 1, most).astype(np.int64))
+
     def numbers(self, rows):
         """Rows of X that some `rows` of this stand for."""
         return np.asarray(rows if self.chosen is None else self.chosen[rows], np.int64)

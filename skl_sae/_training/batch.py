@@ -34,8 +34,9 @@ class Batch(NamedTuple):
         Ranges of rows that are worked on at once.
     rules : list of (BaseSparsity, list of DecoderPass)
         The rules of these steps with a pass for each of their codes; the first is the network's.
-    costs, checks : Cells
-        Shares of the loss and of the penalties; what updates have checked.
+    costs, auxiliary_costs, checks : Cells
+        Shares of the loss and of the penalties; of the loss of the dead units' code, which is kept apart; what updates
+        have checked.
     active : list of Cells
         Of each of the network's codes, shares of the number of its entries that need a gradient.
     """
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
     tiles: list
     rules: list
     costs: Cells
+    auxiliary_costs: Cells
     checks: Cells
     active: list
 

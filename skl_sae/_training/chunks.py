@@ -6,6 +6,8 @@ from copy import copy, deepcopy
 LARGE_ROOM = 1 << 26
 # Rows of a chunk that the scale of the codes is taken from, at most.
 CHUNK_ROWS = 32
+# Rows of a chunk that a rule looks at when its steps are done, at most; smaller chunks than the first tell too little.
+CALIBRATION_ROWS = 300, 500
 
 
 class ChunkMixin:
@@ -84,6 +86,9 @@ class ChunkMixin:
     def finish_chunk(self, rows):
         """A copy of the network, to be published."""
         self._choose_code_scale(rows, CHUNK_ROWS, anew=False)
+        fewest, most = CALIBRATION_ROWS
+        if len(rows) >= fewest:
+            self.calibrate("after_chunk", rows.sample(most))
         self.finished = self.network.copy()
         return self.finished
 

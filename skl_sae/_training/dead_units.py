@@ -12,6 +12,8 @@ from ..sparsity._topk import select_largest
 
 #: A unit is dead when it has not fired for this share of an epoch, and for at least so many rows.
 DEAD_EPOCHS, DEAD_ROWS = 0.25, 1000
+#: Rows of a stream that its share of dead units looks back at, at least: rare units are not dead ones.
+STREAM_ROWS = 10_000
 #: Units of a row that the auxiliary loss lets learn, at most.
 AUXILIARY_UNITS = 256
 #: Norm of a resampled unit's encoder row, relative to the mean of the living.
@@ -34,21 +36,33 @@ class DeadUnits:
     Parameters
     ----------
     n_units : int
+
+    Attributes
+    ----------
+    idle : ndarray of shape (n_units,)
+        Rows since a unit fired; all rows, if it never did.
+    n_rows : int
+        Rows so far.
     """
 
     def __init__(self, n_units):
-        self.idle = np.zeros(n_units, np.int64)
+        self.idle, self.n_rows = np.zeros(n_units, np.int64), 0
 
     def copy(self):
         """Counts of its own."""
         other = DeadUnits(self.idle.size)
-        other.idle[:] = self.idle
+        other.idle[:], other.n_rows = self.idle, self.n_rows
         return other
 
     def count(self, fired, n_rows):
         """Note a step."""
         self.idle += n_rows
         self.idle[fired] = 0
+        self.n_rows += n_rows
+
+    def share(self, n_rows):
+        """Share of the units that have not fired in the last `n_rows` rows, or in all rows if these are fewer."""
+        return float((self.idle >= min(n_rows, self.n_rows)).mean())
 
     def mask(self, epoch_rows):
         """Which units are dead, in epochs of `epoch_rows` rows."""

@@ -80,7 +80,7 @@ class DecoderPass:
             du = self.gradients[i][at]
             if i < last:
                 copy(u, du)
-            self._compare(i, weight * batch.context.weight, lo, hi, du, target, batch.costs.new())
+            self._compare(i, weight * batch.context.weight, lo, hi, du, target, self._costs(batch).new())
             start = stop
         for i in range(last - 1, -1, -1):
             add(self.gradients[i + 1][at], self.gradients[i][at])
@@ -88,6 +88,10 @@ class DecoderPass:
             code.pull(decoder, du[at], start, stop)
         if self.dropout:
             code.drop_gradient(batch.context.key, layer, lo, self.dropout)
+
+    def _costs(self, batch):
+        """Where the loss of this code is added up."""
+        return batch.costs
 
     def _rows(self, layer, lo, hi):
         """Where rows ``lo..hi`` stand in a gradient at a decoder layer's output; layer 0 is next to the data."""

@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._kernels.blas import single_threaded_blas
 from .._model import inference
 from .._warning import warn
-from .schedule import batch_edges, n_epochs
+from .schedule import Schedule, batch_edges, n_epochs
 
 
 class History:
@@ -20,7 +20,7 @@ class History:
 
     def __init__(self, tol, n_iter_no_change):
         self.tol, self.patience = tol, n_iter_no_change
-        self.loss_curve, self.validation_scores = [], []
+        self.loss_curve, self.auxiliary_loss_curve, self.validation_scores = [], [], []
         self.best, self.waited = -np.inf, 0
 
     def improves(self, value):
@@ -37,7 +37,7 @@ class History:
 
 
 def train(training, rows, validation, epochs, batch_size, label="", held_out=None):
-    """Train until `max_iter`, a stop of the loss or of the validation score, or a callback's wish.
+    """Train until the schedule ends, sooner after a stall of the loss or of the validation score, or a callback stops.
 
     Parameters
     ----------
@@ -57,17 +57,18 @@ def train(training, rows, validation, epochs, batch_size, label="", held_out=Non
     history : History
     """
     params, theta = training.params, training.network.parameters.theta
-    max_iter, schedule = n_epochs(params["max_iter"], len(rows), batch_size), params["learning_rate"]
+    max_iter = n_epochs(params["max_iter"], len(rows), batch_size)
+    schedule = Schedule(params["learning_rate"], max_iter, len(batch_edges(len(rows), batch_size)) - 1)
     history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
-    watches = schedule == "constant" if validation is None else validation.means()[1].any()
-    per_epoch = len(batch_edges(len(rows), batch_size)) - 1
+    watches = schedule.name == "constant" if validation is None else validation.means()[1].any()
     score = None if validation is None else validation_score(training.network, rows, validation)
     with single_threaded_blas():
         training.prepare(batch_size, rows)
-        for number in range(max_iter):
+        while (number := len(history.loss_curve)) < schedule.n_epochs:
             epochs.start()
-            loss = training.epoch(rows, batch_size, schedule, number * per_epoch, max_iter * per_epoch)
+            loss, auxiliary_loss = training.epoch(rows, batch_size, schedule, number)
             history.loss_curve.append(loss)
+            history.auxiliary_loss_curve.append(auxiliary_loss)
             if validation is not None:
                 history.validation_scores.append(score())
                 if history.improves(history.validation_scores[-1]):
@@ -76,14 +77,16 @@ def train(training, rows, validation, epochs, batch_size, label="", held_out=Non
                 history.improves(-loss)
             if params["verbose"]:
                 _report(history, label)
-            if epochs.stop() or (watches and history.stalled):
+            if epochs.stop():
                 break
+            if watches and history.stalled:
+                schedule.finish_from(number + 1)
         else:
-            if not label and schedule == "constant" and max_iter > params["n_iter_no_change"] and params["tol"] > 0:
-                _warn_unconverged(max_iter)
+            if not label and schedule.name == "constant" and not history.stalled:
+                _warn_unconverged(params, max_iter)
     if best_theta is not None:
         theta[:] = best_theta
-    training.calibrate(next(each for each in (validation, held_out, rows) if each is not None))
+    training.calibrate("after_fit", next(each for each in (validation, held_out, rows) if each is not None))
     return history
 
 
@@ -117,9 +120,10 @@ def _report(history, label):
     print(line)
 
 
-def _warn_unconverged(max_iter):
-    warn(
-        f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
-        "Raise max_iter, or use learning_rate='cosine', which needs no stopping rule.",
-        ConvergenceWarning,
-    )
+def _warn_unconverged(params, max_iter):
+    if max_iter > params["n_iter_no_change"] and params["tol"] > 0:
+        warn(
+            f"Stochastic optimizer: max_iter={max_iter} epochs were reached and the fit still improved. "
+            "Raise max_iter, or use learning_rate='cooldown', which needs no stopping rule.",
+            ConvergenceWarning,
+        )

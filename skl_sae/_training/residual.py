@@ -105,7 +105,10 @@ class ResidualPass(DecoderPass):
         self.find_factor(batch.n_rows)
         for array in self.code.rows(0, batch.n_rows).grad, self.window.weight:
             _scale(array, self._factor, array)
-        _close(self._loss, self._factor, batch.costs.new())
+        _close(self._loss, self._factor, self._costs(batch).new())
+
+    def _costs(self, batch):
+        return batch.auxiliary_costs
 
     def _origin(self):
         return np.zeros_like(super()._origin())

@@ -117,8 +117,8 @@ class TrainingStep:
 
         Returns
         -------
-        value : float
-            Mean over the rows of loss and penalties, plus the weight penalties.
+        value, auxiliary : float
+            Mean over the rows of loss and penalties, plus the weight penalties; the loss of the dead units' code.
         """
         auxiliary = self.auxiliary is not None and context.dead is not None and bool(context.dead.any())
         for each, density in zip(self.passes, self.densities, strict=False):
@@ -139,7 +139,7 @@ class TrainingStep:
         if self.network.rule.overrides("after_step"):
             codes = [each.whole for each in self.passes]
             self.network.rule.after_step(codes, self.network.parameters.units, context)
-        return batch.costs.total()
+        return batch.costs.total(), batch.auxiliary_costs.total()
 
     def _plan_for(self, load, n_rows, update, sparse, auxiliary):
         """The recorded plan of such steps; a new one where there is none."""
@@ -148,7 +148,7 @@ class TrainingStep:
         def record(plan):
             rules = [(self.network.rule, self.passes)] + ([self.auxiliary] if auxiliary else [])
             context = RecordedContext(self.network.architecture.activation, 1 / n_rows, *self.now)
-            shares = Cells(), Cells(), [Cells() for _ in self.passes]
+            shares = Cells(), Cells(), Cells(), [Cells() for _ in self.passes]
             tiles = partition(n_rows, self.tile_rows)
             batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares)
             for each in batch.passes:

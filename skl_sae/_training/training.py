@@ -14,7 +14,7 @@ from .chunks import ChunkMixin
 from .dead_units import DeadUnits, auxiliary_rule, resample
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
-from .schedule import SCHEDULES, batch_edges
+from .schedule import Schedule, batch_edges
 from .shrinkage import undo_shrinkage
 from .source import Source
 from .step import TrainingStep
@@ -125,22 +125,19 @@ class Training(ChunkMixin):
         if self.source.take(network, rows):
             space.plans.forget()
 
-    def epoch(self, rows, batch_size, schedule="constant", first=0, total=1):
-        """One pass over `rows`; returns the mean loss of a row.
-
-        `first` and `total` place the epoch's steps in the schedule; an infinite total is one that nobody knows.
-        """
+    def epoch(self, rows, batch_size, schedule, number=0):
+        """One pass over `rows`, that of this number in a schedule; returns its loss and its auxiliary loss."""
         n = len(rows)
         order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
-        rate, factor, losses = self.rate, SCHEDULES[schedule], 0.0
+        rate, losses = self.rate, np.zeros(2)
         self.workspace.plans.crew.muster()
-        for number, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), first):
-            progress = number / total
-            losses += self._step(rows, order[lo:hi], rate * factor(progress), progress, total) * (hi - lo)
-        if self.revival == "resample" and (first + number) / total < RESAMPLING_ENDS:
+        for step, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), number * schedule.epoch_steps):
+            progress, factor = schedule.at(step)
+            losses += (hi - lo) * self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps)
+        if self.revival == "resample" and progress < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
-        self.assert_finite(losses)
-        return losses / n
+        self.assert_finite(losses.sum())
+        return (losses / n).tolist()
 
     def assert_finite(self, loss=0.0):
         """Raise if a loss, a moment or a parameter is not a finite number."""
@@ -159,25 +156,24 @@ class Training(ChunkMixin):
         """An epoch at the constant rate."""
         with single_threaded_blas():
             self.prepare(batch_size, rows)
-            return self.epoch(rows, batch_size, total=np.inf)
+            return self.epoch(rows, batch_size, Schedule())
 
-    def _step(self, rows, batch, rate, progress, total):
+    def _step(self, rows, batch, rate, progress, n_steps):
         network, optimizer = self.network, self.optimizer
         self.n_steps += 1
         dead = self.dead_units.mask(len(rows)) if self.revival else None
         key = layer_key(self.key, self.n_steps)
         number = self.n_steps - self.n_earlier_steps
-        n_steps = None if total == np.inf else total
         step = StepContext(network.architecture.activation, 1 / len(batch), number, dead, progress, key, n_steps)
 
         settings = optimizer.begin(rate)
         self.source.choose(batch, key, settings)
-        loss = self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse)
+        losses = np.array(self.workspace(self.source.load, len(batch), step, self._update, self.source.sparse))
         optimizer.finite = optimizer.finite and self.workspace.finite
-        if not (optimizer.finite and np.isfinite(loss)):
-            self.assert_finite(loss)
+        if not (optimizer.finite and np.isfinite(losses.sum())):
+            self.assert_finite(losses.sum())
         self.dead_units.count(self.workspace.units.fired, len(batch))
-        return loss
+        return losses
 
     @recordable
     def _update(self, start, gradient, check):
@@ -186,15 +182,15 @@ class Training(ChunkMixin):
     def end_with(self, training, rows):
         """Take the counters of the training of the code's layer, after which nothing follows."""
         self.n_steps, self.dead_units = training.n_steps, training.dead_units
-        self.calibrate(rows)
+        self.calibrate("after_fit", rows)
 
-    def calibrate(self, rows):
-        """Let the rule set what `transform` needs from the data as a whole."""
+    def calibrate(self, hook, rows):
+        """Let a hook of the rule set what `transform` needs from the rows as a whole."""
         rule, network = self.network.rule, self.network
-        if rule.overrides("after_fit"):
+        if rule.overrides(hook):
             with single_threaded_blas():
-                rule.after_fit(lambda: inference.pre_activations(network, rows), network.parameters.units)
-        if rule.shrinks:
+                getattr(rule, hook)(lambda: inference.pre_activations(network, rows), network.parameters.units)
+        if hook == "after_fit" and rule.shrinks:
             undo_shrinkage(network, rows)
 
     def finish_fit(self, rows):

@@ -148,6 +148,18 @@ class BaseSparsity(BaseEstimator):
             Per-unit parameters.
         """
 
+    def after_chunk(self, tiles, p):
+        """Set what ``transform`` needs from a chunk of ``partial_fit``; not called for chunks of fewer than 300 rows.
+
+        Parameters
+        ----------
+        tiles : callable
+            Each call returns an iterator over the pre-activations of up to 500 rows of the chunk, evenly spaced, arrays
+            of shape (rows, n_units).
+        p : Units
+            Per-unit parameters.
+        """
+
     def deployed(self):
         """Tell the rule of scope entry or row that ``transform`` applies.
 

@@ -9,6 +9,9 @@ from .._model.codes import DenseCode
 from ._base import BaseSparsity
 from ._topk import resolve_k, smallest_live
 
+# Rows that the running mean of the threshold goes back over; the smallest weight of a step, however few rows it has.
+RECENT_ROWS, SLOWEST = 300, 0.01
+
 
 class Threshold(BaseSparsity):
     """What BatchTopK and JumpReLU deploy: ``f = act(a) * (a > threshold)``, with a threshold for each unit."""
@@ -26,8 +29,9 @@ class BatchTopK(BaseSparsity):
 
     ``transform`` must not depend on what else is in the batch. There the code is :math:`f = \mathrm{act}(a) \odot
     1[a > \theta]` with one threshold. At the end of ``fit``, :math:`\theta` is the exact quantile that gives a mean
-    of k active units over the training data (the validation data, where there is some); ``partial_fit`` keeps a
-    running mean of a number just below the smallest entry kept.
+    of k active units over the training data (the validation data, where there is some). After a
+    chunk of ``partial_fit`` it is that of up to 500 rows of the chunk; if the chunk has fewer than 300, a running mean
+    over about the last 300 rows, but 100 steps at most, of a number just below the smallest entry kept.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ class BatchTopK(BaseSparsity):
         """Update the running mean of the batch's bound; in the first steps a plain mean, so its start has no weight."""
         values = codes[0].values
         if values.size:
-            rate = max(0.01, 1 / step.number)
+            rate = min(1.0, max(SLOWEST, 1 / (RECENT_ROWS * step.weight), 1 / step.number))
             p.threshold[:] = (1 - rate) * p.threshold + rate * self._finite(self._bound(values, p.threshold.size), p)
 
     def _bound(self, values, n_units):
@@ -95,6 +99,10 @@ class BatchTopK(BaseSparsity):
     def after_fit(self, tiles, p):
         """Set the threshold to the exact quantile."""
         p.threshold[:] = self._finite(upper_quantile(tiles, self.k_)[0], p)
+
+    def after_chunk(self, tiles, p):
+        """Set the threshold to the exact quantile of rows of the chunk: its steps have moved what they were told."""
+        self.after_fit(tiles, p)
 
     def deployed(self):
         """Return the thresholded code."""

@@ -136,6 +136,10 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """Delegate to the inner rule."""
         self.rule_.after_fit(tiles, p)
 
+    def after_chunk(self, tiles, p):
+        """Delegate to the inner rule."""
+        self.rule_.after_chunk(tiles, p)
+
     def deployed(self):
         """Return what the inner rule deploys."""
         return self.rule_.deployed()

@@ -17,7 +17,7 @@ from skl_sae import SparseAutoencoder
 from skl_sae._estimator.data_checks import RANGES, check_size, naming
 from skl_sae._model.rows import Rows
 from skl_sae._training import training
-from skl_sae.sparsity import RULES, TopK
+from skl_sae.sparsity import L1, RULES, JumpReLU, Matryoshka, TopK
 
 DIGITS = load_digits().data
 WINE, CANCER = load_wine(as_frame=True).data, load_breast_cancer(as_frame=True).data
@@ -139,10 +139,41 @@ def test_data_that_an_output_cannot_reach(output):
         make(output_activation="sigmoid", loss="binary_cross_entropy").fit(frame)
 
 
-def test_units_without_use():
-    with pytest.warns(UserWarning, match="100 % of the units did not fire in the last epoch") as caught:
-        make(solver="sgd", learning_rate_init=1.0, max_iter=5, dead_units=None, sparsity="l1").fit(DIGITS)
+def with_dead_units(n_dead, rule, **params):
+    """A warm fit that moves nothing, in which some of 40 units are silent."""
+    sae = make(n_components=40, sparsity=rule, max_iter=1, learning_rate_init=1e-12, warm_start=True, **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sae.fit(DIGITS)
+    sae._network.parameters.units.encoder_bias[:n_dead] = -100
+    return sae
+
+
+@pytest.mark.parametrize(
+    "rule, dead_units, remedy",
+    [
+        (L1(1e-5), "auto", r"revive units with dead_units='auxiliary', lower alpha of L1 \(now 1e-05\), lower lear"),
+        (L1(1e-5), "auxiliary", r"To have fewer of them, lower alpha of L1 \(now 1e-05\), lower learning_rate_init"),
+        (L1(target_l0=30), "resample", r"dead_units='auxiliary', raise target_l0 of L1 \(now 30\), lower"),
+        (JumpReLU(target_l0=5), "auto", r"them, raise target_l0 of JumpReLU \(now 5\), lower"),
+        (TopK(), "auto", r"them, raise k of TopK \(now 5\), lower learning_rate_init \(now 1e-12\), or ask for fewer"),
+        (Matryoshka(TopK(20)), None, r"dead_units='auxiliary', raise k of TopK \(now 20\), lower"),
+        (None, "auto", r"dead_units='auxiliary', lower learning_rate_init .* or ask .*n_components, now 40\)\.$"),
+    ],
+)
+def test_units_without_use(rule, dead_units, remedy):
+    """More than a tenth of them, among enough rows; the warning says what helps under the rule."""
+    sae = with_dead_units(24, rule, dead_units=dead_units)
+    with pytest.warns(UserWarning, match=r"\d\d % of the units did not fire in the last epoch.*" + remedy) as caught:
+        sae.fit(DIGITS)
     assert caught[0].filename == __file__
+    assert 24 / 40 <= sae.dead_fraction_ < 1
+
+
+def test_a_tenth_of_the_units_may_be_without_use():
+    sae = with_dead_units(4, None)
+    assert sae.fit(DIGITS).dead_fraction_ == 0.1
+    with_dead_units(40, None).fit(DIGITS[:499])
 
 
 def test_equal_rows_at_the_beginning_of_a_stream():

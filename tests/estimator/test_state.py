@@ -608,15 +608,43 @@ def test_a_subclass_with_a_constructor_of_its_own():
 # streams that begin with little
 
 
-def test_a_chunk_of_one_row_says_nothing_of_dead_units():
-    sae = make(sparsity=TopK(1))
-    assert sae.partial_fit(X[:1]).dead_fraction_ == 0
-    sae = make(sparsity=TopK(1)).partial_fit(X)
-    assert sae.partial_fit(X[:1]).dead_fraction_ == 0
-    sae = make(sparsity=TopK(1), dead_units=None, learning_rate_init=1e-9).partial_fit(X)
-    for _ in range(1000):
-        sae.partial_fit(X[:1])
-    assert sae.dead_fraction_ == 11 / 12
+class Rota(TopK):
+    """Of three units, the first fires in every row, the second in each 2000th, the third never."""
+
+    n = 0
+
+    def encode(self, a, p, step):
+        if len(a) == 100:
+            Rota.n += 1
+            a[:] = [5, 4 if Rota.n % 20 == 0 else -1, -1]
+        return super().encode(a, p, step)
+
+
+@pytest.mark.parametrize("chunks", [[500], [500] * 8, [100] * 40, [1900] * 7 + [1500], [12_000], [500] * 30])
+def test_dead_units_of_a_stream(chunks):
+    """A unit that never fired is dead from the start, however the rows are cut; a rare one is not."""
+    Rota.n = 0
+    sae = make(sparsity=Rota(3), n_components=3, batch_size=100, dead_units=None, learning_rate_init=1e-12)
+    for n_rows in chunks:
+        sae.partial_fit(np.random.default_rng(0).standard_normal((n_rows, 4)))
+    assert sae.dead_fraction_ == pytest.approx(2 / 3 if sum(chunks) < 2000 else 1 / 3)
+
+
+def test_a_unit_that_stops_firing_is_dead_after_ten_thousand_rows():
+    sae = make(sparsity=TopK(1), dead_units=None, learning_rate_init=1e-9, batch_size=1000).partial_fit(X)
+    busy = sae.dead_fraction_
+    assert busy < 6 / 12
+    same = np.repeat(X[:1], 1000, axis=0)
+    for _ in range(9):
+        assert sae.partial_fit(same).dead_fraction_ == busy
+    assert sae.partial_fit(same).dead_fraction_ == 11 / 12
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_stream_after_a_fit_knows_what_fired_there(warm_start):
+    sae = make(warm_start=warm_start, dead_units=None, learning_rate_init=1e-9).fit(X)
+    silent = sae.dead_fraction_
+    assert sae.partial_fit(X[:1]).dead_fraction_ == silent < 0.5
 
 
 FIRST_CHUNKS = {

@@ -11,6 +11,7 @@ from problems import TOLERANCE, Problem
 
 from skl_sae import SparseAutoencoder
 from skl_sae._model.rows import Rows
+from skl_sae._training import training
 from skl_sae._training.dead_units import (
     DEAD_EPOCHS,
     DEAD_ROWS,
@@ -21,6 +22,7 @@ from skl_sae._training.dead_units import (
     resample,
 )
 from skl_sae._training.optimizers import Adam
+from skl_sae._training.step import TrainingStep
 from skl_sae.sparsity import L1, BatchTopK, Gated, LifetimeTopK, Matryoshka, TopK
 
 DEAD = np.array([True, False, True, False, False, True, False, False, True])
@@ -37,10 +39,13 @@ class ProblemWithDeadUnits(Problem):
     def run(self, update):
         return super().run(update, self.dead)
 
-    def naive_value(self, theta):
+    def naive_losses(self, theta):
         views, held = self.views(theta), self.views(self.parameters.theta)
         extra = naive.auxiliary_loss(self.model, views, held, self.x, self.target, self.dead, self.k, 0.5)
-        return naive.objective(self.model, views, held, self.x, self.target) + extra
+        return naive.objective(self.model, views, held, self.x, self.target), extra
+
+    def naive_value(self, theta):
+        return sum(self.naive_losses(theta))
 
 
 @pytest.mark.parametrize("batch_norm, dropout", [(False, 0.0), (True, 0.3)])
@@ -61,6 +66,41 @@ def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing, b
             break
     assert value_error <= 1e-6  # the residual of the twin is a difference
     assert error <= TOLERANCE
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("depth", SIZES)
+@pytest.mark.parametrize("rule", [TopK(2), L1(0.3)], ids=repr)
+def test_the_auxiliary_loss_is_told_apart(rule, depth, missing):
+    model = naive.Model(*SIZES[depth], "relu", "tanh", "identity", "squared_error", rule, l2=0.1)
+    problem = ProblemWithDeadUnits(model, 0, missing=missing)
+    expected = np.ravel(problem.naive_losses(problem.parameters.theta))
+    assert expected[1] > 0
+    assert_allclose(problem.losses(lambda *args: None, DEAD), expected, rtol=1e-6)
+    assert problem.losses(lambda *args: None)[1] == 0
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_loss_of_a_fit_is_the_objective_alone(method):
+    """With a rate so small that nothing moves, and half of the units silent."""
+    X = np.random.default_rng(0).standard_normal((400, 6))
+    sae = SparseAutoencoder(8, max_iter=3, learning_rate_init=1e-15, batch_size=400, warm_start=True, random_state=0)
+    sae.fit(X)
+    assert sae.auxiliary_loss_curve_ == [0.0] * 3
+    sae._network.parameters.units.encoder_bias[4:] = -10
+    for _ in range(4):
+        getattr(sae, method)(X)
+    assert_allclose(sae.loss_, -sae.score_samples(X).mean() / sae.scale_**2, rtol=1e-9)
+    assert len(sae.auxiliary_loss_curve_) == len(sae.loss_curve_)
+    assert 0 < sae.auxiliary_loss_curve_[-1] < 1
+    assert type(sae.auxiliary_loss_curve_[-1]) is float
+
+
+def test_an_auxiliary_loss_that_is_not_finite_ends_the_fit(monkeypatch):
+    monkeypatch.setattr(TrainingStep, "__call__", lambda *args: (0.5, np.nan))
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match="the loss became nan after 1 steps"):
+            getattr(SparseAutoencoder(8, random_state=0), method)(np.eye(5))
 
 
 def test_the_auxiliary_loss_moves_encoders_of_dead_units():
@@ -154,6 +194,14 @@ def test_resampling_without_dead_units_changes_nothing():
     assert_array_equal(sae._network.parameters.theta, before)
 
 
+def test_resampling_ends_after_a_share_of_the_fit(monkeypatch):
+    epochs = []
+    monkeypatch.setattr(training, "resample", lambda network, *rest: epochs.append(len(epochs)))
+    X = np.random.default_rng(0).standard_normal((64, 6))
+    SparseAutoencoder(8, dead_units="resample", max_iter=20, batch_size=8, random_state=0).fit(X)
+    assert len(epochs) == training.RESAMPLING_ENDS * 20
+
+
 def test_the_auxiliary_rule_fits_the_network():
     sae = SparseAutoencoder(8, max_iter=1).fit(np.random.default_rng(0).standard_normal((50, 6)))
     assert auxiliary_rule(sae._network).k == 3  # half the width of the data
@@ -175,6 +223,7 @@ def test_dead_units_live_again(how, rule):
         sae.set_params(max_iter=50, learning_rate_init=3e-3).fit(X)
         return sae.dead_fraction_
 
-    without = dead_at_the_end(None)
+    with pytest.warns(UserWarning, match="did not fire in the last epoch.*dead_units='auxiliary'"):
+        without = dead_at_the_end(None)
     assert without >= 0.3
     assert dead_at_the_end(how) <= without / 2

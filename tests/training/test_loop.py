@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skl_sae import SparseAutoencoder
 from skl_sae._model.rows import Rows
+from skl_sae._training.schedule import SCHEDULES, Schedule, n_epochs
 from skl_sae.sparsity import L1, RULES, TopK
 
 rng = np.random.default_rng(0)
@@ -84,7 +85,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
     assert moved(make(batch_size=200).fit(X), make(batch_size=10**9).fit(X)) == 0
 
 
-@pytest.mark.parametrize("schedule, share", [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])
+@pytest.mark.parametrize("schedule, share", [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5), ("cooldown", 0.9)])
 def test_a_schedule_moves_the_weights_as_far_as_its_rates_add_up_to(schedule, share):
     """With a tiny rate the gradient is constant, and so is the step of Adam."""
     few = {"learning_rate_init": 1e-9, "batch_size": 200, "scale": False, "shuffle": False}
@@ -139,7 +140,28 @@ def test_divergence_says_what_to_do():
         make(**diverging, batch_size=1).partial_fit(X)
 
 
-# stopping
+# length and stopping
+
+
+@pytest.mark.parametrize(
+    "n_rows, batch_size, epochs",
+    [
+        (1, 128, 1500),  # the fewest steps: 1500
+        (178, 128, 750),
+        (1797, 128, 100),  # 15 steps an epoch: 100 epochs are as many
+        (1797, 32, 100),
+        (20_000, 128, 64),  # 10,000 steps
+        (128_000, 128, 10),
+        (10**7, 128, 10),
+    ],
+)
+def test_the_length_of_a_fit_is_told_in_steps(n_rows, batch_size, epochs):
+    assert n_epochs("auto", n_rows, batch_size) == epochs
+    assert n_epochs(7, n_rows, batch_size) == 7
+
+
+def test_a_small_table_gets_the_fewest_steps():
+    assert make(max_iter="auto", n_components=4, batch_size=200).fit(X).n_steps_ == 1500
 
 
 def test_the_constant_schedule_stops_when_the_loss_no_longer_falls():
@@ -147,7 +169,7 @@ def test_the_constant_schedule_stops_when_the_loss_no_longer_falls():
     assert sae.n_iter_ == 1 + 4 + 1  # the first sets the mark, four are let pass, one more ends the fit
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "cooldown"])
 def test_a_decaying_schedule_runs_to_its_end_without_a_warning(schedule):
     assert make(learning_rate=schedule, tol=10.0, max_iter=30, n_iter_no_change=4).fit(X).n_iter_ == 30
 
@@ -180,6 +202,58 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch():
     assert sae.n_iter_ == len(scores) == len(sae.loss_curve_) < 400
     assert np.argmax(scores) == len(scores) - 1 - 6
     assert sae.score(held_out) == max(scores) > scores[-1]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("n_epochs, epoch, end", [(40, 20, 25), (40, 2, 3), (40, 35, 40), (40, 40, 40), (40, 9, 12)])
+def test_a_fit_that_is_to_finish_decays_over_a_quarter_of_the_epochs_so_far(name, n_epochs, epoch, end):
+    """From the rate and the progress that it has, to zero and to one; later calls change nothing."""
+    schedule, undisturbed = Schedule(name, n_epochs, 4), Schedule(name, n_epochs, 4)
+    progress, rate = schedule.at(4 * epoch)
+    schedule.finish_from(epoch)
+    if name == "constant":
+        assert schedule.n_epochs == epoch
+        return
+    schedule.finish_from(epoch + 1)
+    assert (schedule.n_epochs, schedule.n_steps) == (end, 4 * end)
+    assert undisturbed.n_steps == 160
+    share = np.arange(4 * (end - epoch)) / (4 * (end - epoch) or 1)
+    at = np.array([schedule.at(4 * epoch + step) for step in range(len(share))]).reshape(-1, 2)
+    assert_allclose(at, np.column_stack([progress + (1 - progress) * share, rate * (1 - share)]), atol=1e-15)
+
+
+class Told(TopK):
+    """Notes what the steps are told."""
+
+    told = []
+
+    def after_step(self, codes, p, step):
+        self.told.append((step.progress, step.n_steps))
+
+
+@pytest.mark.parametrize("learning_rate", ["cooldown", "cosine", "linear", "constant"])
+def test_a_stall_of_the_validation_score_begins_the_decay(learning_rate):
+    """Scores that count as no better: the first epoch sets the mark, three are let pass, one more begins the decay."""
+    Told.told.clear()
+    sae = make(sparsity=Told(2), learning_rate=learning_rate, max_iter=40, tol=10.0, n_iter_no_change=3)
+    sae.set_params(early_stopping=True).fit(X, X_val=X[:50])
+    progress, n_steps = np.transpose(Told.told)
+    planned, after = np.arange(35) / 280, 5 + 2 if learning_rate != "constant" else 5
+    assert sae.n_iter_ == len(sae.validation_scores_) == after
+    assert_allclose(progress[:35], planned)
+    assert (n_steps[:35] == 280).all()
+    assert (n_steps[35:] == 49).all()
+    assert_allclose(progress[35:], 0.125 + 0.875 * np.arange(len(progress) - 35) / 14)
+    assert sae.score(X[:50]) == max(sae.validation_scores_)
+
+
+def test_the_decay_gains_where_the_score_has_stalled():
+    """With a rate at which the score only rattles, the last epochs leave much less unexplained."""
+    sae = make(n_components=24, sparsity=TopK(4), learning_rate_init=0.05, max_iter=200, n_iter_no_change=8)
+    sae.set_params(early_stopping=True).fit(X, X_val=X[:50])
+    n = int(np.ceil(sae.n_iter_ / 1.25))
+    assert 10 < n < sae.n_iter_ < 200
+    assert 1 - max(sae.validation_scores_[n:]) < 0.75 * (1 - max(sae.validation_scores_[:n]))
 
 
 def test_a_fraction_of_the_rows_is_held_out():
@@ -321,7 +395,7 @@ def test_a_chunk_is_the_same_as_its_batches_one_by_one(rule, solver):
 
 def test_passes_at_a_constant_rate_are_a_fit_at_a_constant_rate():
     fitted = make(learning_rate="constant", max_iter=6).fit(X)
-    passes = make(learning_rate="cosine")
+    passes = make(learning_rate="cooldown")
     for _ in range(6):
         passes.partial_fit(X)
     assert moved(fitted, passes) == 0

@@ -204,7 +204,8 @@ def test_early_stopping_watches_the_second_phase():
 @pytest.mark.parametrize("pretrain", ["layerwise", "layerwise_only"])
 def test_a_thresholded_code_is_calibrated(pretrain):
     sae = make(sparsity=BatchTopK(3), pretrain=pretrain).fit(X)
-    assert_allclose(np.count_nonzero(sae.transform(X)), 3 * len(X), atol=3)
+    ties = len(X) - len(np.unique(X, axis=0))  # rows of noughts are active together or not at all
+    assert_allclose(np.count_nonzero(sae.transform(X)), 3 * len(X), atol=ties)
     assert 0 <= sae.dead_fraction_ < 1
 
 
