@@ -13,8 +13,8 @@ from .._training.training import Training
 from .checks import check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 
-# Rows that are held out for a rule with a target: a tenth, up to so many; none where it were fewer than the least.
-FEWEST_HELD_OUT, MOST_HELD_OUT = 100, 2000
+# Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
+MOST_HELD_OUT, FEWEST_HELD_OUT, ENOUGH_ROWS = 2000, 50, 50
 
 
 class BuildingMixin:
@@ -144,11 +144,10 @@ class BuildingMixin:
         return hidden, decoder
 
     def _hold_out(self, rows, validation, random_state):
-        """Hold rows out for a rule that is calibrated on such, where there are enough: what has been learned by heart
-        has fewer active units than new rows have."""
-        n = min(len(rows) // 10, MOST_HELD_OUT)
-        if validation is not None or n < FEWEST_HELD_OUT or not self._new_rule("sparsity").calibrates:
+        """Hold rows out for a rule that is calibrated on such: rows learned by heart have fewer active units."""
+        if validation is not None or len(rows) < ENOUGH_ROWS or not self._new_rule("sparsity").calibrates:
             return rows, None
+        n = min(max(len(rows) // 10, min(FEWEST_HELD_OUT, len(rows) // 5)), MOST_HELD_OUT)
         return map(rows.subset, train_test_split(np.arange(len(rows)), test_size=n, random_state=random_state))
 
     def _count_epochs(self, n_rows, pretrains):
