@@ -311,7 +311,7 @@ class SparseAutoencoder(
         "output_activation": [StrOptions(set(ACTIVATIONS))],
         "loss": [StrOptions(set(LOSSES))],
         "tied_weights": ["boolean"],
-        "scale": [StrOptions({"auto"}), "boolean"],
+        "scale": [StrOptions({"auto", "total", "features"}), "boolean"],
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions(set(SCHEDULES))],
@@ -585,7 +585,7 @@ class SparseAutoencoder(
             "activation_": network.architecture.activation,
             "dead_fraction_": float((training.dead_units.idle >= recent_rows).mean()),
             "mean_": read_only(network.scaling.offset.copy()),
-            "scale_": network.scaling.scale,
+            "scale_": network.scaling.public,
             "code_scale_": network.scaling.code_scale,
             "_params": training.params,
         }
