@@ -12,6 +12,7 @@ from skl_sae import SparseAutoencoder
 from skl_sae._model.architecture import Architecture
 from skl_sae._model.network import Network
 from skl_sae._model.scaling import Scaling
+from skl_sae.metrics import explained_variance
 from skl_sae.sparsity import BaseSparsity
 
 X = np.random.default_rng(0).random((200, 6))
@@ -69,6 +70,7 @@ CONFIGURATIONS = {
     "gaussian": {"corruption": "gaussian"},
     "pretrained": {"hidden_layer_sizes": (20,), "pretrain": "layerwise", "pretrain_max_iter": 2},
     "pretrained alone": {"hidden_layer_sizes": (20,), "pretrain": "layerwise_only", "corruption": "gaussian"},
+    "pretrained relu": {"hidden_layer_sizes": (20,), "pretrain": "layerwise", "output_activation": "relu"},
     "relu": {"output_activation": "relu"},
     "deep relu": {"output_activation": "relu", "hidden_layer_sizes": (20,), "sparsity": None},
     "stopping": {"early_stopping": True, "learning_rate": "constant"},
@@ -154,6 +156,19 @@ def test_of_a_table_without_outliers_units_are_those_of_standard_scaler():
     other.fit(Z)
     assert_allclose(sae.score_samples(WINE), other.score_samples(Z), rtol=1e-6)
     assert_allclose(sae.score(WINE), other.score(Z), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 178 rows")
+def test_an_outlier_hides_neither_its_feature_nor_the_others():
+    X, r2 = WINE.copy(), []
+    X[7, 0] += 300 * X[:, 0].std()
+    for scale, Z in ("features", X), ("total", StandardScaler().fit_transform(X)):
+        sae = SparseAutoencoder(64, sparsity=None, scale=scale, max_iter=60, random_state=0).fit(Z)
+        x, x_hat = (np.delete(each, 7, axis=0) for each in (Z, sae.inverse_transform(sae.transform(Z))))
+        r2.append(explained_variance(x, x_hat, multioutput="raw_values"))
+    units, standardised = r2
+    assert units[0] > 0.5 > 0 > standardised[0]
+    assert units[1:].min() > 0.95
 
 
 def test_single_precision():
