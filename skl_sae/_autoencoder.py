@@ -111,13 +111,14 @@ class SparseAutoencoder(
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
     scale : {"auto", "total", "features"} or bool, default="auto"
-        What data is divided by; see above. "total", or True: its total standard deviation. "features": each feature
-        by its unit, then all by the total standard deviation in units. The unit is the standard deviation; where
-        single values lie far out it is half the width of the inner 98 % of the values, but not less than a sixteenth
-        of the standard deviation; of constant features it is 1. "auto" means "features" if the feature near the upper
-        end (of 97 %) has 30 times the range, and 30 times the standard deviation, of that near the lower end (of
-        10 %), among those that vary in up to 4096 rows, and if there are 20 rows; else "total". A fit that goes on
-        keeps its scale. False: data is not divided. It never is with a sigmoid or tanh output, or cross-entropy.
+        What data is divided by; see above. "total", or True: its total standard deviation. "features": each feature by
+        its unit, then all by the total standard deviation in units. The unit is the standard deviation; where single
+        values lie far out it is half the width of the inner 98 % of the values, but not less than a sixteenth of the
+        standard deviation (if the inner half of the values is not all the same); of constant features it is 1. "auto"
+        means "features" if the feature near the upper end (of 97 %) has 30 times the range, and 30 times the standard
+        deviation, of that near the lower end (of 10 %), among those that vary in up to 4096 rows, and if there are 20
+        rows; else "total". A fit that goes on keeps its scale. False: data is not divided. It never is with a sigmoid
+        or tanh output, or cross-entropy.
 
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
@@ -167,8 +168,7 @@ class SparseAutoencoder(
     corruption_level : float, default=0.3
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
         root mean square of the features' standard deviations (in their units, if they have any) where data is scaled,
-        else on the scale of X. With
-        `pretrain`, inner layers get noise of the same strength relative to theirs.
+        else on the scale of X. With `pretrain`, inner layers get noise of the same strength relative to theirs.
 
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the

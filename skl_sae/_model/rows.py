@@ -215,11 +215,10 @@ class Rows:
                 for lo, hi in self.pieces():
                     smallest = np.fmin(smallest, np.fmin.reduce(self.tile(lo, hi), axis=0))
                 first = np.nan_to_num(np.where(np.isnan(first), smallest, first))
-            sums, count = (
-                self._sum_sparse(first, np.ones_like(first), False)
-                if self.sparse
-                else self._sum(_add_differences, first)
-            )
+            if self.sparse:
+                sums, count = self._sum_sparse(first, np.ones_like(first), False)
+            else:
+                sums, count = self._sum(_add_differences, first)
             with np.errstate(all="ignore"):
                 self._means = first + sums / np.maximum(count, 1), count
         return self._means

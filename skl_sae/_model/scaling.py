@@ -44,12 +44,9 @@ class Scaling:
 
     def __init__(self, architecture):
         self.architecture = architecture
-        self.offset, self.units = (
-            np.zeros(architecture.n_features, architecture.dtype),
-            np.ones(architecture.n_features),
-        )
-        self.kind, self.scale = None, 1.0
-        self.fill, self.observed = self.offset, np.zeros(architecture.n_features)
+        n, self.kind, self.scale = architecture.n_features, None, 1.0
+        self.offset, self.units = np.zeros(n, architecture.dtype), np.ones(n)
+        self.fill, self.observed = self.offset, np.zeros(n)
         self.measured, self.reads_sparse, self.code_scale, self.code_rows = False, False, 1.0, 0
 
     @property

@@ -23,7 +23,7 @@ def find_units(rows, mean, variance):
     """The unit of each feature: its standard deviation, or less where single values lie far out; of a constant one, 1.
 
     It is half the width that is left without the outermost hundredth of the values at either end, between the standard
-    deviation and a sixteenth of it. Where that width is zero, as of a value that is rare, it says nothing.
+    deviation and a sixteenth of it. Of a feature that is rarely anything but one value, it says nothing.
 
     Parameters
     ----------
@@ -79,13 +79,22 @@ def _sizes(rows):
 
 
 def _core(rows):
-    """The width of each feature without its outermost values, in a sample; 0 where there are too few values to tell."""
+    """The width of each feature without its outermost values, in a sample.
+
+    It is 0 where there are too few values to tell, or where the inner half of them is all the same.
+    """
     core = np.zeros(rows.shape[1])
     for features, x in _sample(rows).blocks_of_features():
         x.sort(axis=0)  # missing values come last
-        count, column = np.count_nonzero(x == x, axis=0), np.arange(x.shape[1])
-        cut = np.maximum(1, (TRIMMED * count).astype(np.int64))
+        count = np.count_nonzero(x == x, axis=0)
         enough = count >= ENOUGH_VALUES
-        low, high = (x[np.where(enough, at, 0), column] for at in (cut, count - 1 - cut))
-        core[features] = np.where(enough, high - low, 0)
+        outer = np.maximum(1, (TRIMMED * count).astype(np.int64))
+        inner = _width(x, count // 4, count, enough)
+        core[features] = np.where(inner > 0, _width(x, outer, count, enough), 0)
     return core
+
+
+def _width(x, skipped, count, enough):
+    """The width of sorted columns without some values at either end; 0 where there are not `enough`."""
+    low, high = (x[np.where(enough, at, 0), np.arange(count.size)] for at in (skipped, count - 1 - skipped))
+    return np.where(enough, high - low, 0)

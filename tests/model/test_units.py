@@ -58,6 +58,7 @@ def test_of_a_table_they_are_its_standard_deviations(X):
         rng.random(500) < 0.003,  # rare
         np.arange(500) == 7,
         rng.poisson(0.05, 500),
+        *(np.where(np.arange(4000) < n, rng.exponential(size=4000), 0) for n in (39, 41, 45, 80, 500, 2000)),
         rng.standard_normal(5),
     ],
 )
@@ -112,7 +113,7 @@ def test_missing_values_are_left_out():
 
 
 def test_dense_sparse_and_mapped_rows_have_the_same(tmp_path, monkeypatch):
-    X = sparse.random(5000, 30, 0.2, format="csr", random_state=0)
+    X = sparse.random(5000, 30, 0.6, format="csr", random_state=0)
     X[3, 4] = 1e5
     dense = X.toarray() * np.arange(1, 31) ** 2
     np.save(tmp_path / "X.npy", np.asfortranarray(dense))
