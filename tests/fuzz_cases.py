@@ -59,7 +59,7 @@ def draw_params(rng, wide):
         "output_activation": "sigmoid" if cross_entropy else often(rng, "identity", ACTIVATIONS, 0.85),
         "loss": "binary_cross_entropy" if cross_entropy else "squared_error",
         "tied_weights": rng.random() < 0.2,
-        "scale": often(rng, "auto", [True, False]),
+        "scale": often(rng, "auto", ["total", "features", False]),
         "solver": often(rng, "adam", ["sgd"]),
         "learning_rate_init": often(rng, "auto", [1e-12, 1e-5, 0.01, 0.3, 10.0, 1e6, 1e30], 0.6),
         "learning_rate": often(rng, "cooldown", ["constant", "linear", "cosine"]),

@@ -8,6 +8,7 @@ from .._model.architecture import Architecture
 from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
 from .._model.rows import merge_means
+from .._model.units import find_units, have_own_units
 from .._training.schedule import n_epochs
 from .._training.training import Training
 from .checks import check_widths, copy_parameters, differ
@@ -15,6 +16,8 @@ from .data_checks import check_means, check_size, warn_of_dominance, warn_of_fir
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
 MOST_HELD_OUT, FEWEST_HELD_OUT, ENOUGH_ROWS = 2000, 50, 50
+#: Kinds of `Scaling` in words.
+SCALES = {None: "not scaled", "total": "divided by one number", "features": "divided by a number for each feature"}
 
 
 class BuildingMixin:
@@ -81,21 +84,31 @@ class BuildingMixin:
         mean, variance, count = moments or rows.moments()
         check_size(rows, mean, variance, names)
         warn_of_range(rows, self.output_activation)
-        warn_of_dominance(rows, names)
-        network.scaling.measure(mean, variance, self.scale)
+        kind = self._kind_of_scale(network.architecture, lambda: "features" if have_own_units(rows) else "total")
+        network.scaling.measure(mean, variance, kind, find_units(rows, mean, variance) if kind == "features" else None)
+        warn_of_dominance(rows, names, network.scaling)
         network.scaling.observe(mean, count, anew=True)
         network.scaling.look_at_density(rows)
         initialize(network, rows, draw_sample(rows, network, random_state), random_state)
         return Training(network, params, random_state)
 
+    def _kind_of_scale(self, architecture, choose):
+        """What the parameter `scale` asks for, `Scaling.kind`; with "auto", what is chosen."""
+        if self.scale is False or not architecture.rescaled or architecture.loss != "squared_error":
+            return None
+        if self.scale == "auto":
+            return choose()
+        return "total" if self.scale is True else self.scale
+
     def _check_scale(self, scaling, going_on):
-        """Raise where data was scaled and is not to be from now on, or the other way round."""
-        if scaling.can_scale(self.scale) != scaling.scaled:
-            was = "" if scaling.scaled else "not "
+        """Raise where data was scaled in one way and is to be scaled in another one from now on."""
+        asked = self._kind_of_scale(scaling.architecture, lambda: scaling.kind or "total")  # it is chosen once
+        if asked != scaling.kind:
+            was, now = (SCALES[kind] for kind in (scaling.kind, asked))
             raise ValueError(
-                f"{going_on} goes on from a fit on data that was {was}divided by its scale; got scale={self.scale!r}, "
-                f"loss={self.loss!r} and output_activation={self.output_activation!r}, which ask for the opposite. "
-                "Leave them as they were, or start anew: fit with warm_start=False."
+                f"{going_on} goes on from a fit on data that was {was}; got scale={self.scale!r}, loss={self.loss!r} "
+                f"and output_activation={self.output_activation!r}, for data that is {now}. Leave them as they were, "
+                "or start anew: fit with warm_start=False."
             )
 
     def _design(self, n_features, dtype):

@@ -110,22 +110,26 @@ def _varies(rows):
     return any((rows.tile(lo, hi) != first).any() for lo, hi in rows.pieces())
 
 
-def warn_of_dominance(rows, names):
-    """Warn where few rows, or few features, hold nearly all the variance: little is learned of the others."""
+def warn_of_dominance(rows, names, scaling):
+    """Warn where few rows, or few features, hold nearly all the variance: little is learned of the others.
+
+    What is looked at is the variance that a network sees whose data has this `scaling`.
+    """
     _, variance, count = rows.moments()
-    squares = variance * count
+    squares, distances = variance / scaling.units / scaling.units * count, rows.distances(scaling.units)
     total = squares.sum()
     if not total > 0:
         return
     n_rows, features = len(rows), np.argsort(-squares)
-    farthest = np.argsort(-rows.distances)
-    n_outliers = int(np.searchsorted(rows.distances[farthest].cumsum(), SHARE_OF_ROWS * total)) + 1
+    farthest = np.argsort(-distances)
+    n_outliers = int(np.searchsorted(distances[farthest].cumsum(), SHARE_OF_ROWS * total)) + 1
     if n_rows >= ENOUGH_ROWS and n_outliers <= max(1, n_rows // 100):
         outliers = farthest[:n_outliers]
-        share = rows.distances[outliers].sum() / total
+        others = "Other values of these features" if scaling.kind == "features" else "The others"
+        share = distances[outliers].sum() / total
         warn(
             f"{outliers.size} of {n_rows} rows ({naming(rows.numbers(outliers), None)}): here lie {100 * share:.1f} % "
-            f"of the variance of X, most of it in the features {naming(features, names, 3)}. The others are hardly "
+            f"of the variance of X, most of it in the features {naming(features, names, 3)}. {others} are hardly "
             "learned. Look for outliers, write NaN instead of a number that marks what is missing, or clip, for "
             "instance after RobustScaler."
         )
@@ -136,8 +140,8 @@ def warn_of_dominance(rows, names):
         share = squares[features[:holding]].sum() / total
         warn(
             f"{holding} of {n_varying} features that vary ({naming(features[:holding], names)}): here lie "
-            f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Put "
-            "StandardScaler, or for outliers RobustScaler, in front if the features have different scales."
+            f"{100 * share:.1f} % of the variance of X. The others are hardly learned, and the score hides it. Set "
+            "scale='features' if the features have different scales, or leave out those that are of no interest."
         )
 
 

@@ -45,5 +45,10 @@ class Architecture(NamedTuple):
 
     @property
     def centred(self):
-        """Whether the target is ``(x - offset) / scale``: only a linear output can reproduce it."""
+        """Whether the mean is subtracted from the target: only a linear output can reproduce the difference."""
         return self.output_activation == "identity"
+
+    @property
+    def rescaled(self):
+        """Whether the target is divided by the scale of the data: an output without a largest value can follow."""
+        return self.output_activation in ("identity", "relu")

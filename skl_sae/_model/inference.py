@@ -201,13 +201,15 @@ def decode(network, codes):
 def squared_errors(network, rows, of_unobserved=0.0):
     """Squared error of the observed entries of each row, in float64, with as many active units as in the training.
 
-    A row without any observed value has the error `of_unobserved`.
+    Errors are in the units of `Scaling`: on the scale of the data, unless each feature has a unit of its own. A row
+    without any observed value has the error `of_unobserved`.
     """
     errors, reconstruction = np.empty(len(rows)), _reconstructions(network, _trained_rule(network), rows)
 
     def visit(lo, hi):
         x = rows.tile(lo, hi)
         differences = np.subtract(x, reconstruction(lo, hi), dtype=np.float64)
+        network.scaling.in_units(differences)
         missing = np.isnan(x)
         differences[missing] = 0
         errors[lo:hi] = np.einsum("ij,ij->i", differences, differences)
@@ -239,7 +241,7 @@ def impute(network, rows):
 
 
 def explained_variance(network, rows, mean=None):
-    """One minus the squared error over the total variance, both over all observed entries.
+    """One minus the squared error over the total variance, both over all observed entries and in units of `Scaling`.
 
     The variance is about the mean of the rows, or about a given one. It is not defined, NaN, where nothing is observed
     or, about their own mean, for a single row.
@@ -248,7 +250,8 @@ def explained_variance(network, rows, mean=None):
     if not count.any() or (mean is None and len(rows) < 2):
         return np.nan
     residual = squared_errors(network, rows).sum()
-    total = ((variance + (0 if mean is None else (own_mean - mean) ** 2)) * count).sum()
+    squares = variance + (0 if mean is None else (own_mean - mean) ** 2)
+    total = (squares / network.scaling.units / network.scaling.units * count).sum()
     if not np.isfinite(residual) or not np.isfinite(total):
         raise ValueError(f"{TOO_LARGE} sums of squares are not finite. {REMEDY}")
     return float(explained_fraction(residual, total))

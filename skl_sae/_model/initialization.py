@@ -39,7 +39,8 @@ def initialize(network, rows, picked, random_state):
     Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
     small standard deviation. The units' directions are those of rows of the sample, at the input of the code layer and
     about their mean, half mixed with random ones. The decoder's rows take the same directions where they have the
-    same width. Intercepts are zero, but for the code's: they centre the pre-activations at the rule's `initial_bias`.
+    same width. Intercepts are zero, but for the code's, which centre the pre-activations at the rule's `initial_bias`,
+    and those of a relu output, which give the mean.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def initialize(network, rows, picked, random_state):
         units.decoder[:] = unit_rows(units.decoder)
     with single_threaded_blas():
         units.encoder_bias[:] = network.rule.initial_bias - units.encoder @ mean
+    if kind.rescaled and not kind.centred:  # an output at or below zero in every row would learn nothing
+        p["dec0.bias"][:] = np.maximum(network.scaling.offset / network.scaling.divisor, 0)
     if kind.batch_norm:
         _start_batch_norm(network, rows, picked)
     for name, value in p.own.items():
@@ -118,7 +121,7 @@ def _norms(network):
     deep = kind.encoder_depth > 1
     if network.rule.unit_norm:
         return DEEP_ENCODER_NORM_OF_UNIT_DECODER if deep else ENCODER_NORM_OF_UNIT_DECODER, 1.0
-    small = kind.centred and kind.activation != "sigmoid"
+    small = kind.rescaled and kind.activation != "sigmoid"
     return DEEP_ENCODER_NORM if deep else ENCODER_NORM, DECODER_NORM if small else FULL_DECODER_NORM
 
 
@@ -153,7 +156,7 @@ def _root_mean_square(rows):
 
 def _spread(a, scaling):
     """Standard deviation; 1 where there is none but for rounding of the values and of the mean taken from them."""
-    spread, size = float(a.std()), float(np.abs(a).max() + np.linalg.norm(scaling.offset) / scaling.scale)
+    spread, size = float(a.std()), float(np.abs(a).max() + np.linalg.norm(scaling.offset / scaling.divisor))
     return spread if spread > 4 * np.finfo(a.dtype).eps * size else 1.0
 
 

@@ -78,11 +78,12 @@ class Network:
         p, kind, scaling = self.parameters, self.architecture, self.scaling
         weights = [weight.T.copy() for weight, _ in self.encoder()]
         weights += [p[f"dec{i}.weight"].copy() for i in reversed(range(kind.decoder_depth))]
-        weights[0] /= scaling.scale
+        of_features = weights[0].T
+        of_features /= scaling.divisor
         weights[kind.encoder_depth - 1] /= scaling.code_scale
         weights[kind.encoder_depth] *= scaling.code_scale
-        if kind.centred:
-            weights[-1] *= scaling.scale
+        if kind.rescaled:
+            weights[-1] *= scaling.divisor
         return weights
 
     def intercepts(self):
@@ -90,7 +91,7 @@ class Network:
         p, kind, scaling, layers = self.parameters, self.architecture, self.scaling, self.encoder()
         biases = [bias.copy() for _, bias in layers]
         biases += [p[f"dec{i}.bias"].copy() for i in reversed(range(kind.decoder_depth))]
-        biases[0] -= layers[0][0] @ (scaling.offset / scaling.scale)
+        biases[0] -= layers[0][0] @ (scaling.offset / scaling.divisor)
         biases[kind.encoder_depth - 1] /= scaling.code_scale
         scaling.restore(biases[-1])
         return biases
@@ -99,7 +100,8 @@ class Network:
         """Whether `coefs` and `intercepts` are finite. Mostly a bound on their size tells, without making them."""
         if not self.architecture.batch_norm:
             scaling, theta = self.scaling, self.parameters.theta
-            factor = max(scaling.scale, 1 / scaling.scale) * max(scaling.code_scale, 1 / scaling.code_scale)
+            factor = max(scaling.divisor.max(), 1 / scaling.divisor.min())
+            factor *= max(scaling.code_scale, 1 / scaling.code_scale)
             largest = float(np.sqrt(theta @ theta)) * (1 + abs(scaling.offset).sum(dtype=np.float64))
             if largest * factor < np.finfo(self.dtype).max:
                 return True

@@ -22,24 +22,24 @@ SMALL = 1 << 26
 
 @kernel("S2", "l1", "T1", "d1", "T1", "T2!")
 def _gather(X, rows, offset, factor, fill, out):
-    factor = X.dtype.type(factor[0])
     for i in range(rows.size):
         x, o = row_of(X, rows[i]), row_of(out, i)
         for c in range(o.size):
             value = x[c] if x[c] == x[c] else fill[c]
-            o[c] = (value - offset[c]) * factor
+            o[c] = (value - offset[c]) * X.dtype.type(factor[c])
 
 
 @kernel("S1", "J1", "J1", "l1", "T1", "d1", "T2!")
 def _gather_csr(data, indices, indptr, rows, offset, factor, out):
     """Each entry is computed as `_gather` does, so that sparse rows have the bits of dense ones."""
-    factor, zero = data.dtype.type(factor[0]), data.dtype.type(0)
+    zero = data.dtype.type(0)
     for i in range(rows.size):
         o = row_of(out, i)
         for c in range(o.size):
-            o[c] = (zero - offset[c]) * factor
+            o[c] = (zero - offset[c]) * data.dtype.type(factor[c])
         for q in range(indptr[rows[i]], indptr[rows[i] + 1]):
-            o[indices[q]] = (data[q] - offset[indices[q]]) * factor
+            c = indices[q]
+            o[c] = (data[q] - offset[c]) * data.dtype.type(factor[c])
 
 
 @jit
@@ -53,27 +53,27 @@ def _add_differences(X, shift, sums, count):
 
 
 @jit
-def _add_squares(X, shift, sums, of_rows):
+def _add_squares(X, shift, factor, sums, of_rows):
     for i in range(X.shape[0]):
         x, total = X[i], 0.0
         for c in range(x.size):
-            difference = x[c] - shift[c] if x[c] == x[c] else 0.0
+            difference = (x[c] - shift[c]) * factor[c] if x[c] == x[c] else 0.0
             sums[c] += difference * difference
             total += difference * difference
         of_rows[i] = total
 
 
 @jit
-def _add_stored(data, indices, indptr, shift, squared, sums, stored, of_rows):
+def _add_stored(data, indices, indptr, shift, factor, squared, sums, stored, of_rows):
     """The same of what is stored in CSR; an entry that is not stored differs from the shift by minus the shift."""
     for i in range(indptr.size - 1):
         total = 0.0
         for q in range(indptr[i], indptr[i + 1]):
             c = indices[q]
-            difference = data[q] - shift[c]
+            difference, absent = (data[q] - shift[c]) * factor[c], shift[c] * factor[c]
             sums[c] += difference * difference if squared else difference
             stored[c] += 1
-            total += difference * difference - shift[c] * shift[c]
+            total += difference * difference - absent * absent
         of_rows[i] = total
 
 
@@ -99,9 +99,7 @@ class Rows:
             X = np.ascontiguousarray(X, self.dtype)
         self.X = X
         self.direct = self.sparse or (X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned)
-        self._means = self._moments = None
-        #: of each row, the squared distance from the mean; known with the moments
-        self.distances = None
+        self._means = self._moments = self._distances = None
 
     @property
     def missing(self):
@@ -147,10 +145,10 @@ class Rows:
 
     def take(self, rows, offset, factor, fill, out):
         """Write ``(X[rows] - offset) * factor``, with the feature's `fill` where a value is missing."""
-        self.gather(self.numbers(rows), offset, np.array([factor], np.float64), fill, out)
+        self.gather(self.numbers(rows), offset, factor, fill, out)
 
     def gather(self, numbers, offset, factor, fill, out):
-        """The same of the rows of X with these numbers; `factor` is an array of one."""
+        """The same of the rows of X with these numbers; `factor`, in float64, has one number a feature."""
         if self.sparse:
             _gather_csr(self.X.data, self.X.indices, self.X.indptr, numbers, offset, factor, out)
         elif self.direct:
@@ -185,6 +183,17 @@ class Rows:
         hi, step = len(self) if hi is None else hi, max(1, TILE_SIZE // self.X.shape[1])
         return [(first, min(hi, first + step)) for first in range(lo, hi, step)]
 
+    def blocks_of_features(self):
+        """Yield ranges of features, and their columns as a dense array of about `TILE_SIZE` numbers, in float64."""
+        x, (n, d) = self._raw(np.s_[:]), self.shape
+        step = max(1, TILE_SIZE // n)
+        if self.sparse:
+            x = x.tocsc()
+        for lo in range(0, d, step):
+            block = x[:, lo : lo + step]
+            block = block.toarray() if self.sparse else block.astype(self.dtype)
+            yield slice(lo, lo + step), block.astype(np.float64)
+
     def extremes(self):
         """The smallest and the largest observed value."""
         if self.sparse:
@@ -211,7 +220,10 @@ class Rows:
                 for lo, hi in self.pieces():
                     smallest = np.fmin(smallest, np.fmin.reduce(self.tile(lo, hi), axis=0))
                 first = np.nan_to_num(np.where(np.isnan(first), smallest, first))
-            sums, count = self._sum_sparse(first, False) if self.sparse else self._sum(_add_differences, first)
+            if self.sparse:
+                sums, count = self._sum_sparse(first, np.ones_like(first), False)
+            else:
+                sums, count = self._sum(_add_differences, first)
             with np.errstate(all="ignore"):
                 self._means = first + sums / np.maximum(count, 1), count
         return self._means
@@ -221,16 +233,26 @@ class Rows:
         if self._moments is None:
             mean, count = self.means()
             with np.errstate(all="ignore"):
-                squares = self._sum_sparse(mean, True) if self.sparse else self._sum(_add_squares, mean)
-                variance = squares[0] / np.maximum(count, 1)
-            self._moments, self.distances = (mean, variance, count), squares[1]
+                squares, self._distances = self._squares(mean, np.ones_like(mean))
+                self._moments = mean, squares / np.maximum(count, 1), count
         return self._moments
 
-    def _sum(self, kernel, shift):
-        """Sums over all rows of the differences from `shift`, or of their squares, by feature.
+    def distances(self, units):
+        """Squared distance of each row from the mean, each feature in its unit, in float64."""
+        mean = self.moments()[0]
+        return self._distances if (units == 1).all() else self._squares(mean, 1 / units)[1]
 
-        They are the same for any number of threads. The second result is the number of observed values of each feature,
-        or the sum of each row.
+    def _squares(self, mean, factor):
+        """Sums of the squares of ``(X - mean) * factor``, of each feature and of each row."""
+        if self.sparse:
+            return self._sum_sparse(mean, factor, True)
+        return self._sum(_add_squares, mean, factor)
+
+    def _sum(self, kernel, *numbers):
+        """Sums over all rows of the differences from a shift, or of their squares, by feature.
+
+        `numbers` are what the kernel is told of the features. The sums are the same for any number of threads. The
+        second result is the number of observed values of each feature, or the sum of each row.
         """
         n, d = self.shape
         blocks = partition(n, max(1, n / SUM_BLOCKS))
@@ -239,18 +261,19 @@ class Rows:
 
         def add(block, slot):
             for lo, hi in self.pieces(*blocks[block]):
-                kernel(self.tile(lo, hi), shift, sums[block], count[block] if counts else of_rows[lo:hi])
+                kernel(self.tile(lo, hi), *numbers, sums[block], count[block] if counts else of_rows[lo:hi])
 
         counts = kernel is _add_differences
         run(add, len(blocks), inline=n * d < TILE_SIZE)
         return sums.sum(axis=0), count.sum(axis=0) if counts else of_rows
 
-    def _sum_sparse(self, shift, squared):
+    def _sum_sparse(self, shift, factor, squared):
         """The same of CSR, from what is stored; every entry is observed."""
         n, d = self.shape
         X = self.X if self.chosen is None else self.X[self.chosen]
         sums, stored, of_rows = np.zeros(d), np.zeros(d, np.int64), np.empty(n)
-        _add_stored(X.data, X.indices, X.indptr, shift, squared, sums, stored, of_rows)
+        _add_stored(X.data, X.indices, X.indptr, shift, factor, squared, sums, stored, of_rows)
+        shift = shift * factor
         sums += (n - stored) * (shift * shift if squared else -shift)
         return sums, of_rows + shift @ shift if squared else np.full(d, n)
 

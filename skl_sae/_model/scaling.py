@@ -1,4 +1,4 @@
-"""The scale that a network sees data on, ``(x - offset) / scale``, and the one that codes are given on.
+"""The scale that a network sees data on, ``(x - offset) / (units * scale)``, and the one that codes are given on.
 
 See `Scale of the data` in the class docstring of `SparseAutoencoder`.
 """
@@ -24,10 +24,12 @@ class Scaling:
     ----------
     offset, fill : ndarray of shape (n_features,)
         What is subtracted from the data, and what a missing value is replaced by, on the scale of the data.
+    kind : {"total", "features"} or None
+        Whether `scale` alone, or the units of the features, too, come from the data; otherwise they are 1.
+    units : ndarray of float64 of shape (n_features,)
+        The unit of each feature.
     scale : float
-        What data is divided by.
-    scaled : bool
-        Whether `scale` comes from the data; otherwise it is 1.
+        What data in these units is divided by.
     observed : ndarray of shape (n_features,)
         Number of values behind `fill`.
     measured : bool
@@ -42,21 +44,44 @@ class Scaling:
 
     def __init__(self, architecture):
         self.architecture = architecture
-        self.offset, self.scale, self.scaled = np.zeros(architecture.n_features, architecture.dtype), 1.0, False
-        self.fill, self.observed = self.offset, np.zeros(architecture.n_features)
+        n, self.kind, self.scale = architecture.n_features, None, 1.0
+        self.offset, self.units = np.zeros(n, architecture.dtype), np.ones(n)
+        self.fill, self.observed = self.offset, np.zeros(n)
         self.measured, self.reads_sparse, self.code_scale, self.code_rows = False, False, 1.0, 0
+
+    @property
+    def scaled(self):
+        """Whether data is divided by a scale of its own."""
+        return self.kind is not None
+
+    @property
+    def divisor(self):
+        """What each feature is divided by, in the type of the network."""
+        return (self.units * self.scale).astype(self.architecture.dtype)
+
+    @property
+    def public(self):
+        """The same as it is published: one number, or one a feature, in float64."""
+        return self.scale if self.kind != "features" else self.units * self.scale
+
+    @property
+    def factor(self):
+        """What each feature is multiplied by, in float64."""
+        return 1 / (self.units * self.scale)
 
     # how it is found
 
-    def can_scale(self, scale):
-        """Whether data is divided by a scale where the parameter of the estimator is `scale`."""
-        return bool(scale) and self.architecture.centred and self.architecture.loss == "squared_error"
+    def measure(self, mean, variance, kind, units=None):
+        """Set the offset to the mean, and the scale, of this `kind`, to the square root of the total variance.
 
-    def measure(self, mean, variance, scale):
-        """Set the offset to the mean and, with `scale`, the scale to the square root of the total variance."""
+        With `units` the total is that in units. A feature counts at most as if its unit were its standard deviation,
+        so that outliers do not decide on the scale of the others.
+        """
         self.offset = mean.astype(self.architecture.dtype)
-        self.scale, self.scaled = 1.0, self.can_scale(scale)
+        self.units, self.scale, self.kind = np.ones(mean.size), 1.0, kind
         self.measured = bool(variance.sum() > 0)
+        if units is not None:
+            self.units, mean, variance = units, mean / units, np.minimum(variance / units / units, 1.0)
         if self.scaled:
             total = float(variance.sum()) or float(mean @ mean)  # a single row has no variance
             self.scale = float(np.sqrt(total)) or 1.0
@@ -72,8 +97,12 @@ class Scaling:
         self.fill = (fill + (mean - fill) * step).astype(self.architecture.dtype)
 
     def look_at_density(self, rows):
-        """Choose the products with sparse data once: a row then has the same code whatever rows are beside it."""
-        self.reads_sparse = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
+        """Choose the products with sparse data once: a row then has the same code whatever rows are beside it.
+
+        Those that visit what is stored know one factor for all features.
+        """
+        is_sparse = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
+        self.reads_sparse = is_sparse and self.kind != "features"
 
     def set_code_scale(self, mean_square, n_rows, anew=False):
         """Give codes on the scale on which the mean square of an active entry is one, if they can be.
@@ -100,11 +129,14 @@ class Scaling:
 
     def load(self, rows, chosen, x, target=None):
         """Write the `chosen` rows of the data as inputs, and as targets: with NaN where a value is missing."""
-        rows.take(chosen, self.offset, 1 / self.scale, self.fill, x)
+        rows.take(chosen, self.offset, self.factor, self.fill, x)
         if target is not None:
-            centred = self.architecture.centred
-            offset, factor = (self.offset, 1 / self.scale) if centred else (np.zeros_like(self.offset), 1.0)
-            rows.take(chosen, offset, factor, np.full_like(self.offset, np.nan), target)
+            rows.take(chosen, *self.target(), np.full_like(self.offset, np.nan), target)
+
+    def target(self):
+        """What is subtracted from the data to make the target, and what each feature is then multiplied by."""
+        kind, offset = self.architecture, self.offset
+        return offset if kind.centred else 0 * offset, self.factor if kind.rescaled else np.ones(offset.size)
 
     def sparse_rows(self, rows, chosen):
         """The `chosen` rows for the products of the first layer; None where products with dense rows are faster."""
@@ -124,6 +156,12 @@ class Scaling:
 
     def restore(self, y):
         """Bring reconstructions, in place, to the scale of the data."""
+        if self.architecture.rescaled:
+            y *= self.divisor
         if self.architecture.centred:
-            y *= self.scale
             y += self.offset
+
+    def in_units(self, x):
+        """Bring differences, in place, to the units in which errors are measured."""
+        if self.kind == "features":
+            x /= self.units

@@ -64,7 +64,8 @@ def _stage(network, layer, rows):
     stage = Network(pair if last else pair._replace(activation=hidden), clone(rule))
     if layer:
         mean, variance, count = rows.moments()
-        stage.scaling.measure(mean, variance, scale=not (kind.tied or stage.unit_norm))
+        scaled = stage.architecture.rescaled and not (kind.tied or stage.unit_norm)
+        stage.scaling.measure(mean, variance, "total" if scaled else None)
         stage.scaling.observe(mean, count, anew=True)
     else:
         stage.scaling = network.scaling.of(stage.architecture)

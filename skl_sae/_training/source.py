@@ -42,24 +42,23 @@ class Source:
         self.chosen, self.key = np.zeros(batch_size, np.int64), np.zeros(1, np.int64)
         offset, fill, missing = (np.zeros(n, network.dtype) for _ in range(3))
         missing[:] = np.nan
-        self.shift, self.target_shift = (offset, np.zeros(1), fill), (np.zeros_like(offset), np.ones(1), missing)
-        self.masked, self.settings = np.zeros_like(offset), np.zeros(N_SETTINGS)
+        self.shift, self.target_shift = (offset, np.zeros(n), fill), (np.zeros_like(offset), np.ones(n), missing)
+        self.masked, self.factor, self.settings = np.zeros_like(offset), np.zeros(1), np.zeros(N_SETTINGS)
         self.rows = self.sparse = self.kind = None
 
     def take(self, network, rows):
         """Read from these rows from now on. Returns whether plans hold no longer."""
         self.rows, self.scaling, scaling = rows, network.scaling, network.scaling
         offset, factor, fill = self.shift
-        offset[:], factor[0], fill[:] = scaling.offset, 1 / scaling.scale, scaling.fill
-        self.masked[:] = (scaling.fill - scaling.offset) / offset.dtype.type(scaling.scale)
-        if network.architecture.centred:
-            self.target_shift[0][:], self.target_shift[1][0] = offset, factor[0]
+        offset[:], factor[:], fill[:] = scaling.offset, scaling.factor, scaling.fill
+        self.masked[:], self.factor[0] = (scaling.fill - scaling.offset) / scaling.divisor, 1 / scaling.scale
+        self.target_shift[0][:], self.target_shift[1][:] = scaling.target()
         for name, array in rows.arrays().items():
             self.addresses.follow(name, array)
         reads_sparse = rows.sparse and scaling.reads_sparse and not self.params["corruption"]
         before, self.kind = self.kind, (rows.kind(), reads_sparse)
         if self.kind != before:
-            self.sparse = SparseRows(rows.X, self.chosen, offset, factor) if reads_sparse else None
+            self.sparse = SparseRows(rows.X, self.chosen, offset, self.factor) if reads_sparse else None
         elif reads_sparse:
             self.sparse.read(rows.X)  # what is recorded from now on must be the arrays that are followed
         return self.kind != before

@@ -98,7 +98,7 @@ def warned(call, *args):
 @pytest.mark.parametrize(
     "X, message",
     [
-        (WINE, r"1 of 13 features that vary \(proline\): here lie 99.8 % of the variance of X.*Put StandardScaler"),
+        (WINE, r"1 of 13 features that vary \(proline\): here lie 99.8 % of the variance of X.*Set scale='features'"),
         (CANCER, r"2 of 30 features that vary \(worst area, mean area\): here lie 99.1 %"),
         (WINE.to_numpy(), r"1 of 13 features that vary \(12\): here lie"),
         (np.c_[DIGITS, 1e5 * np.cos(np.arange(1797))], r"1 of 62 features that vary \(64\): here lie 100.0 %"),
@@ -111,9 +111,22 @@ def warned(call, *args):
 @pytest.mark.filterwarnings("ignore:.*of the units did not fire")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_variance_in_few_numbers(X, message, method):
-    warning = warned(getattr(make(), method), X)
+    warning = warned(getattr(make(scale="total"), method), X)
     assert warning.filename == __file__
     assert re.match(message, str(warning.message))
+
+
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_no_feature_holds_the_variance_where_each_has_a_unit(method):
+    """But rows may, and are judged in these units."""
+    for X in (WINE, CANCER):
+        getattr(make(), method)(X)
+    marked = changed(7, 3, -999, WINE.to_numpy())
+    warning = warned(getattr(make(), method), marked)
+    assert re.match(
+        r"1 of 178 rows \(7\): .* in the features 3, .*Other values of these features", str(warning.message)
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*of the units did not fire")
@@ -203,7 +216,7 @@ def test_many_names_are_cut_short():
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
 def test_a_warning_points_at_the_line_of_the_caller(method):
     """Through a Pipeline of a Pipeline, and a search."""
-    inner = make_pipeline(FunctionTransformer(), make())
+    inner = make_pipeline(FunctionTransformer(), make(scale="total"))
     warning = warned(getattr(make_pipeline(inner, FunctionTransformer()), method), WINE)
     assert warning.filename == __file__
     assert "proline" in str(warning.message)

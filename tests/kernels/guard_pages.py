@@ -142,11 +142,11 @@ def data(make, dtype):
             make.normal(d, dtype=dtype),
             make.integers(n, 5, dtype=np.int64),
         )
-        factor = make(np.array([0.5]))
+        factor, one_factor = make.normal(d, dtype=float), make(np.array([0.5]))
         data_rows._gather(X, rows, offset, factor, fill, make(np.zeros((5, d), dtype)))
         shift = make.normal(d, dtype=float)
         data_rows._add_differences(X, shift, make(np.zeros(d)), make(np.zeros(d, np.int64)))
-        data_rows._add_squares(X, shift, make(np.zeros(d)), make(np.zeros(n)))
+        data_rows._add_squares(X, shift, factor, make(np.zeros(d)), make(np.zeros(n)))
         noise.mask_inputs(X.copy(), fill, np.array([5]), 0, 0.5)
         at = np.nonzero(X)
         indptr = np.append(0, np.cumsum(np.count_nonzero(X, axis=1)))
@@ -155,12 +155,13 @@ def data(make, dtype):
             data_rows._gather_csr(*arrays, rows, offset, factor, make(np.zeros((5, d), dtype)))
             for squared in False, True:
                 sums = make(np.zeros(d)), make(np.zeros(d, np.int64)), make(np.zeros(n))
-                data_rows._add_stored(*arrays, shift, squared, *sums)
+                data_rows._add_stored(*arrays, shift, factor, squared, *sums)
             weights, bias = make.normal(m, d, dtype=dtype), make.normal(m, dtype=dtype)
-            sparse_rows._multiply_t(*arrays, rows, offset, factor, weights, make(np.zeros((5, m), dtype)), bias)
+            sparse_rows._multiply_t(*arrays, rows, offset, one_factor, weights, make(np.zeros((5, m), dtype)), bias)
             entries = make(np.arange(0, 5 * m + 1, 5)), make(np.tile(np.arange(5, dtype=np.int32), m))
             grads = make.normal(5 * m, dtype=dtype)
-            sparse_rows._correlate(*entries, grads, *arrays, rows, offset, factor, make(np.zeros((m, d), dtype)), False)
+            out = make(np.zeros((m, d), dtype))
+            sparse_rows._correlate(*entries, grads, *arrays, rows, offset, one_factor, out, False)
 
 
 def optimizers(make, dtype):

@@ -27,7 +27,7 @@ def start(rule, encoder=(), decoder=(), tied=False, X=X, n_units=40, dtype=np.fl
     activation = activation or rule.default_activation
     network = Network(Architecture(*sizes, activation, tied=tied, dtype=np.dtype(dtype)), rule)
     rows, random_state = Rows(X.astype(dtype)), np.random.RandomState(0)
-    network.scaling.measure(*rows.moments()[:2], True)
+    network.scaling.measure(*rows.moments()[:2], "total")
     picked = draw_sample(rows, network, random_state)
     initialize(network, rows, picked, random_state)
     sample = np.empty((len(picked), X.shape[1]), dtype)

@@ -152,12 +152,14 @@ def test_a_subset_of_the_rows(make, tmp_path, small_tiles):
     assert_array_equal(part.tile(0, 5), want)
     assert_array_equal(part.numbers(np.array([0, 2])), [42, 9])
     out = np.empty((2, want.shape[1]))
-    part.take(np.array([4, 1]), np.zeros(out.shape[1]), 1.0, np.zeros(out.shape[1]), out)
+    part.take(np.array([4, 1]), np.zeros(out.shape[1]), np.ones(out.shape[1]), np.zeros(out.shape[1]), out)
     assert_array_equal(out, want[[4, 1]])
     mean, variance, count = part.moments()
     assert_allclose(mean, want.mean(axis=0), rtol=1e-12)
     assert_allclose(variance, want.var(axis=0), rtol=1e-9, atol=1e-9)
-    assert_allclose(part.distances, np.square(want - want.mean(axis=0)).sum(axis=1), rtol=1e-9)
+    for units in (np.ones(out.shape[1]), np.linspace(0.5, 2, out.shape[1])):
+        distances = np.square((want - want.mean(axis=0)) / units).sum(axis=1)
+        assert_allclose(part.distances(units), distances, rtol=1e-9)
     assert (count == 5).all()
 
 

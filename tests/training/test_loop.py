@@ -347,14 +347,22 @@ def test_a_warm_start_refuses_other_shapes_and_keeps_what_it_had(params, data, m
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("before, now", [({}, {"scale": False}), ({"output_activation": "tanh"}, {})])
+@pytest.mark.parametrize(
+    "before, now",
+    [
+        ({}, {"scale": False}),
+        ({"output_activation": "tanh"}, {}),
+        ({}, {"scale": "features"}),
+        ({"scale": "features"}, {"scale": True}),
+    ],
+)
 def test_going_on_with_another_scale_is_refused(before, now, method):
     """Weights are for data on the scale of the first fit."""
     data = X / abs(X).max()
     sae = make(warm_start=True, **before).fit(data)
     kept = sae.transform(data)
     sae.set_params(**{"output_activation": "identity", **now})
-    with pytest.raises(ValueError, match=r"scale=.*output_activation='identity', which ask for the opposite"):
+    with pytest.raises(ValueError, match=r"scale=.*output_activation='identity', for data that is"):
         getattr(sae, method)(data)
     assert_array_equal(sae.transform(data), kept)
     sae.set_params(**{"scale": "auto", "output_activation": "identity", **before})
