@@ -124,7 +124,7 @@ class SparseAutoencoder(
         Optimizer.
 
     learning_rate_init : "auto" or float, default="auto"
-        Learning rate at the start. "auto" means, for ``solver="adam"``, ``0.003 * sqrt(1000 / w)`` with w the larger
+        Learning rate at the start. "auto" means, for ``solver="adam"``, ``0.002 * sqrt(1000 / w)`` with w the larger
         of `n_components`, the width of the layer before the code, and 1000; with hidden layers at most 0.001. For
         ``solver="sgd"`` it means 0.1.
 
@@ -603,6 +603,7 @@ class SparseAutoencoder(
 
     def _result(self, training, network, recent_rows, loss_curve, auxiliary_loss_curve):
         """Collect the fitted attributes of a training and of the network that it has made."""
+        network.rule.publish(network.parameters.units, network.scaling.code_scale)
         return {
             "_network": network,
             "loss_": loss_curve[-1],

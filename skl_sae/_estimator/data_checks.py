@@ -12,7 +12,7 @@ SHARE_OF_FEATURES, SHARE_OF_ROWS = 0.99, 0.5
 # Among fewer rows, none is called an outlier.
 ENOUGH_ROWS = 20
 # Share of the units that may be dead without a warning. With fewer rows it is not looked at.
-DEAD_SHARE, FEWEST_ROWS = 0.1, 500
+DEAD_SHARE, FEWEST_ROWS = 0.02, 500
 # What makes more units active, by the first of these numbers that a rule has.
 MORE_ACTIVE = [("target_l0", "raise"), ("alpha", "lower"), ("k_", "raise"), ("fraction", "raise")]
 # Largest size of numbers whose squares can be summed in float64.

@@ -23,7 +23,7 @@ from .step import TrainingStep
 RESAMPLING_ENDS = 0.6
 # What learning_rate_init="auto" is made of. Adam's steps have a length of their own: in wide layers each weight must
 # take smaller ones, and with many units fewer of them die.
-ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.003, 1000, 0.001, 0.1
+ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.002, 1000, 0.001, 0.1
 # Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
 LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
 

@@ -170,6 +170,17 @@ class BaseSparsity(BaseEstimator):
         """
         return self
 
+    def publish(self, p, unit):
+        """Set fitted attributes: what was learned, on the scale that codes are given on.
+
+        Parameters
+        ----------
+        p : Units
+            Per-unit parameters, on the network's own scale.
+        unit : float
+            What pre-activations and values of codes are divided by before they are given.
+        """
+
     def records(self, hook):
         """Tell whether a hook of the rule is recorded once, instead of being run in each step.
 

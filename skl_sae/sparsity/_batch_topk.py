@@ -38,6 +38,11 @@ class BatchTopK(BaseSparsity):
     k : int, float or None, default=None
         Mean number of units kept in a row; see :class:`TopK`.
 
+    Attributes
+    ----------
+    threshold_ : float
+        The threshold, on the scale of the codes that ``transform`` gives.
+
     References
     ----------
     Bussmann, Leask & Nanda, *BatchTopK Sparse Autoencoders*, 2024, arXiv:2412.06410.
@@ -103,6 +108,10 @@ class BatchTopK(BaseSparsity):
     def after_chunk(self, tiles, p):
         """Set the threshold to the exact quantile of rows of the chunk: its steps have moved what they were told."""
         self.after_fit(tiles, p)
+
+    def publish(self, p, unit):
+        """Set the threshold."""
+        self.threshold_ = float(p.threshold[0]) / unit
 
     def deployed(self):
         """Return the thresholded code."""

@@ -10,7 +10,7 @@ from .._kernels.quantile import lowest, upper_quantile
 from .._model.codes import Decoding, DenseCode
 from ._base import BaseSparsity
 from ._penalties import charge, multiply
-from ._target import check_non_negative, check_target, state, steer, warn_of_missed_target
+from ._target import check_non_negative, check_target, fitted, state, steer, warn_of_missed_target
 
 
 @kernel("T1", "T1!")
@@ -74,6 +74,13 @@ class Gated(BaseSparsity):
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
         at its end, one shift of the gates meets the target on rows that were held out for that. At most the number of
         units.
+
+    Attributes
+    ----------
+    gain_, magnitude_bias_ : ndarray of shape (n_components,)
+        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives.
+    alpha_ : float
+        With `target_l0`, the weight at the end.
 
     References
     ----------
@@ -149,6 +156,12 @@ class Gated(BaseSparsity):
         bound, reached = upper_quantile(gates, self.target_l0)
         p.encoder_bias -= bound if np.isfinite(bound) else lowest(tiles)
         warn_of_missed_target("Gated", self.target_l0, reached)
+
+    def publish(self, p, unit):
+        """Set gains and biases of the magnitudes and, with a target, the weight."""
+        self.gain_, self.magnitude_bias_ = fitted(np.exp(p.gain), 1.0), fitted(p.magnitude_bias, unit)
+        if self.target_l0 is not None:
+            self.alpha_ = float(p.alpha[0])
 
     def deployed(self):
         """Return a rule without the second code; a subclass with an `encode` of its own is deployed as it is."""

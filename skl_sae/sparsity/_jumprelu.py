@@ -12,7 +12,7 @@ from .._model.codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
 from ._penalties import multiply
-from ._target import check_non_negative, check_target, state, steer, warn_of_missed_target
+from ._target import check_non_negative, check_target, fitted, state, steer, warn_of_missed_target
 
 # Active entries that the size of a unit's activations is a running mean over.
 MEMORY = 200
@@ -169,6 +169,14 @@ class JumpReLU(BaseSparsity):
         at its end, one factor on all thresholds meets the target exactly on rows that were held out for that. At most
         the number of units; if fewer pre-activations are positive, the fit ends with a warning of what was reached.
 
+    Attributes
+    ----------
+    threshold_ : ndarray of shape (n_components,)
+        What an entry must exceed to be active, on the scale of the codes that ``transform`` gives: it is compared with
+        the pre-activation, ``X @ coefs_[0] + intercepts_[0]`` where there are no hidden layers.
+    alpha_ : float
+        With `target_l0`, the weight at the end.
+
     References
     ----------
     Rajamanoharan et al., *Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders*, 2024,
@@ -278,6 +286,12 @@ class JumpReLU(BaseSparsity):
             warn_of_missed_target("JumpReLU", self.target_l0, reached)
         largest = np.max([a.max(axis=0) for a in tiles()], axis=0)
         np.minimum(p.threshold, np.maximum(largest, 0), out=p.threshold)
+
+    def publish(self, p, unit):
+        """Set the thresholds and, with a target, the weight."""
+        self.threshold_ = fitted(p.threshold, unit)
+        if self.target_l0 is not None:
+            self.alpha_ = float(p.alpha[0])
 
     def deployed(self):
         """Return the thresholded code; a subclass with an `encode` of its own is deployed as it is."""

@@ -140,6 +140,10 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """Delegate to the inner rule."""
         self.rule_.after_chunk(tiles, p)
 
+    def publish(self, p, unit):
+        """Let the inner rule, `rule_`, have its fitted attributes."""
+        self.rule_.publish(p, unit)
+
     def deployed(self):
         """Return what the inner rule deploys."""
         return self.rule_.deployed()

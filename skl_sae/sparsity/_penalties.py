@@ -119,6 +119,13 @@ class L1(BaseSparsity):
         Whether the decoder's rows are kept at norm one. Without, and without `norm_aware`, this is the plain penalty
         of the classic tutorials: a small code and a large decoder escape it.
 
+    Attributes
+    ----------
+    threshold_ : float
+        With `target_l0`, the threshold on the scale of the codes that ``transform`` gives.
+    alpha_ : float
+        With `target_l0`, the weight at the end.
+
     References
     ----------
     Bricken et al., *Towards Monosemanticity*, Transformer Circuits Thread, 2023; Conerly et al., *Update on how we
@@ -201,6 +208,11 @@ class L1(BaseSparsity):
             p.threshold[:] = max(bound, 0.0)
             p.encoder_bias -= min(bound, 0.0)
             warn_of_missed_target("L1", self.target_l0, reached)
+
+    def publish(self, p, unit):
+        """With a target, set threshold and weight."""
+        if self.target_l0 is not None:
+            self.threshold_, self.alpha_ = float(p.threshold[0]) / unit, float(p.alpha[0])
 
 
 @kernel("T1", "T1", "d1", "d1", "T1!")

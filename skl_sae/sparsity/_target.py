@@ -51,6 +51,13 @@ def steer(p, active, target, step, most=LARGEST_WEIGHT):
     p.alpha[:] = np.clip(float(p.alpha[0]) * np.exp(change), LEAST_WEIGHT, max(LEAST_WEIGHT, most))
 
 
+def fitted(array, unit):
+    """A copy of per-unit numbers on another scale, not to be written to: the network would not see the change."""
+    copy = array / array.dtype.type(unit)
+    copy.flags.writeable = False
+    return copy
+
+
 def check_target(rule, target, n_units):
     """Raise where a target L0 is not a positive number, or more than there are units."""
     if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
