@@ -8,7 +8,7 @@ from .._model.network import Network
 from .._model.rows import merge_means
 from .._training.schedule import n_epochs
 from .._training.training import Training
-from .checks import check_widths, copy_parameters, differ
+from .checks import check_skip, check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 
 
@@ -106,6 +106,13 @@ class BuildingMixin:
                 "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
                 f"{self.corruption_level}."
             )
+        if self.corruption != "masking" and self.corruption_emphasis:
+            raise ValueError(
+                "corruption_emphasis is about values that corruption='masking' hides: got corruption_emphasis="
+                f"{self.corruption_emphasis} with corruption={self.corruption!r}, expected 0."
+            )
+        if self.skip:
+            check_skip(n_features)
         encoder, decoder = self._hidden_sizes()
         architecture = Architecture(
             encoder_sizes=(n_features, *encoder, self.n_components),
@@ -116,6 +123,7 @@ class BuildingMixin:
             loss=self.loss,
             tied=self.tied_weights,
             batch_norm=self.batch_norm,
+            skip=self.skip,
             dtype=dtype,
         )
         return architecture, rule
@@ -140,6 +148,11 @@ class BuildingMixin:
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
+        if pretrains and self.skip and self.pretrain == "layerwise_only":
+            raise ValueError(
+                "skip=True learns in the training of the whole network, and pretrain='layerwise_only' has none: "
+                "expected skip=False or pretrain='layerwise'."
+            )
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
         layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]

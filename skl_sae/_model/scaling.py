@@ -73,7 +73,8 @@ class Scaling:
 
     def look_at_density(self, rows):
         """Choose the products with sparse data once: a row then has the same code whatever rows are beside it."""
-        self.reads_sparse = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
+        few = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
+        self.reads_sparse = few and not self.architecture.skip  # that path's weights are larger than a tile anyway
 
     def set_code_scale(self, mean_square, n_rows, anew=False):
         """Give codes on the scale on which the mean square of an active entry is one, if they can be.
