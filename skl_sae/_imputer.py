@@ -25,8 +25,8 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
     ----------
     estimator : SparseAutoencoder or None, default=None
         The autoencoder, of which a clone is fitted. None means a denoising autoencoder that did well on pixels and on
-        tables: ``SparseAutoencoder(n_components=128, hidden_layer_sizes=(256,), sparsity=None, skip=True,
-        corruption="masking", corruption_level=0.1, corruption_emphasis=0.95, weight_decay=1e-4, batch_size=32)``. Its
+        tables: ``SparseAutoencoder(n_components=256, hidden_layer_sizes=(512,), sparsity=None, skip=True,
+        corruption="masking", corruption_level=0.1, corruption_emphasis=0.95, weight_decay=5e-5, batch_size=32)``. Its
         parameters can be set and searched in either case: ``set_params(estimator__max_iter=300)``.
 
     standardize : bool, default=True
@@ -219,14 +219,14 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         if value is not None:
             return value
         return SparseAutoencoder(
-            n_components=128,
-            hidden_layer_sizes=(256,),
+            n_components=256,
+            hidden_layer_sizes=(512,),
             sparsity=None,
             skip=True,
             corruption="masking",
             corruption_level=0.1,
             corruption_emphasis=0.95,
-            weight_decay=1e-4,
+            weight_decay=5e-5,
             batch_size=32,
         )
 
