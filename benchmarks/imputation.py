@@ -17,7 +17,6 @@ values, with the seeds 100 and 101. Writes imputation.md.
 """
 
 import argparse
-import time
 import warnings
 from datetime import date
 from pathlib import Path
@@ -96,57 +95,51 @@ def imputers(seed):
 
 
 def measure(imputer, X, holed, protocol, rng):
-    """Root mean squared error of the missing entries, and seconds of fit and imputation."""
+    """Root mean squared error of the missing entries."""
     if isinstance(imputer, SparseAutoencoderImputer):
         holed = holed.astype(np.float32)
     train = test = np.arange(len(X))
     if protocol == "Held-out rows":
         order = rng.permutation(len(X))
         train, test = order[: len(X) * 3 // 4], order[len(X) * 3 // 4 :]
-    start = time.perf_counter()
     filled = imputer.fit(holed[train]).transform(holed[test])
-    seconds, missing = time.perf_counter() - start, np.isnan(holed[test])
-    return np.sqrt(np.mean((filled - X[test])[missing] ** 2)), seconds
+    return np.sqrt(np.mean((filled - X[test])[np.isnan(holed[test])] ** 2))
 
 
 def results(protocol, options):
-    """Means over the seeds, by table and mechanism: errors, their standard deviations, seconds, one an imputer."""
+    """By table and mechanism, means of the errors over the seeds and standard deviations, one an imputer."""
     found = {}
     for name in options.data:
         X = load(name)
         for mechanism in options.mechanisms:
-            pairs = []
+            errors = []
             for seed in range(options.seeds):
                 holed = hide(X, mechanism, np.random.default_rng(seed))
-                split = [np.random.default_rng(seed) for _ in imputers(seed)]
-                each = zip(imputers(seed).values(), split, strict=True)
-                pairs.append([measure(imputer, X, holed, protocol, rng) for imputer, rng in each])
-            errors, seconds = np.moveaxis(np.array(pairs), 2, 0)
-            found[name, mechanism] = errors.mean(axis=0), errors.std(axis=0), seconds.mean(axis=0)
-            print(f"  {protocol}, {name}, {mechanism}: {np.round(errors.mean(axis=0), 3)}", flush=True)
+                each = imputers(seed).values()
+                errors.append([measure(imputer, X, holed, protocol, np.random.default_rng(seed)) for imputer in each])
+            found[name, mechanism] = np.mean(errors, axis=0), np.std(errors, axis=0)
+            print(f"  {protocol}, {name}, {mechanism}: {np.round(found[name, mechanism][0], 3)}", flush=True)
     return found
 
 
 def table(found):
-    """A row a table and mechanism, a column an imputer; the smallest error is bold. Then mean ranks, and seconds."""
+    """A row a table and mechanism, a column an imputer; the smallest error is bold. Then the mean ranks."""
     rows = []
-    for (name, mechanism), (errors, spreads, _) in found.items():
+    for (name, mechanism), (errors, spreads) in found.items():
         cells = [f"{error:.3f} ± {spread:.3f}" for error, spread in zip(errors, spreads, strict=True)]
         best = int(np.argmin(errors))
         cells[best] = f"**{cells[best]}**"
         rows.append([f"{name}, {mechanism}", *cells])
-    means, _, seconds = np.moveaxis(np.array(list(found.values())), 1, 0)
-    rows.append(["mean rank", *(f"{rank:.2f}" for rank in rankdata(means, axis=1).mean(axis=0))])
-    for wanted in dict.fromkeys(name for name, _ in found):
-        of_table = [name == wanted for name, _ in found]
-        rows.append([f"{wanted}, s", *(f"{each:.2f}" for each in seconds[of_table].mean(axis=0))])
+    ranks = rankdata([errors for errors, _ in found.values()], axis=1).mean(axis=0)
+    rows.append(["mean rank", *(f"{rank:.2f}" for rank in ranks)])
     return report.lines(["", *imputers(0)], rows)
 
 
 def document(parts, options):
     """The report."""
     about, _, *texts = (" ".join(part.split()) for part in __doc__.split("\n\n"))
-    setting = f"Our default is `{SparseAutoencoderImputer()._stand_in('estimator', None)}`, on standardised features."
+    default = " ".join(repr(SparseAutoencoderImputer()._stand_in("estimator", None)).split())
+    setting = f"Our default is `{default}`, on standardised features."
     machine = f"{date.today().isoformat()}, {processors.title()}, {options.seeds} seeds."
     return "\n\n".join(["# Missing values", about, *texts, setting, *parts, machine]) + "\n"
 

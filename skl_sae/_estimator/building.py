@@ -108,8 +108,8 @@ class BuildingMixin:
             )
         if self.corruption != "masking" and self.corruption_emphasis:
             raise ValueError(
-                "corruption_emphasis is about values that corruption='masking' hides: got corruption_emphasis="
-                f"{self.corruption_emphasis} with corruption={self.corruption!r}, expected 0."
+                f"Got corruption_emphasis={self.corruption_emphasis} with corruption={self.corruption!r}, expected 0: "
+                "it is about values that corruption='masking' leaves visible."
             )
         if self.skip:
             check_skip(n_features)
