@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._estimator.building import BuildingMixin
-from ._estimator.checks import check_sparse_is_finite, offers_partial_fit
+from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, read_only
 from ._estimator.output import like_the_input
@@ -110,6 +110,18 @@ class SparseAutoencoder(
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
+    skip : bool, default=False
+        Whether a linear path leads from the input to the output, past the code (a skip connection):
+
+        .. math::
+
+            \hat x = \mu + s\,(W_d^\top f + S^\top (x - \mu) / s + b_d)
+
+        with S of shape (n_features, n_features), zero at the start. The code is left with what is not linear. A path
+        that may copy the input leaves it nothing, so combine this with `corruption`; the path sees the corrupted
+        input. Codes alone are then not enough to reconstruct: ``reconstruct`` takes X, and there is no
+        ``inverse_transform``. Weight penalties include S, and `pretrain` leaves it to what follows.
+
     scale : {"auto", "total", "features"} or bool, default="auto"
         What data is divided by; see above. "total", or True: its total standard deviation. "features": each feature by
         its unit, then all by the total standard deviation in units. The unit is the standard deviation; where single
@@ -170,6 +182,10 @@ class SparseAutoencoder(
         The probability that a value is masked, or the standard deviation of the noise. The latter is relative to the
         root mean square of the features' standard deviations (in their units, if they have any) where data is scaled,
         else on the scale of X. With `pretrain`, inner layers get noise of the same strength relative to theirs.
+
+    corruption_emphasis : float, default=0.0
+        With masking, the share of the visible values, drawn anew in each step, that the loss leaves out: masked
+        values weigh more, up to a loss of these alone at 1.0. A network that can copy learns little else without.
 
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the
@@ -240,6 +256,10 @@ class SparseAutoencoder(
     intercepts_ : list of ndarray of shape (fan_out,)
         Intercepts of all layers, likewise.
 
+    skip_coef_ : ndarray of shape (n_features, n_features)
+        With `skip`, the weights S of the path past the code, likewise: with one layer on each side and a linear
+        output, the reconstruction of X is ``X @ skip_coef_ + codes @ components_ + intercept_``.
+
     sparsity_ : BaseSparsity
         The rule that was used, with its numbers resolved.
 
@@ -305,6 +325,8 @@ class SparseAutoencoder(
     A. Hägele et al., *Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations*, 2024,
     arXiv:2405.18392: the learning rate with a cooldown.
 
+    P. Vincent et al., *Stacked denoising autoencoders*, JMLR 11, 2010: `corruption` and its emphasis.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -332,6 +354,7 @@ class SparseAutoencoder(
         "output_activation": [StrOptions(set(ACTIVATIONS))],
         "loss": [StrOptions(set(LOSSES))],
         "tied_weights": ["boolean"],
+        "skip": ["boolean"],
         "scale": [StrOptions({"auto", "total", "features"}), "boolean"],
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -347,6 +370,7 @@ class SparseAutoencoder(
         "batch_norm": ["boolean"],
         "corruption": [StrOptions({"gaussian", "masking"}), None],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "corruption_emphasis": [Interval(Real, 0, 1, closed="both")],
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
         "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -375,6 +399,7 @@ class SparseAutoencoder(
         output_activation="identity",
         loss="squared_error",
         tied_weights=False,
+        skip=False,
         scale="auto",
         solver="adam",
         learning_rate_init="auto",
@@ -390,6 +415,7 @@ class SparseAutoencoder(
         batch_norm=False,
         corruption=None,
         corruption_level=0.3,
+        corruption_emphasis=0.0,
         pretrain=None,
         pretrain_max_iter="auto",
         batch_size=128,
@@ -414,6 +440,7 @@ class SparseAutoencoder(
         self.output_activation = output_activation
         self.loss = loss
         self.tied_weights = tied_weights
+        self.skip = skip
         self.scale = scale
         self.solver = solver
         self.learning_rate_init = learning_rate_init
@@ -429,6 +456,7 @@ class SparseAutoencoder(
         self.batch_norm = batch_norm
         self.corruption = corruption
         self.corruption_level = corruption_level
+        self.corruption_emphasis = corruption_emphasis
         self.pretrain = pretrain
         self.pretrain_max_iter = pretrain_max_iter
         self.batch_size = batch_size
@@ -642,8 +670,9 @@ class SparseAutoencoder(
             kind = sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
             return inference.encode_sparse(network, rule, rows, kind)
 
+    @available_if(decodes_codes_alone)
     def inverse_transform(self, X):
-        """Decode.
+        """Decode. Not with `skip`, where the reconstruction needs X as well; see ``reconstruct``.
 
         Parameters
         ----------
@@ -665,6 +694,23 @@ class SparseAutoencoder(
             raise ValueError(f"X has {codes.shape[1]} columns, but inverse_transform expects {n_units}, one a unit.")
         with np.errstate(all="ignore"):
             return inference.decode(network, codes)
+
+    def reconstruct(self, X):
+        """Encode and decode, with as many active units as in the training, as ``score`` and ``impute`` do.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            Reconstructions, dense.
+        """
+        network, rows = self._network_and_rows(X)
+        with np.errstate(all="ignore"):
+            return inference.reconstruct(network, rows)
 
     def impute(self, X):
         """Replace missing values by their reconstruction.

@@ -25,9 +25,9 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
     ----------
     estimator : SparseAutoencoder or None, default=None
         The autoencoder, of which a clone is fitted. None means a denoising autoencoder that did well on pixels and on
-        tables: ``SparseAutoencoder(n_components=128, hidden_layer_sizes=(512, 256), sparsity=None,
-        corruption="masking", corruption_level=0.3, weight_decay=1e-4)``. Its parameters can be set and searched in
-        either case: ``set_params(estimator__max_iter=300)``.
+        tables: ``SparseAutoencoder(n_components=256, hidden_layer_sizes=(512,), sparsity=None, skip=True,
+        corruption="masking", corruption_level=0.1, corruption_emphasis=0.95, weight_decay=5e-5, batch_size=32)``. Its
+        parameters can be set and searched in either case: ``set_params(estimator__max_iter=300)``.
 
     standardize : bool, default=True
         Whether the autoencoder sees each feature with mean 0 and standard deviation 1, of its observed values. Results
@@ -219,12 +219,15 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
         if value is not None:
             return value
         return SparseAutoencoder(
-            n_components=128,
-            hidden_layer_sizes=(512, 256),
+            n_components=256,
+            hidden_layer_sizes=(512,),
             sparsity=None,
+            skip=True,
             corruption="masking",
-            corruption_level=0.3,
-            weight_decay=1e-4,
+            corruption_level=0.1,
+            corruption_emphasis=0.95,
+            weight_decay=5e-5,
+            batch_size=32,
         )
 
     def _new_estimator(self):

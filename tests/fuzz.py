@@ -91,10 +91,13 @@ def check_fitted(sae, X, active, refusals):
     expect(np.isfinite(codes).all(), "codes of the training data are not finite")
     if active is not None:
         expect(np.count_nonzero(codes, axis=1).max() <= active, f"more than {active} active units")
-    decoded = attempt(refusals, sae.inverse_transform, sae.transform(X))
+    decoded = attempt(refusals, sae.reconstruct, X)
     expect(decoded is None or np.isfinite(decoded).all(), "reconstructions are not finite")
     if decoded is None:
         return  # training has made numbers that are finite, and too large to go on with
+    if not sae.skip:
+        decoded = attempt(refusals, sae.inverse_transform, sae.transform(X))
+        expect(decoded is None or np.isfinite(decoded).all(), "decoded codes are not finite")
     empty = np.zeros(X.shape[0], bool) if hasattr(X, "toarray") else np.isnan(X).all(axis=1)
     defined = X.shape[0] > 1 and not empty.all()
     expect(np.isfinite(sae.score(X)) if defined else np.isnan(sae.score(X)), "score is not finite")

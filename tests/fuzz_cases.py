@@ -49,6 +49,7 @@ def often(rng, usual, others, share=0.75):
 
 def draw_params(rng, wide):
     cross_entropy = rng.random() < 0.12
+    corruption = often(rng, None, ["gaussian", "masking"])
     hidden = often(rng, (), [(8,), (1,), (16, 8), (3, 5, 4)], 0.7)
     return {
         "n_components": int(rng.integers(2049, 2300)) if wide else pick(rng, [1, 2, 3, 8, 17, 33, 64]),
@@ -59,6 +60,7 @@ def draw_params(rng, wide):
         "output_activation": "sigmoid" if cross_entropy else often(rng, "identity", ACTIVATIONS, 0.85),
         "loss": "binary_cross_entropy" if cross_entropy else "squared_error",
         "tied_weights": rng.random() < 0.2,
+        "skip": rng.random() < 0.2,
         "scale": often(rng, "auto", ["total", "features", False]),
         "solver": often(rng, "adam", ["sgd"]),
         "learning_rate_init": often(rng, "auto", [1e-12, 1e-5, 0.01, 0.3, 10.0, 1e6, 1e30], 0.6),
@@ -72,8 +74,9 @@ def draw_params(rng, wide):
         "weight_l1": often(rng, 0.0, [1e-3, 1.0], 0.85),
         "dropout": often(rng, 0.0, [0.1, 0.9]),
         "batch_norm": rng.random() < 0.2,
-        "corruption": often(rng, None, ["gaussian", "masking"]),
+        "corruption": corruption,
         "corruption_level": often(rng, 0.3, [0.0, 1.0, 5.0]),
+        "corruption_emphasis": often(rng, 0.0, [0.5, 1.0], 0.5 if corruption == "masking" else 0.98),
         "pretrain": often(rng, None, ["layerwise", "layerwise_only"], 0.85),
         "pretrain_max_iter": pick(rng, [1, 2]),
         "batch_size": pick(rng, [1, 3, 16, 128, 1000], [0.05, 0.15, 0.4, 0.3, 0.1]),

@@ -224,6 +224,7 @@ class Model(NamedTuple):
     number: int = 1
     batch_norm: bool = False
     dropout: float = 0.0
+    skip: bool = False
     masks: tuple = ()  # what dropout multiplies the values of the hidden layers, and of the code, by
 
 
@@ -257,14 +258,19 @@ def pre_activations(model, P, x):
     return encoder_layer(model, P, last, x)
 
 
-def decode(model, P, code):
-    """Pre-activations of the output layer."""
+def past_the_code(model, P, x):
+    """What the path past the code adds to the pre-activations of the output layer."""
+    return x @ P["skip.weight"] if model.skip else 0.0
+
+
+def decode(model, P, code, x):
+    """Pre-activations of the output layer, of a code of the inputs x."""
     u = code
     for i in reversed(range(len(model.decoder_sizes) - 1)):
         u = u @ decoder_weight(model, P, i) + P[f"dec{i}.bias"][..., None, :]
         if i:
             u = ACTIVATIONS[model.hidden_activation](u)
-    return u
+    return u + past_the_code(model, P, x)
 
 
 def unit_arrays(model, P):
@@ -303,7 +309,7 @@ def objective(model, P, P_0, x, target):
     for code in codes:
         for stop, weight in code.prefixes or [(n_units, 1.0)]:
             prefix = masked(model, -1, np.where(np.arange(n_units) < stop, code.values, 0.0))
-            u = decode(model, P_0 if code.frozen else P, prefix)
+            u = decode(model, P_0 if code.frozen else P, prefix, x)
             value = value + weight * loss(model.loss, u, target, model.output_activation) / len(x)
     return value + weight_penalty(model, P)
 
@@ -317,6 +323,7 @@ def residual(model, P_0, x, target, h=1e-6):
     def value(u):
         for i in reversed(range(first)):
             u = ACTIVATIONS[model.hidden_activation](u) @ decoder_weight(model, P_0, i) + P_0[f"dec{i}.bias"]
+        u = u + past_the_code(model, P_0, x)
         return loss(model.loss, u, target, model.output_activation)
 
     shifts = h * np.eye(u.size).reshape(u.size, *u.shape)

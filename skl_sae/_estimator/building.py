@@ -11,7 +11,7 @@ from .._model.rows import merge_means
 from .._model.units import find_units, have_own_units
 from .._training.schedule import n_epochs
 from .._training.training import Training
-from .checks import check_widths, copy_parameters, differ
+from .checks import check_skip, check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
@@ -124,6 +124,13 @@ class BuildingMixin:
                 "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
                 f"{self.corruption_level}."
             )
+        if self.corruption != "masking" and self.corruption_emphasis:
+            raise ValueError(
+                f"Got corruption_emphasis={self.corruption_emphasis} with corruption={self.corruption!r}, expected 0: "
+                "it is about values that corruption='masking' leaves visible."
+            )
+        if self.skip:
+            check_skip(n_features)
         encoder, decoder = self._hidden_sizes()
         architecture = Architecture(
             encoder_sizes=(n_features, *encoder, self.n_components),
@@ -134,6 +141,7 @@ class BuildingMixin:
             loss=self.loss,
             tied=self.tied_weights,
             batch_norm=self.batch_norm,
+            skip=self.skip,
             dtype=dtype,
         )
         return architecture, rule
@@ -165,6 +173,11 @@ class BuildingMixin:
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
+        if pretrains and self.skip and self.pretrain == "layerwise_only":
+            raise ValueError(
+                "skip=True learns in the training of the whole network, and pretrain='layerwise_only' has none: "
+                "expected skip=False or pretrain='layerwise'."
+            )
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
         layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]

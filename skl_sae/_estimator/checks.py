@@ -7,6 +7,9 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import assert_all_finite
 
+# With more features, the weights of a path past the code and their moments take more than 12 GB in float32.
+MOST_SKIP_FEATURES = 1 << 15
+
 
 def offers_partial_fit(estimator):
     """Tell ``available_if`` that ``partial_fit`` exists, or raise the reason why not."""
@@ -16,6 +19,26 @@ def offers_partial_fit(estimator):
             "early_stopping=True, expected False. Use fit with X_val, or stop by the score of rows of your own."
         )
     return True
+
+
+def decodes_codes_alone(estimator):
+    """Tell ``available_if`` that ``inverse_transform`` exists, or raise the reason why not."""
+    network = vars(estimator).get("_network")
+    if estimator.skip if network is None else network.architecture.skip:
+        raise AttributeError(
+            "inverse_transform does not exist with skip=True: a reconstruction is made of the codes and of X, and "
+            "codes alone don't tell X. Use reconstruct(X); or fit with skip=False."
+        )
+    return True
+
+
+def check_skip(n_features):
+    """Raise where the weights of a path past the code are too many."""
+    if n_features > MOST_SKIP_FEATURES:
+        raise ValueError(
+            f"skip=True has n_features ** 2 weights: expected at most {MOST_SKIP_FEATURES} features, got {n_features}. "
+            "Set skip=False, or reduce the features first, as with TruncatedSVD."
+        )
 
 
 def check_widths(name, sizes):

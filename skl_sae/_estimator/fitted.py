@@ -80,6 +80,13 @@ class FittedStateMixin:
         return read_only(network.coefs()[-1])
 
     @property
+    def skip_coef_(self):
+        network = self._fitted("skip_coef_")
+        if not network.architecture.skip:
+            raise AttributeError("skip_coef_ exists only with skip=True.")
+        return read_only(network.skip_coef())
+
+    @property
     def _n_features_out(self):
         return self._network.architecture.n_units
 

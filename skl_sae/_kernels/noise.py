@@ -78,6 +78,16 @@ def _fill(x, fill, key, row, limit):
             entries[j] = fill[j] if hidden else entries[j]
 
 
+@kernel("T2!", "l1", "n", "n")
+def _leave_out(target, key, row, limit):
+    nan, key = target.dtype.type(np.nan), _layer_key(key[0], -1)
+    for i in range(target.shape[0]):
+        stream = _mix(key ^ ((row + i) & 0xFFFFFFFF))
+        entries = row_of(target, i)
+        for j in range(entries.size):
+            entries[j] = entries[j] if _mix((stream + j) & 0xFFFFFFFF) < limit else nan
+
+
 def _numbers(level):
     """What is dropped of 2**32 hashes, and what the rest is multiplied by."""
     return int(level * 2**32), np.array([1 / (1 - level)])
@@ -101,6 +111,11 @@ def drop_in_units(ptr, rows, x, out, key, layer, row, unit, level):
 def mask_inputs(x, fill, key, row, level):
     """Replace each entry with probability `level` by its feature's `fill`, in place."""
     _fill(x, fill, key, row, int(level * 2**32))
+
+
+def leave_out_visible(target, key, row, level, share):
+    """Write NaN over a `share` of the entries, drawn at random, that `mask_inputs` leaves as they are."""
+    _leave_out(target, key, row, int((level + (1 - level) * (1 - share)) * 2**32))
 
 
 def add_gaussian(x, target, key, row, size):

@@ -19,6 +19,8 @@ class Architecture(NamedTuple):
         Whether the decoder uses the encoder's weights.
     batch_norm : bool
         Whether the pre-activations of the encoder's layers are normalised.
+    skip : bool
+        Whether a linear path leads from the input to the output, past the code.
     dtype : dtype
         Of all numbers.
     """
@@ -31,6 +33,7 @@ class Architecture(NamedTuple):
     loss: str = "squared_error"
     tied: bool = False
     batch_norm: bool = False
+    skip: bool = False
     dtype: np.dtype = np.dtype(np.float64)
 
     encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)

@@ -65,15 +65,20 @@ def _codes(network, rule, rows):
 
 def _reconstructions(network, rule, rows):
     """Function that reconstructs rows ``lo..hi``, on the scale of the data."""
-    codes = _codes(network, rule, rows)
-    return lambda lo, hi: _decoded(network, codes(lo, hi))
+    layers, scaling = network.encoder(), network.scaling
+
+    def reconstruct(lo, hi):
+        x = scaling.inputs(rows, np.arange(lo, hi))
+        return _decoded(network, network.encode(x, rule, layers), x)
+
+    return reconstruct
 
 
-def _decoded(network, code):
-    """What a code on the network's own scale is decoded to, on the scale of the data."""
+def _decoded(network, code, x):
+    """What a code on the network's own scale, of the inputs `x`, is decoded to, on the scale of the data."""
     u = np.zeros((len(code.values), network.architecture.decoder_sizes[-2]), network.dtype)
     code.decode(network.parameters.units.decoder, 0, network.architecture.n_units, u)
-    return network.outputs(u)
+    return network.outputs(u, x)
 
 
 def _trained_rule(network):
@@ -129,12 +134,14 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     not finite, in a code or in one of the first reconstructions.
     """
     sample = rows.sample(most)
-    codes = _codes(network, _trained_rule(network), sample)
+    rule, layers = _trained_rule(network), network.encoder()
 
     def sums(lo, hi):
-        code = codes(lo, hi)
+        x = network.scaling.inputs(sample, np.arange(lo, hi))
+        code = network.encode(x, rule, layers)
         if lo < DECODED_ROWS:
-            x_hat = _decoded(network, code.rows(0, DECODED_ROWS - lo))
+            n_decoded = DECODED_ROWS - lo
+            x_hat = _decoded(network, code.rows(0, n_decoded), x[:n_decoded] if network.architecture.skip else None)
             if not np.square(x_hat, dtype=np.float64).sum() < LARGEST_SQUARES:
                 raise ValueError("The squares of the reconstructions are not finite.")
         values = code.values
@@ -193,6 +200,17 @@ def decode(network, codes):
 
     def visit(lo, hi):
         out[lo:hi] = network.decode(codes[lo:hi])
+
+    _for_tiles(network, len(out), visit)
+    return out
+
+
+def reconstruct(network, rows):
+    """Reconstructions of all rows, as an array (n_rows, n_features), with as many active units as in the training."""
+    out, reconstruction = np.empty(rows.shape, network.dtype), _reconstructions(network, _trained_rule(network), rows)
+
+    def visit(lo, hi):
+        out[lo:hi] = reconstruction(lo, hi)
 
     _for_tiles(network, len(out), visit)
     return out

@@ -39,8 +39,8 @@ def initialize(network, rows, picked, random_state):
     Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
     small standard deviation. The units' directions are those of rows of the sample, at the input of the code layer and
     about their mean, half mixed with random ones. The decoder's rows take the same directions where they have the
-    same width. Intercepts are zero, but for the code's, which centre the pre-activations at the rule's `initial_bias`,
-    and those of a relu output, which give the mean.
+    same width. The path past the code is zero. So are intercepts, but for the code's, which centre the pre-activations
+    at the rule's `initial_bias`, and those of a relu output, which give the mean.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _tiles(n_rows, width):
 def _draw_uniform(p, random_state):
     """Glorot-uniform weights, drawn a tile at a time."""
     for name, view in p.views.items():
-        if name.endswith("weight") and not (p.architecture.tied and name.startswith("dec")):
+        if name.endswith("weight") and name != "skip.weight" and not (p.architecture.tied and name.startswith("dec")):
             bound = np.sqrt(6 / sum(view.shape))
             for lo, hi in _tiles(*view.shape):
                 view[lo:hi] = random_state.uniform(-bound, bound, view[lo:hi].shape)

@@ -65,8 +65,8 @@ class Network:
             name = next(n for n in [*mine, *its] if mine.get(n) != its.get(n))
             raise ValueError(
                 f"{how} needs the shapes of the last fit: {name} was {its.get(name)}, now {mine.get(name)}. "
-                "Leave n_components, the layer sizes, tied_weights, batch_norm and the rule as they were, or start "
-                "anew: fit with warm_start=False."
+                "Leave n_components, the layer sizes, tied_weights, batch_norm, skip and the rule as they were, or "
+                "start anew: fit with warm_start=False."
             )
         self.parameters.theta[:] = other.parameters.theta
         self.scaling = other.scaling.of(self.architecture)
@@ -94,7 +94,17 @@ class Network:
         biases[0] -= layers[0][0] @ (scaling.offset / scaling.divisor)
         biases[kind.encoder_depth - 1] /= scaling.code_scale
         scaling.restore(biases[-1])
+        if kind.skip:
+            biases[-1] -= scaling.offset @ self.skip_coef()
         return biases
+
+    def skip_coef(self):
+        """Weights (n_features, n_features) of the path past the code, on the scale of the data."""
+        weight, divisor = self.parameters["skip.weight"].copy(), self.scaling.divisor
+        weight /= divisor[:, None]
+        if self.architecture.rescaled:
+            weight *= divisor
+        return weight
 
     def has_finite_coefs(self):
         """Whether `coefs` and `intercepts` are finite. Mostly a bound on their size tells, without making them."""
@@ -120,6 +130,10 @@ class Network:
             ACTIVATIONS[self.architecture.hidden_activation].forward(u, t)
             u = multiply(t, self.parameters[f"dec{i - 1}.weight"], out, self.parameters[f"dec{i - 1}.bias"])
         return u
+
+    def add_skip(self, x, u):
+        """Add what the path past the code makes of the inputs `x` to the output layer's pre-activations."""
+        multiply(x, self.parameters["skip.weight"], u, u)
 
     def loss(self, u, target, weight, value):
         """Weighted loss of a tile, to an array of one number; `u` becomes its gradient."""
@@ -176,11 +190,16 @@ class Network:
         u *= self.dtype.type(self.scaling.code_scale)
         return self.outputs(u)
 
-    def outputs(self, u):
-        """From the decoded code, without bias, to the reconstruction on the scale of the data."""
+    def outputs(self, u, x=None):
+        """From the decoded code, without bias, to the reconstruction on the scale of the data.
+
+        `x` are the inputs behind the code, for the path past it.
+        """
         kind = self.architecture
         u += self.parameters[f"dec{kind.decoder_depth - 1}.bias"]
         u = self.decode_hidden(u)
+        if kind.skip:
+            self.add_skip(x, u)
         ACTIVATIONS[kind.output_activation].forward(u)
         self.scaling.restore(u)
         if not all_finite(u):

@@ -3,6 +3,7 @@
 Every weight matrix is stored (inner, outer): a row belongs to the unit nearer the code, so the weights of a unit are
 contiguous. Layers stand in pairs, the encoder's and the decoder's of one depth, outermost first, the matrices of a pair
 before its vectors; the code's own pair also holds the rule's parameters. A tied pair has one matrix under two names.
+The linear path past the code, if there is one, stands before them: ``skip.weight``, with the input on its first axis.
 """
 
 from itertools import pairwise
@@ -53,6 +54,8 @@ class Parameters:
     def shapes(self):
         """Shape of each array by name, in the order of the flat vector."""
         shapes, kind = {}, self.architecture
+        if kind.skip:
+            shapes["skip.weight"] = (kind.n_features, kind.n_features)
         encoder, decoder = list(pairwise(kind.encoder_sizes)), list(pairwise(kind.decoder_sizes))
         for i in range(max(len(encoder), len(decoder))):
             # the matrices first: then they begin on lines of the cache, if they are not of odd sizes

@@ -99,10 +99,11 @@ class Scaling:
     def look_at_density(self, rows):
         """Choose the products with sparse data once: a row then has the same code whatever rows are beside it.
 
-        Those that visit what is stored know one factor for all features.
+        Those that visit what is stored know one factor for all features. The path past the code reads dense rows: its
+        weights are larger than a tile anyway.
         """
-        is_sparse = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
-        self.reads_sparse = is_sparse and self.kind != "features"
+        few = rows.sparse and rows.X.nnz < WORTH_IT * rows.X.shape[0] * rows.X.shape[1]
+        self.reads_sparse = few and self.kind != "features" and not self.architecture.skip
 
     def set_code_scale(self, mean_square, n_rows, anew=False):
         """Give codes on the scale on which the mean square of an active entry is one, if they can be.

@@ -23,6 +23,8 @@ class DecoderPass:
         Number of rows to make room for.
     dropout : float
         Probability that the decoder does not see an entry.
+    inputs : ndarray of shape (batch_size, n_features)
+        The data, as the encoder reads it, for the path past the code.
     window : int or None
         Rows of the arrays that are as wide as the data, where these can't hold a batch. The batch is then read in
         windows; after each of them `close_window` and `accumulate` add it to the gradients next to the data.
@@ -41,8 +43,8 @@ class DecoderPass:
         The code to be read by blocks of units, from `order` on.
     """
 
-    def __init__(self, network, example, batch_size, dropout, window):
-        self.network, self.dropout, self.decoding = network, dropout, example.decoding
+    def __init__(self, network, example, batch_size, dropout, inputs, window):
+        self.network, self.dropout, self.inputs = network, dropout, inputs
         kind, dtype = network.architecture, network.dtype
         self.prefixes = example.decoding.prefixes or [(kind.n_units, 1.0)]
         self.code, self.whole, self._room = BatchCode(kind, example, batch_size, drops=bool(dropout)), None, None
@@ -56,6 +58,8 @@ class DecoderPass:
             for _ in (self.prefixes if self.decoding.target == "input" else [])
         ]
         self.window = WindowSums(network, self.decoding.frozen) if window else None
+
+    decoding = property(lambda self: self.code.decoding)
 
     # tiles of rows
 
@@ -74,7 +78,7 @@ class DecoderPass:
             code.drop_values(batch.context.key, layer, lo, self.dropout)
         at = self._rows(self.network.architecture.decoder_depth - 1, lo, hi)
         decoder, u = p.units.decoder, self.gradients[last][at]
-        start, origin = 0, self._origin()
+        start, origin = 0, self._origin(lo, hi, u)
         for i, (stop, weight) in enumerate(self.prefixes):
             code.decode(decoder, start, stop, u, origin if i == 0 else None)
             du = self.gradients[i][at]
@@ -98,9 +102,14 @@ class DecoderPass:
         first = self.window.first if self.window and layer == 0 else 0
         return np.s_[lo - first : hi - first]
 
-    def _origin(self):
-        """What a silent code is decoded to, at the output of the decoder's first layer."""
-        return self.network.parameters[f"dec{self.network.architecture.decoder_depth - 1}.bias"]
+    def _origin(self, lo, hi, u):
+        """What a silent code is decoded to, at the output of the decoder's first layer; None if `u` holds it."""
+        p, kind = self.network.parameters, self.network.architecture
+        bias = p[f"dec{kind.decoder_depth - 1}.bias"]
+        if kind.decoder_depth > 1 or not kind.skip:
+            return bias
+        multiply(self.inputs[lo:hi], p["skip.weight"], u, bias)
+        return None
 
     def _compare(self, i, weight, lo, hi, u, target, value):
         """Loss of prefix i, to `value`, from `u`, the first decoder layer's output, which becomes its gradient."""
@@ -111,7 +120,10 @@ class DecoderPass:
         values, gradients = self.tails[i]
         values = [t[lo:hi] for t in values]
         gradients = [*(du[self._rows(layer, lo, hi)] for layer, du in enumerate(gradients)), u]
-        network.loss(network.decode_hidden(u, values, gradients), target, weight, value)
+        y = network.decode_hidden(u, values, gradients)
+        if network.architecture.skip:
+            network.add_skip(self.inputs[lo:hi], y)
+        network.loss(y, target, weight, value)
         for layer in range(depth - 1):
             multiply_t(gradients[layer], network.parameters[f"dec{layer}.weight"], gradients[layer + 1])
             ACTIVATIONS[network.architecture.hidden_activation].backward(values[layer], gradients[layer + 1])
@@ -193,6 +205,13 @@ class DecoderPass:
         else:
             for _, gradients in self.tails:
                 add_sums(gradients[layer][:n], out)
+
+    def skip_gradient(self, batch, lo, hi, out, adds):
+        """Write, or add, the gradient of rows ``lo..hi`` of the weights of the path past the code."""
+        x, one_layer = self.inputs[: batch.n_rows, lo:hi].T, self.network.architecture.decoder_depth == 1
+        for dy in self.gradients[:1] if one_layer else [gradients[0] for _, gradients in self.tails]:
+            multiply(x, dy[: batch.n_rows], out, out if adds else None)
+            adds = True
 
     def weight_gradient(self, batch, layer, lo, hi, out, adds):
         """Write, or add, the gradient of rows ``lo..hi`` of the weights of a layer behind the decoder's first."""

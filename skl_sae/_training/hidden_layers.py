@@ -12,7 +12,7 @@ from .weights import add_weight_penalty, blocks_of
 
 
 class HiddenLayers:
-    """The hidden layers and the output's bias.
+    """The hidden layers, the output's bias, and the path past the code.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class HiddenLayers:
         self.tied = parameters.architecture.tied
         self.vectors, self.blocks, self._room = [], [], {}
         for name, view in parameters.views.items():
-            side, layer, array = name[:3], name[3 : name.index(".")], name[name.index(".") + 1 :]
+            place, _, array = name.partition(".")
+            side, layer = (place, 0) if place == "skip" else (place[:3], place[3:])
             if name in parameters.unit_names.values():
                 continue
             if view.ndim == 1:
@@ -81,6 +82,9 @@ class HiddenLayers:
                 return gradient
             adds = True
         for each in batch.teachers:
-            each.weight_gradient(batch, i, lo, hi, gradient, adds)
+            if side == "skip":
+                each.skip_gradient(batch, lo, hi, gradient, adds)
+            else:
+                each.weight_gradient(batch, i, lo, hi, gradient, adds)
             adds = True
         return gradient

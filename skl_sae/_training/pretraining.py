@@ -60,7 +60,7 @@ def _stage(network, layer, rows):
     if layer:  # of values that are not negative, a linear output with squared error is the classic choice
         output, loss = "identity" if hidden == "relu" else hidden, "squared_error"
     sizes = kind.encoder_sizes[layer : layer + 2]
-    pair = kind._replace(encoder_sizes=sizes, decoder_sizes=sizes, output_activation=output, loss=loss)
+    pair = kind._replace(encoder_sizes=sizes, decoder_sizes=sizes, output_activation=output, loss=loss, skip=False)
     stage = Network(pair if last else pair._replace(activation=hidden), clone(rule))
     if layer:
         mean, variance, count = rows.moments()

@@ -77,8 +77,8 @@ class ResidualPass(DecoderPass):
         Factor on the loss, to be set before each step.
     """
 
-    def __init__(self, network, example, batch_size, dropout, window):
-        super().__init__(network, example, batch_size, dropout, window)
+    def __init__(self, network, example, batch_size, dropout, inputs, window):
+        super().__init__(network, example, batch_size, dropout, inputs, window)
         like, n = self.gradients[0], self.gradients[0].shape[1]
         self.residual, self.share = empty_rows(*like.shape, like.dtype), np.ones(1)
         self._sums, self._factor, self._loss = np.zeros(n + 1), np.zeros(1), np.zeros(1)
@@ -110,8 +110,8 @@ class ResidualPass(DecoderPass):
     def _costs(self, batch):
         return batch.auxiliary_costs
 
-    def _origin(self):
-        return np.zeros_like(super()._origin())
+    def _origin(self, lo, hi, u):
+        return np.zeros_like(u[0])
 
     def _compare(self, i, weight, lo, hi, u, target, value):
         depth = self.network.architecture.decoder_depth

@@ -13,10 +13,10 @@ def undo_shrinkage(network, rows):
 
     With P the reconstructions without intercept, :math:`c = \\mathrm{cov}(X, P) / \\mathrm{var}(P)`, summed over the
     features, is a factor on encoder and threshold of a relu code, and the output's intercept follows the means. Where
-    the decoder has hidden layers, or shares the encoder's weights, the code stays as it is.
+    the decoder has hidden layers, shares the encoder's weights or is not alone, the code stays as it is.
     """
     kind = network.architecture
-    if kind.decoder_depth > 1 or kind.tied or not kind.centred or kind.activation != "relu":
+    if kind.decoder_depth > 1 or kind.tied or kind.skip or not kind.centred or kind.activation != "relu":
         return
     mean_x, mean_p, factor = _regression(network, rows)
     if not 1 < factor < np.inf:

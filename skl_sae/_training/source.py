@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._kernels.kernel import recordable
-from .._kernels.noise import add_gaussian, mask_inputs
+from .._kernels.noise import add_gaussian, leave_out_visible, mask_inputs
 from .._model.sparse_rows import SparseRows
 
 # Most numbers that an optimizer is told at each step.
@@ -82,6 +82,8 @@ class Source:
         level = self.params["corruption_level"]
         if self.params["corruption"] == "masking":
             mask_inputs(x, self.masked, self.key, lo, level)
+            if self.params["corruption_emphasis"]:
+                leave_out_visible(target, self.key, lo, level, self.params["corruption_emphasis"])
         elif self.params["corruption"] is not None:
             add_gaussian(x, target, self.key, lo, level / np.sqrt(x.shape[1]) if self.scaling.scaled else level)
 

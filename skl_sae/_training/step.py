@@ -110,7 +110,8 @@ class TrainingStep:
         context = StepContext(architecture.activation, dead=np.ones(architecture.n_units, bool))
         row = np.zeros((1, architecture.n_units), self.network.dtype)
         examples = rule.encode(row, self.network.parameters.units, context)
-        return [kind(self.network, example, encoder.batch_size, dropout, encoder.window) for example in examples]
+        sizes = encoder.batch_size, dropout, encoder.inputs[0], encoder.window
+        return [kind(self.network, example, *sizes) for example in examples]
 
     def __call__(self, load, n_rows, context, update, sparse=None):
         """Run one step; see `Batch` for the parameters, and `StepContext`.

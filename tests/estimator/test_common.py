@@ -43,6 +43,7 @@ CONFIGURATIONS = [
     SparseAutoencoder(dropout=0.2, **QUICK),
     SparseAutoencoder(hidden_layer_sizes=(8,), batch_norm=True, sparsity="l1", **QUICK),
     SparseAutoencoder(corruption="masking", **QUICK),
+    SparseAutoencoder(corruption="masking", corruption_emphasis=0.8, skip=True, **QUICK),
     SparseAutoencoder(corruption="gaussian", sparsity=None, tied_weights=True, **QUICK),
     SparseAutoencoder(hidden_layer_sizes=(8,), pretrain="layerwise", pretrain_max_iter=3, **QUICK),
     SparseAutoencoder(hidden_layer_sizes=(8, 6), pretrain="layerwise_only", pretrain_max_iter=3, **QUICK),

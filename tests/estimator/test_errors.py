@@ -32,6 +32,10 @@ BAD_FITS = [
     (BCE, -X, r"expects data in \[0, 1\], got values from -0.9"),
     ({"pretrain": "layerwise", "decoder_layer_sizes": (7,)}, X, r"decoder_layer_sizes=None or \(\), got \(7,\)"),
     ({"corruption": "masking", "corruption_level": 1.5}, X, "expected at most 1, got 1.5"),
+    ({"corruption_emphasis": 0.5}, X, "Got corruption_emphasis=0.5 with corruption=None, expected 0"),
+    ({"corruption": "gaussian", "corruption_emphasis": 1}, X, "corruption_emphasis=1 with corruption='gaussian'"),
+    ({"corruption_emphasis": 2}, X, r"'corruption_emphasis' parameter.* in the range \[0.0, 1.0\]. Got 2 instead"),
+    ({"skip": True}, sparse.csr_array((3, 40_000)), "expected at most 32768 features, got 40000"),
     ({"dropout": 1.0}, X, r"'dropout' parameter.* in the range \[0.0, 1.0\)"),
     # names and types
     ({"sparsity": "top"}, X, r"'sparsity' parameter.* must be a str among .*'topk'.* Got 'top' instead"),

@@ -213,7 +213,7 @@ def test_the_default_estimator_is_reached_as_an_object_is():
     params = imputer.get_params()
     assert params["estimator"] is None
     assert params["estimator__corruption"] == "masking"
-    assert params["estimator__hidden_layer_sizes"] == (512, 256)
+    assert params["estimator__hidden_layer_sizes"] == (512,)
     imputer.set_params(estimator__max_iter=2, estimator__sparsity="topk", estimator__sparsity__k=4)
     assert imputer.estimator.max_iter == 2
     assert imputer.estimator.corruption == "masking"

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from skl_sae import SparseAutoencoder, SparseAutoencoderImputer
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -90,33 +93,44 @@ def test_a_short_run_of_a_tutorial(tmp_path):
 
 
 def test_a_short_run_of_the_imputers(tmp_path):
-    command = [sys.executable, str(BENCHMARKS / "imputation.py"), "--data", "breast_cancer"]
-    command += ["--levels", "30", "--seeds", "1", "--epochs", "20", "--out", str(tmp_path)]
+    command = [sys.executable, str(BENCHMARKS / "imputation.py"), "--data", "wine"]
+    command += ["--mechanisms", "MCAR 30 %", "MNAR", "--seeds", "1", "--out", str(tmp_path)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=300)
     lines = (tmp_path / "imputation.md").read_text(encoding="utf-8").splitlines()
-    cells = [line.split("|")[1:3] for line in lines if "±" in line]
-    errors = [(name.strip(), float(cell.split("±")[0])) for name, cell in cells]
-    assert [name for name, _ in errors[:5]] == [
-        "mean",
-        "KNNImputer",
-        "IterativeImputer",
-        "SparseAutoencoder, masking",
-        "SparseAutoencoder, masked loss alone",
-    ]
-    assert len(errors) == 9  # the last is not measured on held-out rows
-    assert errors[0][1] == pytest.approx(1, abs=0.1)  # standardised data
-    assert errors[3][1] < 0.7 * errors[0][1]
+    assert lines.count("|  | mean | KNNImputer | IterativeImputer | SparseAutoencoderImputer |") == 2
+    cells = [line.replace("*", "").split("|")[1:-1] for line in lines if "±" in line]
+    assert [cell[0].strip() for cell in cells] == ["wine, MCAR 30 %", "wine, MNAR"] * 2
+    errors = [float(cell.split("±")[0]) for cell in cells[0][1:]]
+    assert errors[0] == pytest.approx(1, abs=0.1)  # standardised data
+    assert errors[3] < 0.9 * errors[0]
+    ranks = next(line for line in lines if line.startswith("| mean rank")).split("|")[2:-1]
+    assert sum(map(float, ranks)) == 10
 
 
-def test_the_guide_recommends_what_was_measured(path):
-    from imputation import SETTING
+def test_missing_entries(path):
+    """Their share, and on what it depends."""
+    from imputation import MECHANISMS, hide, load
 
-    guide = (ROOT / "docs" / "guide.rst").read_text(encoding="utf-8")
-    expression = guide[guide.index("SparseAutoencoder(\n        hidden_layer_sizes=(512") :].partition("\n    )\n")[0]
-    call = ast.parse(expression + ")", mode="eval").body
-    found = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    assert found == SETTING | {"max_iter": 300}
+    X = load("diabetes")
+    for name, share in zip(MECHANISMS, (0.1, 0.3, 0.5, 0.15, 0.3), strict=True):
+        missing = np.isnan(hide(X, name, np.random.default_rng(0)))
+        assert missing.mean() == pytest.approx(share, abs=0.03), name
+        if name != "MAR":
+            larger = X[missing].mean() - X[~missing].mean()
+            assert larger > 0.5 if name == "MNAR" else abs(larger) < 0.2, name
+        assert (missing.sum(axis=0) == 0).sum() == (5 if name == "MAR" else 0)
+
+
+def test_the_guide_and_the_docstring_have_the_default():
+    estimator = SparseAutoencoderImputer()._stand_in("estimator", None)
+    changed = {k: v for k, v in estimator.get_params(deep=False).items() if v != SparseAutoencoder().get_params()[k]}
+    changed["n_components"] = estimator.n_components
+    for text in (ROOT / "docs" / "guide.rst").read_text(encoding="utf-8"), SparseAutoencoderImputer.__doc__:
+        at = text.index(f"hidden_layer_sizes={estimator.hidden_layer_sizes}")
+        expression = text[text.rindex("SparseAutoencoder(", 0, at) :].partition("batch_size=32")
+        call = ast.parse("".join(expression[:2]) + ")", mode="eval").body
+        assert {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords} == changed
 
 
 def test_self_taught_learning_on_digits(path):

@@ -58,7 +58,7 @@ class ProblemWithDeadUnits(Problem):
 )
 def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing, batch_norm, dropout):
     """T1: it reaches the encoder of the dead units, not their decoder alone."""
-    options = {"batch_norm": batch_norm, "dropout": dropout}
+    options = {"batch_norm": batch_norm, "dropout": dropout, "skip": missing}
     model = naive.Model(*SIZES[depth], "relu", "tanh", output, loss, rule, l2=0.1, **options)
     for seed in range(3):
         value_error, error = ProblemWithDeadUnits(model, seed, k, missing=missing).errors()

@@ -41,6 +41,7 @@ CONFIGURATIONS = {
     "batch norm": {"sparsity": "l1", "hidden_layer_sizes": (96,), "batch_norm": True},
     "gaussian": {"sparsity": None, "corruption": "gaussian"},
     "masking": {"sparsity": None, "corruption": "masking"},
+    "skip": {"sparsity": "topk", "skip": True, "corruption": "masking", "corruption_emphasis": 0.8},
     "pretrain": {"sparsity": "topk", "hidden_layer_sizes": (96,), "pretrain": "layerwise", "pretrain_max_iter": 1},
     "missing": {"sparsity": "topk", "X": "missing"},
 }

@@ -133,7 +133,8 @@ def draw(configuration):
     sizes = (4, *encoder, 9), (4, *decoder, 9)
     number, batch_norm, dropout = int(rng.choice([1, 3])), bool(rng.integers(2)), float(rng.choice([0, 0.3]))
     model = naive.Model(*sizes, activation, str(hidden), output, loss, rule, tied, l2, l1, number, batch_norm, dropout)
-    return model, {"missing": bool(rng.integers(2)), "noisy": bool(rng.integers(2))}
+    options = {"missing": bool(rng.integers(2)), "noisy": bool(rng.integers(2))}
+    return model._replace(skip=bool(rng.integers(2))), options
 
 
 @pytest.mark.parametrize("loss_case", LOSS_CASES, ids="-".join)
@@ -154,7 +155,7 @@ def test_every_pair_of_options_is_drawn():
     for configuration in CONFIGURATIONS:
         model, options = draw(configuration)
         if configuration[2][0] or configuration[2][1]:
-            drawn = model.hidden_activation, model.l2, model.l1, *model[10:13], *options.values()
+            drawn = model.hidden_activation, model.l2, model.l1, *model[10:14], *options.values()
             rows.append([text(option) for option in configuration + drawn])
     columns = list(zip(*rows))
     for i, j in itertools.combinations(range(len(columns)), 2):

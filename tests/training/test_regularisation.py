@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl_sae import SparseAutoencoder
-from skl_sae._kernels.noise import MAX_KEY, add_gaussian, drop, layer_key, mask_inputs
+from skl_sae._kernels.noise import MAX_KEY, add_gaussian, drop, layer_key, leave_out_visible, mask_inputs
 from skl_sae._model import batch_norm
 from skl_sae._model.codes import DenseCode, RowCode
 from skl_sae._model.rows import Rows
@@ -316,6 +316,36 @@ def test_corruption_of_the_input_against_the_clean_target(output, corruption, le
         losses.append(naive.objective(model, P, P, (noisy - sae.mean_) / sae.scale_, target))
     error = assert_same_distribution(sae.loss_curve_, losses)
     assert np.mean(losses) > naive.objective(model, P, P, (X - sae.mean_) / sae.scale_, target) + 20 * error
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("level, share", [(0.3, 0.6), (0.0, 0.5), (0.3, 1.0), (1.0, 1.0)])
+def test_visible_values_that_do_not_count(level, share, dtype):
+    """All that is masked counts, and of the rest all but a share, whatever the tiles."""
+    x, target = np.ones((400, 50), dtype), np.ones((400, 50), dtype)
+    target[0] = np.nan
+    for lo, hi in (0, 100), (100, 400):
+        mask_inputs(x[lo:hi], np.zeros(50, dtype), np.array([3]), lo, level)
+        leave_out_visible(target[lo:hi], np.array([3]), lo, level, share)
+    assert np.isnan(target[0]).all()
+    masked, counts = x[1:] == 0, ~np.isnan(target[1:])
+    assert counts[masked].all()
+    if not masked.all():
+        assert_allclose(counts[~masked].mean(), 1 - share, atol=0.02 if share < 1 else 0)
+
+
+@pytest.mark.parametrize("emphasis", [0.7, 1.0])
+def test_the_loss_of_masked_values_and_of_a_share_of_the_others(emphasis):
+    noise = {"corruption": "masking", "corruption_level": 0.4, "corruption_emphasis": emphasis}
+    sae = stand_still(noise)
+    model, P = plain_model(sae)
+    losses = []
+    for _ in range(200):
+        masked, left_out = rng.random(X.shape) < 0.4, rng.random(X.shape) < emphasis
+        noisy = (np.where(masked, X.mean(axis=0), X) - sae.mean_) / sae.scale_
+        target = np.where(left_out & ~masked, np.nan, (X - sae.mean_) / sae.scale_)
+        losses.append(naive.objective(model, P, P, noisy, target))
+    assert_same_distribution(sae.loss_curve_, losses)
 
 
 @pytest.mark.parametrize("params", [{"corruption": "gaussian"}, {"corruption": "masking", "batch_norm": True}, DEEP])
