@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._estimator.building import BuildingMixin
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
-from ._estimator.fitted import FittedStateMixin, read_only
+from ._estimator.fitted import FittedStateMixin, fitted_attributes
 from ._estimator.output import like_the_input
 from ._kernels.blas import single_threaded_blas
 from ._kernels.sparse_structure import check_sparse_structure
@@ -536,7 +536,7 @@ class SparseAutoencoder(
             training.finish_fit(rows)
         epochs.close()
         loss_curves = history.loss_curve, history.auxiliary_loss_curve
-        fitted = self._result(training, training.network, len(rows), *loss_curves)
+        fitted = fitted_attributes(training, training.network, len(rows), *loss_curves)
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
         warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
         training.put_by()
@@ -592,7 +592,7 @@ class SparseAutoencoder(
         if not first:
             n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
         loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
-        fitted = self._result(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
+        fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
         fitted |= {"_training": training, "n_iter_": n_iter + 1}
         if first:
             fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
@@ -628,24 +628,6 @@ class SparseAutoencoder(
         with suppress(ValueError):  # numbers that are not finite: the next epoch reports them
             network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
         return {"_network": network, "n_features_in_": seen.n_features_in_}
-
-    def _result(self, training, network, recent_rows, loss_curve, auxiliary_loss_curve):
-        """Collect the fitted attributes of a training and of the network that it has made."""
-        network.rule.publish(network.parameters.units, network.scaling.code_scale)
-        return {
-            "_network": network,
-            "loss_": loss_curve[-1],
-            "loss_curve_": loss_curve,
-            "auxiliary_loss_curve_": auxiliary_loss_curve,
-            "n_steps_": training.n_steps,
-            "sparsity_": network.rule,
-            "activation_": network.architecture.activation,
-            "dead_fraction_": training.dead_units.share(recent_rows),
-            "mean_": read_only(network.scaling.offset.copy()),
-            "scale_": network.scaling.public,
-            "code_scale_": network.scaling.code_scale,
-            "_params": training.params,
-        }
 
     # what a fitted autoencoder does
 

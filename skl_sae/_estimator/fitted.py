@@ -96,6 +96,25 @@ class FittedStateMixin:
         return self._network
 
 
+def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss_curve):
+    """Those of a training and of the network that it has made, by name."""
+    network.rule.publish(network.parameters.units, network.scaling.code_scale)
+    return {
+        "_network": network,
+        "loss_": loss_curve[-1],
+        "loss_curve_": loss_curve,
+        "auxiliary_loss_curve_": auxiliary_loss_curve,
+        "n_steps_": training.n_steps,
+        "sparsity_": network.rule,
+        "activation_": network.architecture.activation,
+        "dead_fraction_": training.dead_units.share(recent_rows),
+        "mean_": read_only(network.scaling.offset.copy()),
+        "scale_": network.scaling.public,
+        "code_scale_": network.scaling.code_scale,
+        "_params": training.params,
+    }
+
+
 def read_only(array):
     """The array, so that writing to it fails: it is a copy, and the network would not see the change."""
     array = np.asarray(array)

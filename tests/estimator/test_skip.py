@@ -30,13 +30,17 @@ def plain_reconstruction(sae, X):
     x = (X - sae.mean_) / sae.scale_
     codes, _ = naive.codes_and_penalty(model, P, P, x)
     y = naive.ACTIVATIONS[sae.output_activation](naive.decode(model, P, codes[0].values, x))
-    return y * sae.scale_ + sae.mean_ if sae.output_activation == "identity" else y
+    kind = sae._network.architecture
+    return y * (sae.scale_ if kind.rescaled else 1) + (sae.mean_ if kind.centred else 0)
 
 
 @pytest.mark.parametrize("deep", [{}, {"hidden_layer_sizes": (12,)}, {"decoder_layer_sizes": (12, 7)}])
 @pytest.mark.parametrize("rule", [None, L1(0.1), TopK(4), Matryoshka(TopK(4))], ids=repr)
-@pytest.mark.parametrize("params", [{}, {"tied_weights": True}, {"output_activation": "tanh"}, {"scale": False}])
-@pytest.mark.filterwarnings("ignore:output_activation='tanh' gives values from -1 to 1")
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"tied_weights": True}, {"output_activation": "tanh"}, {"output_activation": "relu"}, {"scale": False}],
+)
+@pytest.mark.filterwarnings("ignore:output_activation='(tanh|relu)' gives values")
 def test_against_numpy(params, rule, deep):
     if "decoder_layer_sizes" in deep and "tied_weights" in params:
         deep = {}
@@ -49,7 +53,8 @@ def test_against_numpy(params, rule, deep):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"scale": False}, {"sparsity": "l1", "tied_weights": True}, {"batch_norm": True}]
+    "params",
+    [{}, {"scale": False}, {"scale": "features"}, {"sparsity": "l1", "tied_weights": True}, {"batch_norm": True}],
 )
 @pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-4), (np.float64, 1e-10)])
 def test_attributes_on_the_scale_of_the_data(params, dtype, tolerance):

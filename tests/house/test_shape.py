@@ -7,7 +7,7 @@ import sources
 from sources import FILES, TREES, name_of
 
 # The estimator's file is longer because of its docstrings.
-LINES, LINES_OF_THE_ESTIMATOR, LINES_OF_A_BODY = 350, 790, 60
+LINES, LINES_OF_THE_ESTIMATOR, LINES_OF_A_BODY = 350, 780, 60
 ATTRIBUTES = 15
 # Classes with more attributes: estimators, whose attributes are their parameters and what they have learned.
 ESTIMATORS = {"SparseAutoencoder", "SparseAutoencoderImputer"}
