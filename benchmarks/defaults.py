@@ -1,14 +1,14 @@
 """What the defaults give on data of many kinds, beside other choices: rate, schedule, start, rules and their targets.
 
-    python benchmarks/defaults.py [--world digits wine ...] [--part choices rules] [--seeds 3] [--mnist PATH]
+    python benchmarks/defaults.py [--world digits wine ...] [--part choices rules targets] [--seeds 3] [--mnist PATH]
 
 Each world has rows held out for testing (see worlds.py), on which everything is measured: explained variance (of the
 features in their units, where they have some), the mean number of active units (L0), the share of units that no
 training row activates, the match of the units with the true features where these are known (mean of the largest
 cosines), and the accuracy in per cent of LinearSVC with C=1 and of LogisticRegression with C from a search on the
 training rows. Means over the seeds; in brackets, the standard deviation of the explained variance. "choices" has TopK
-with one parameter changed at a time, "rules" the rules with one number of active units as k or target_l0. Writes
-defaults.md.
+with one parameter changed at a time, "rules" the rules with one number of active units as k or target_l0, "targets" the
+rules with a weight: what a target explains, and what fixed weights do at the same L0. Writes defaults.md.
 """
 
 import argparse
@@ -48,6 +48,13 @@ RULES = {
     "JumpReLU": lambda k: JumpReLU(target_l0=k),
     "Gated": lambda k: Gated(target_l0=k),
 }
+# Rules with a weight, and weights from which the explained variance at an equal L0 is interpolated.
+WEIGHTED = {
+    "L1": (L1, np.geomspace(0.02, 1.3, 10)),
+    "JumpReLU": (JumpReLU, np.geomspace(1e-4, 0.1, 10)),
+    "Gated": (Gated, np.geomspace(0.03, 2, 10)),
+}
+PARTS = ["choices", "rules", "targets"]
 HEADER = ["", "explained", "L0", "dead", "match", "SVC", "logistic", "s"]
 
 
@@ -61,7 +68,7 @@ def accuracy(sae, world):
     return tuple(100 * model.fit(train, world.labels[0]).score(test, world.labels[1]) for model in models)
 
 
-def measure(world, rule, seed, params):
+def measure(world, rule, seed, params, classify=True):
     """Numbers of one fit, in the order of the header."""
     start = time.perf_counter()
     sae = SparseAutoencoder(world.n_units, sparsity=rule, random_state=seed, **params).fit(world.train)
@@ -71,7 +78,8 @@ def measure(world, rule, seed, params):
     match = np.nan
     if world.features is not None:
         match = dictionary_match(sae.components_, world.features, random_state=0).mean_max_cosine
-    return [sae.score(world.test), active, dead, match, *accuracy(sae, world), seconds]
+    accuracies = accuracy(sae, world) if classify else (np.nan, np.nan)
+    return [sae.score(world.test), active, dead, match, *accuracies, seconds]
 
 
 def row(name, world, rule, params, seeds):
@@ -90,6 +98,23 @@ def row(name, world, rule, params, seeds):
     return [name, *cells]
 
 
+def against_weights(world, rule, weights, seeds):
+    """Explained variance and L0 with a target, and what the best fixed weight explains at this L0.
+
+    The curve over weights is interpolated in L0, on the test rows.
+    """
+    with_target, best = [], []
+    for seed in range(seeds):
+        explained, active = measure(world, rule(target_l0=world.k), seed, {}, classify=False)[:2]
+        curve = np.array([measure(world, rule(weight), seed, {}, classify=False)[1::-1] for weight in weights])
+        curve = curve[np.argsort(curve[:, 0])]
+        with_target.append((explained, active))
+        inside = curve[0, 0] <= active <= curve[-1, 0]
+        best.append(np.interp(active, *curve.T) if inside else np.nan)
+    explained, active = np.mean(with_target, axis=0)
+    return [f"{explained:.4f}", f"{active:.2f}", "" if np.isnan(best).any() else f"{np.mean(best):.4f}"]
+
+
 def tables(name, options):
     """The parts of one world, in markdown."""
     world = load(name, options.mnist)
@@ -103,13 +128,17 @@ def tables(name, options):
     if "rules" in options.part:
         rows = [row(each, world, make(world.k), {}, options.seeds) for each, make in RULES.items()]
         parts += ["Rules, with defaults:", report.lines(HEADER, rows)]
+    if "targets" in options.part:
+        rows = [[each, *against_weights(world, *WEIGHTED[each], options.seeds)] for each in WEIGHTED]
+        print(*rows, sep="\n", flush=True)
+        parts += ["Targets:", report.lines(["", "explained", "L0", "a fixed weight at this L0"], rows)]
     return parts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--world", nargs="+", choices=WORLDS, default=list(WORLDS), metavar="NAME")
-    parser.add_argument("--part", nargs="+", choices=["choices", "rules"], default=["choices", "rules"])
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
     parser.add_argument("--out", type=Path, default=processors.folder())

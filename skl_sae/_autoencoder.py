@@ -190,8 +190,8 @@ class SparseAutoencoder(
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the
         codes of the layer below; with "layerwise_only" nothing else follows. Hidden layers take the penalty of the
-        rules "l1" and "kl", if they have the code's activation; the other rules act on the code alone. A fit that
-        goes on (`warm_start`) does not train the layers again. The decoder must mirror the encoder.
+        rules "l1" (without a target) and "kl", if they have the code's activation; the other rules act on the code
+        alone. A fit that goes on (`warm_start`) does not train the layers again. The decoder must mirror the encoder.
 
     pretrain_max_iter : "auto" or int, default="auto"
         Number of epochs of each layer; "auto" as in `max_iter`.

@@ -16,7 +16,7 @@ TOLERANCE = 1e-6
 # Parameters of a rule that are state: their gradient is zero.
 WEIGHT = ("alpha", "active", "first_active")
 STATE = {
-    **{"L1": WEIGHT, "Gated": WEIGHT, "JumpReLU": (*WEIGHT, "size", "peak")},
+    **{"L1": (*WEIGHT, "threshold"), "Gated": WEIGHT, "JumpReLU": (*WEIGHT, "size", "peak")},
     **{"KLDivergence": ("mean_activation",), "BatchTopK": ("threshold",)},
 }
 

@@ -55,7 +55,7 @@ def _stage(network, layer, rows):
     kind = network.architecture
     hidden, last = kind.hidden_activation, layer == kind.encoder_depth - 1
     rule, output, loss = network.rule, kind.output_activation, kind.loss
-    if not last and (rule.overrides("encode") or hidden != kind.activation):
+    if not last and (not rule.only_charges or hidden != kind.activation):
         rule = BaseSparsity()
     if layer:  # of values that are not negative, a linear output with squared error is the classic choice
         output, loss = "identity" if hidden == "relu" else hidden, "squared_error"

@@ -181,6 +181,11 @@ class BaseSparsity(BaseEstimator):
             What pre-activations and values of codes are divided by before they are given.
         """
 
+    @property
+    def only_charges(self):
+        """Whether codes are the plain activation, so that layers before the code can be charged, too."""
+        return not self.overrides("encode")
+
     def records(self, hook):
         """Tell whether a hook of the rule is recorded once, instead of being run in each step.
 

@@ -163,6 +163,11 @@ class L1(BaseSparsity):
         return self.target_l0 is not None
 
     @property
+    def only_charges(self):
+        """Whether layers before the code can be charged, too: a target is about the code."""
+        return self.target_l0 is None
+
+    @property
     def shrinks(self):
         """Whether what is left of the codes is too small, and is to be enlarged after the fit."""
         return self.target_l0 is not None

@@ -154,7 +154,8 @@ def test_data_that_an_output_cannot_reach(output):
 
 def with_dead_units(n_dead, rule, **params):
     """A warm fit that moves nothing, in which some of 40 units are silent."""
-    sae = make(n_components=40, sparsity=rule, max_iter=1, learning_rate_init=1e-12, warm_start=True, **params)
+    options = {"n_components": 40, "max_iter": 1, "learning_rate_init": 1e-12, "warm_start": True, **params}
+    sae = make(sparsity=rule, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sae.fit(DIGITS)
@@ -183,9 +184,9 @@ def test_units_without_use(rule, dead_units, remedy):
     assert 24 / 40 <= sae.dead_fraction_ < 1
 
 
-def test_a_tenth_of_the_units_may_be_without_use():
-    sae = with_dead_units(4, None)
-    assert sae.fit(DIGITS).dead_fraction_ == 0.1
+def test_few_units_may_be_without_use():
+    sae = with_dead_units(1, None, n_components=50)
+    assert sae.fit(DIGITS).dead_fraction_ == 0.02
     with_dead_units(40, None).fit(DIGITS[:499])
 
 

@@ -35,7 +35,7 @@ def test_the_rows_after_a_chunk_have_k_active_units(rule, size):
     assert abs(reached.mean() - 1) < 0.05
 
 
-@pytest.mark.parametrize("size, n_chunks, tolerance", [(1, 600, 0.15), (40, 100, 0.1), (200, 35, 0.1)])
+@pytest.mark.parametrize("size, n_chunks, tolerance", [(1, 600, 0.25), (40, 100, 0.1), (200, 35, 0.1)])
 def test_small_chunks_have_a_running_mean(size, n_chunks, tolerance):
     sae, _ = streamed([size] * (n_chunks - 1), BatchTopK(6))
     assert_allclose(l0(sae.transform(HELD_OUT)) / 6, 1, atol=tolerance)

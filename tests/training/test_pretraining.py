@@ -214,6 +214,8 @@ def test_the_rules_own_parameters_are_those_of_the_last_layer(rule, stages):
     units = make(sparsity=rule, pretrain="layerwise_only").fit(X)._network.parameters.units
     trained = stages[-1][0].parameters
     for name, initial in trained.own.items():
+        if name == "threshold" and isinstance(rule, L1):
+            continue  # found anew, of rows that were held out
         assert_allclose(getattr(units, name), getattr(trained.units, name), rtol=1e-9)
         assert abs(getattr(units, name) - initial).max() > 1e-4
 
