@@ -4,8 +4,8 @@ import numpy as np
 
 from .._kernels.blas import single_threaded_blas
 
-# Eigenvalues of the covariance count as at least this share of their mean: below lies what is hardly more than noise.
-FLOOR = 0.05
+# Eigenvalues of the covariance count as at least this many times their mean: only what stands out is shortened.
+FLOOR = 3.0
 # Rows that the covariance is taken from, at most; with more features than `WIDE`, where it is found from the products
 # of these rows with one another, and features up to which it is done at all.
 ROWS, WIDE, ROWS_OF_WIDE, WIDEST = 4096, 1024, 512, 1 << 15
