@@ -202,8 +202,8 @@ class L1(BaseSparsity):
             sum_by_unit(values, sums, ptr, True)
             if self.norm_aware:
                 sums *= row_norms(p.decoder)
-            most = 2 * MOST_SHRINKAGE * float(sums.sum(dtype=np.float64)) / max(n_active, 1)
-            steer(p, n_active * step.weight, self.target_l0, step, most)
+            mean = float(sums.sum(dtype=np.float64)) / n_active if n_active else np.inf
+            steer(p, n_active * step.weight, self.target_l0, step, most=2 * MOST_SHRINKAGE * mean)
 
     def after_fit(self, tiles, p):
         """Set the threshold such that the target is met; below zero, shift the intercepts instead."""

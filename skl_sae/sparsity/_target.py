@@ -10,8 +10,8 @@ from .._warning import warn
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-12, 1e12
 # Number of steps that is assumed where the length of a fit is unknown, as in ``partial_fit``.
 UNKNOWN_STEPS = 1000
-# How fast the weight follows: in the course of a fit, an error of one (a factor of e) that stays would change it by a
-# factor of about e^20, and a change of the number of active units changes it at once.
+# How fast the weight follows: an error of one (a factor of e) that stays changes its logarithm by so much in the course
+# of a fit, but by no more than this in a step; a change of the number of active units changes it at once.
 REACH, FASTEST, DAMPING = 100.0, 0.05, 1.0
 # Rate of the running mean of the number of active units.
 SMOOTHING = 0.1
@@ -20,12 +20,9 @@ DESCENT = 0.1
 # A target may be missed by this share of it without a warning.
 TOLERANCE = 0.01
 
-#: What a rule with a target keeps besides its own parameters: one number each, in an array of one a unit.
-STATE = ("alpha", "active", "first_active")
-
 
 def state(alpha):
-    """Initial values of the state of a rule with a target."""
+    """What a rule with a target keeps besides its own parameters: one number each, in an array of one a unit."""
     return {"alpha": alpha, "active": 0.0, "first_active": 0.0}
 
 
@@ -34,21 +31,22 @@ def steer(p, active, target, step, most=LARGEST_WEIGHT):
 
     The logarithm of the weight is changed in proportion to the error (the integral term) and to the change of the
     running mean (the proportional one). In the first part of a fit the target falls, on a line of the logarithm, from
-    the number of active units at the start, so that units find their features before they compete.
+    the number of active units at the start, so that units find their features before they compete. Above `most` the
+    weight falls as fast as it may.
     """
     tiny = 1e-3 * target
-    before = max(float(p.active[0]), tiny)
-    if step.number == 1:
-        before = max(active, tiny)
-        p.first_active[:] = before
+    before = max(float(p.active[0] if step.number > 1 else active), tiny)
     now = max(before + SMOOTHING * (active - before), tiny)
+    if step.n_steps and step.progress == 0:
+        p.first_active[:] = now
     start = max(float(p.first_active[0]), target)
     share = min(1.0, step.progress / DESCENT) if step.n_steps else 1.0
     goal = start ** (1 - share) * target**share
     rate = min(FASTEST, REACH / (step.n_steps or UNKNOWN_STEPS))
     change = rate * np.clip(np.log(now / goal), -1, 1) + DAMPING * np.clip(np.log(now / before), -0.1, 0.1)
-    p.active[:] = now
-    p.alpha[:] = np.clip(float(p.alpha[0]) * np.exp(change), LEAST_WEIGHT, max(LEAST_WEIGHT, most))
+    last = float(p.alpha[0])
+    weight = min(last * np.exp(change), max(most, last * np.exp(-FASTEST)))
+    p.active[:], p.alpha[:] = now, np.clip(weight, LEAST_WEIGHT, LARGEST_WEIGHT)
 
 
 def fitted(array, unit):
@@ -73,8 +71,8 @@ def warn_of_missed_target(rule, target, reached):
     """Warn where fewer units are active than was asked for."""
     if reached < (1 - TOLERANCE) * target:
         warn(
-            f"{rule}: target_l0={target} is out of reach: a row of the training data has {reached:.4g} active units on "
-            "average. The others have nothing positive to give, or are tied. Lower target_l0, or use other data."
+            f"{rule}: target_l0={target} is out of reach: a row has {reached:.4g} active units on average. "
+            "The others have nothing positive to give, or are tied. Lower target_l0, or use other data."
         )
 
 
