@@ -20,8 +20,8 @@ from skl_sae.datasets import load_mnist
 from skl_sae.sparsity import LifetimeTopK, TopK
 
 HELD_OUT = 10_000
-# Lower than the default: it costs explained variance, and classifies better.
-RATE = 0.00086
+# A lower rate than the default, which falls from the beginning: that costs explained variance, and classifies better.
+TRAINING = {"learning_rate_init": 0.00086, "learning_rate": "cosine"}
 
 
 def svc(C):
@@ -60,7 +60,7 @@ def measure(params, make_classifier, values, data, seed):
     start = time.perf_counter()
     codes, codes_test = X, X_test
     if params is not None:
-        sae = SparseAutoencoder(**params, learning_rate_init=RATE, sparse_output=True, random_state=seed).fit(X)
+        sae = SparseAutoencoder(**params, **TRAINING, sparse_output=True, random_state=seed).fit(X)
         codes, codes_test = sae.transform(X), sae.transform(X_test)
     fitted = time.perf_counter() - start
     scaler = MaxAbsScaler().fit(codes)

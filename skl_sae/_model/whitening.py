@@ -6,9 +6,9 @@ from .._kernels.blas import single_threaded_blas
 
 # Eigenvalues of the covariance count as at least this many times their mean: only what stands out is shortened.
 FLOOR = 3.0
-# Rows that the covariance is taken from, at most; with more features than `WIDE`, where it is found from the products
-# of these rows with one another, and features up to which it is done at all.
-ROWS, WIDE, ROWS_OF_WIDE, WIDEST = 4096, 1024, 512, 1 << 15
+# Rows that the covariance is taken from, at most. With more features than `WIDE` it is found from the products of rows
+# with one another: of so many rows, or so many numbers. With more than `WIDEST` it is not done.
+ROWS, WIDE, ROWS_OF_WIDE, SIZE_OF_WIDE, WIDEST = 4096, 1024, 512, 1 << 22, 1 << 15
 
 
 class Whitening:
@@ -46,7 +46,7 @@ class Whitening:
 def _spectrum(load, n_rows, width):
     """Eigenvalues of the covariance, and their vectors as columns; of those that may be positive."""
     if width > WIDE:
-        n_rows = min(n_rows, ROWS_OF_WIDE)
+        n_rows = min(n_rows, ROWS_OF_WIDE, SIZE_OF_WIDE // width)
         x = load(0, n_rows).astype(np.float64)
         values, left = np.linalg.eigh(x @ x.T / n_rows)
         positive = values > 1e-10 * values[-1]
