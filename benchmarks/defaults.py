@@ -84,13 +84,13 @@ def measure(world, rule, seed, params, classify=True):
 
 def row(name, world, rule, params, seeds):
     """A line of the table."""
-    floor = whitening.FLOOR
+    share = whitening.SHARE
     if name == "start on rows as they are":
-        whitening.FLOOR = np.inf
+        whitening.SHARE = np.inf
     try:
         found = np.array([measure(world, rule, seed, params) for seed in range(seeds)])
     finally:
-        whitening.FLOOR = floor
+        whitening.SHARE = share
     formats = ["{:.4f}", "{:.2f}", "{:.1%}", "{:.3f}", "{:.1f}", "{:.1f}", "{:.1f}"]
     cells = ["" if np.isnan(x) else text.format(x) for text, x in zip(formats, found.mean(axis=0), strict=True)]
     cells[0] += f" ({found[:, 0].std():.4f})"

@@ -531,7 +531,7 @@ class SparseAutoencoder(
         if phases[0]:
             history = train(training, rows, validation, epochs, self.batch_size, held_out=held_out)
         else:
-            training.end_with(last, rows if held_out is None else held_out)
+            training.end_with(last, rows if held_out is None else held_out, rows)
         with single_threaded_blas():
             training.finish_fit(rows)
         epochs.close()

@@ -169,7 +169,11 @@ class BuildingMixin:
         if validation is not None or len(rows) < ENOUGH_ROWS or not self._new_rule("sparsity").calibrates:
             return rows, None
         n = min(max(len(rows) // 10, min(FEWEST_HELD_OUT, len(rows) // 5)), MOST_HELD_OUT)
-        return map(rows.subset, train_test_split(np.arange(len(rows)), test_size=n, random_state=random_state))
+        halves = train_test_split(np.arange(len(rows)), test_size=n, random_state=random_state)
+        left, held_out = (rows.subset(np.sort(half)) for half in halves)
+        if rows.missing and ((left.means()[1] == 0) & (rows.means()[1] > 0)).any():
+            return rows, None  # a feature is known from these alone
+        return left, held_out
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""

@@ -81,11 +81,6 @@ def _decoded(network, code, x):
     return network.outputs(u, x)
 
 
-def _trained_rule(network):
-    """The rule of the training, or where that must see more than a row, the deployed one."""
-    return network.rule if network.rule.scope in ("entry", "row") else network.rule.deployed()
-
-
 def encode(network, rule, rows):
     """Codes of all rows, as an array (n_rows, n_units)."""
     out = np.empty((len(rows), network.architecture.n_units), network.dtype)
@@ -134,7 +129,7 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     not finite, in a code or in one of the first reconstructions.
     """
     sample = rows.sample(most)
-    rule, layers = _trained_rule(network), network.encoder()
+    rule, layers = network.rule.scored(), network.encoder()
 
     def sums(lo, hi):
         x = network.scaling.inputs(sample, np.arange(lo, hi))
@@ -157,7 +152,7 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
 
 def decoded_codes(network, rows):
     """Targets and decoded codes without intercept, both on the network's scale: an iterator over tiles of rows."""
-    codes, decoder = _codes(network, _trained_rule(network), rows), network.parameters.units.decoder
+    codes, decoder = _codes(network, network.rule.scored(), rows), network.parameters.units.decoder
 
     def tile(lo, hi):
         x, target = (np.empty((hi - lo, decoder.shape[1]), network.dtype) for _ in range(2))
@@ -207,7 +202,7 @@ def decode(network, codes):
 
 def reconstruct(network, rows):
     """Reconstructions of all rows, as an array (n_rows, n_features), with as many active units as in the training."""
-    out, reconstruction = np.empty(rows.shape, network.dtype), _reconstructions(network, _trained_rule(network), rows)
+    out, reconstruction = np.empty(rows.shape, network.dtype), _reconstructions(network, network.rule.scored(), rows)
 
     def visit(lo, hi):
         out[lo:hi] = reconstruction(lo, hi)
@@ -222,7 +217,7 @@ def squared_errors(network, rows, of_unobserved=0.0):
     Errors are in the units of `Scaling`: on the scale of the data, unless each feature has a unit of its own. A row
     without any observed value has the error `of_unobserved`.
     """
-    errors, reconstruction = np.empty(len(rows)), _reconstructions(network, _trained_rule(network), rows)
+    errors, reconstruction = np.empty(len(rows)), _reconstructions(network, network.rule.scored(), rows)
 
     def visit(lo, hi):
         x = rows.tile(lo, hi)
@@ -249,7 +244,7 @@ def impute(network, rows):
     out, known = np.array(rows.X, rows.dtype, order="C"), network.scaling.observed > 0
     if not rows.missing:
         return out
-    reconstruction = _reconstructions(network, _trained_rule(network), rows)
+    reconstruction = _reconstructions(network, network.rule.scored(), rows)
 
     def visit(lo, hi):
         np.copyto(out[lo:hi], reconstruction(lo, hi), where=np.isnan(out[lo:hi]) & known)

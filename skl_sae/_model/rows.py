@@ -14,6 +14,8 @@ from .._kernels.jit import jit, row_of
 from .._kernels.kernel import kernel
 from .._kernels.threads import partition, run
 
+# Parts in which some rows of sparse data are copied, for sums over them.
+COPIES = 64
 # Blocks of rows whose sums are taken at once, and numbers that are read or converted at a time.
 SUM_BLOCKS, TILE_SIZE = 8, 1 << 18
 # Bytes up to which data in another type or order is converted at once: cheaper than to convert it in every epoch.
@@ -270,9 +272,10 @@ class Rows:
     def _sum_sparse(self, shift, factor, squared):
         """The same of CSR, from what is stored; every entry is observed."""
         n, d = self.shape
-        X = self.X if self.chosen is None else self.X[self.chosen]
         sums, stored, of_rows = np.zeros(d), np.zeros(d, np.int64), np.empty(n)
-        _add_stored(X.data, X.indices, X.indptr, shift, factor, squared, sums, stored, of_rows)
+        for lo, hi in [(0, n)] if self.chosen is None else partition(n, max(1, n / COPIES)):
+            X = self.X if self.chosen is None else self.X[self.chosen[lo:hi]]
+            _add_stored(X.data, X.indices, X.indptr, shift, factor, squared, sums, stored, of_rows[lo:hi])
         shift = shift * factor
         sums += (n - stored) * (shift * shift if squared else -shift)
         return sums, of_rows + shift @ shift if squared else np.full(d, n)

@@ -51,8 +51,8 @@ def have_own_units(rows):
     """
     if len(rows) < ENOUGH_VALUES:
         return False
-    widths, deviations = _sizes(rows)
-    varies = widths > ROUNDING * np.finfo(rows.dtype).eps * widths.max()
+    largest, widths, deviations = _sizes(rows)
+    varies = widths > ROUNDING * np.finfo(rows.dtype).eps * largest
     if not varies.any():
         return False
     ratios = [np.subtract(*np.quantile(np.log(size[varies]), [UPPER, LOWER])) for size in (widths, deviations)]
@@ -60,22 +60,22 @@ def have_own_units(rows):
 
 
 def _sample(rows):
-    n, d = rows.shape
-    most = min(SAMPLE_ROWS, max(FEWEST_SAMPLED, SAMPLE_SIZE // d))
-    return rows if n <= most else rows.subset(np.linspace(0, n - 1, most).astype(np.int64))
+    most = min(SAMPLE_ROWS, max(FEWEST_SAMPLED, SAMPLE_SIZE // rows.shape[1]))
+    return rows.sample(most)
 
 
 def _sizes(rows):
-    """Range and standard deviation of each feature, in a sample of rows."""
-    widths, deviations = np.zeros((2, rows.shape[1]))
+    """Largest size, range and standard deviation of each feature, in a sample of rows."""
+    largest, widths, deviations = np.zeros((3, rows.shape[1]))
     for features, x in _sample(rows).blocks_of_features():
         low, high = np.nan_to_num(np.fmin.reduce(x)), np.nan_to_num(np.fmax.reduce(x))
+        largest[features] = np.maximum(abs(low), abs(high))
         seen = x == x
         x = np.where(seen, x - low, 0)
         count = np.maximum(np.count_nonzero(seen, axis=0), 1)
         squares = np.square(x - x.sum(axis=0) / count, where=seen, out=x).sum(axis=0)
         widths[features], deviations[features] = high - low, np.sqrt(squares / count)
-    return widths, deviations
+    return largest, widths, deviations
 
 
 def _core(rows):

@@ -4,8 +4,8 @@ import numpy as np
 
 from .._kernels.blas import single_threaded_blas
 
-# Eigenvalues of the covariance count as at least this many times their mean: only what stands out is shortened.
-FLOOR = 3.0
+# Directions with more than this share of the variance, and more than so many times the mean, are shortened to that.
+SHARE, TIMES = 0.05, 3.0
 # Rows that the covariance is taken from, at most. With more features than `WIDE` it is found from the products of rows
 # with one another: of so many rows, or so many numbers. With more than `WIDEST` it is not done.
 ROWS, WIDE, ROWS_OF_WIDE, SIZE_OF_WIDE, WIDEST = 4096, 1024, 512, 1 << 22, 1 << 15
@@ -29,7 +29,7 @@ class Whitening:
             return
         with single_threaded_blas():
             values, vectors = _spectrum(load, min(n_rows, ROWS), width)
-        floor = FLOOR * values.sum() / width
+        floor = max(SHARE, TIMES / width) * values.sum()
         large = values > floor
         if floor > 0 and large.any():
             self.vectors, self.shrinkage = vectors[:, large], 1 - np.sqrt(floor / values[large])

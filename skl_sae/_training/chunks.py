@@ -2,6 +2,8 @@
 
 from copy import copy, deepcopy
 
+from .calibration import calibrate
+
 # Bytes of moments up to which a chunk leaves room for the copies that the next one makes.
 LARGE_ROOM = 1 << 26
 # Rows of a chunk that the scale of the codes is taken from, at most.
@@ -88,7 +90,7 @@ class ChunkMixin:
         self._choose_code_scale(rows, CHUNK_ROWS, anew=False)
         fewest, most = CALIBRATION_ROWS
         if len(rows) >= fewest:
-            self.calibrate("after_chunk", rows.sample(most))
+            calibrate(self.network, "after_chunk", rows.sample(most), rows)
         self.finished = self.network.copy()
         return self.finished
 

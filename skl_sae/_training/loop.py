@@ -6,6 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._kernels.blas import single_threaded_blas
 from .._model import inference
 from .._warning import warn
+from .calibration import as_after_fit, calibrate
 from .schedule import Schedule, batch_edges, n_epochs
 
 
@@ -86,12 +87,15 @@ def train(training, rows, validation, epochs, batch_size, label="", held_out=Non
                 _warn_unconverged(params, max_iter)
     if best_theta is not None:
         theta[:] = best_theta
-    training.calibrate("after_fit", next(each for each in (validation, held_out, rows) if each is not None))
+    calibration_rows = next(each for each in (validation, held_out, rows) if each is not None)
+    calibrate(training.network, "after_fit", calibration_rows, rows)
     return history
 
 
 def validation_score(network, rows, validation):
     """Function that scores the held-out rows: explained variance, about their own mean where they have variance.
+
+    A rule with a target is scored as it would be deployed, or the first epochs would be the best.
 
     The score of a single row, or of equal rows, would be 0 in every epoch. There the variance is about the mean of the
     training data.
@@ -110,7 +114,7 @@ def validation_score(network, rows, validation):
             "squared error with their distance from the mean of the training data. Raise validation_fraction, or pass "
             "more rows as X_val."
         )
-    return lambda: inference.explained_variance(network, validation, mean)
+    return lambda: inference.explained_variance(as_after_fit(network, validation, rows), validation, mean)
 
 
 def _report(history, label):

@@ -10,12 +10,12 @@ from .._kernels.noise import layer_key
 from .._kernels.reductions import all_finite
 from .._model import inference
 from .._model.context import StepContext
+from .calibration import calibrate
 from .chunks import ChunkMixin
 from .dead_units import DeadUnits, auxiliary_rule, resample
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
 from .schedule import Schedule, batch_edges
-from .shrinkage import undo_shrinkage
 from .source import Source
 from .step import TrainingStep
 
@@ -179,19 +179,10 @@ class Training(ChunkMixin):
     def _update(self, start, gradient, check):
         self.optimizer.update(self.network.parameters.theta, start, gradient, self.source.settings, check)
 
-    def end_with(self, training, rows):
+    def end_with(self, training, rows, trained_on):
         """Take the counters of the training of the code's layer, after which nothing follows."""
         self.n_steps, self.dead_units = training.n_steps, training.dead_units
-        self.calibrate("after_fit", rows)
-
-    def calibrate(self, hook, rows):
-        """Let a hook of the rule set what `transform` needs from the rows as a whole."""
-        rule, network = self.network.rule, self.network
-        if rule.overrides(hook):
-            with single_threaded_blas():
-                getattr(rule, hook)(lambda: inference.pre_activations(network, rows), network.parameters.units)
-        if hook == "after_fit" and rule.shrinks:
-            undo_shrinkage(network, rows)
+        calibrate(self.network, "after_fit", rows, trained_on)
 
     def finish_fit(self, rows):
         """Make sure that the network is finite, and choose the scale of its codes."""

@@ -170,6 +170,16 @@ class BaseSparsity(BaseEstimator):
         """
         return self
 
+    def scored(self):
+        """Tell the rule that ``score``, ``reconstruct`` and ``impute`` apply: with the active units of the training.
+
+        Returns
+        -------
+        rule : BaseSparsity
+            This one if it looks at a row at a time, else what is deployed.
+        """
+        return self if self.scope in ("entry", "row") else self.deployed()
+
     def publish(self, p, unit):
         """Set fitted attributes: what was learned, on the scale that codes are given on.
 

@@ -140,6 +140,11 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """Delegate to the inner rule."""
         self.rule_.after_chunk(tiles, p)
 
+    def scored(self):
+        """Return this rule, or what the inner rule names instead of itself."""
+        inner = self.rule_.scored()
+        return self if inner is self.rule_ else inner
+
     def publish(self, p, unit):
         """Let the inner rule, `rule_`, have its fitted attributes."""
         self.rule_.publish(p, unit)

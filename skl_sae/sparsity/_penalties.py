@@ -9,8 +9,8 @@ from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
 from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
-from .._model.codes import DenseCode
 from ._base import BaseSparsity
+from ._batch_topk import Threshold
 from ._target import check_non_negative, check_target, state, steer, warn_of_missed_target
 
 # A target raises the weight until active entries are as far below their least-squares values as this share of what is
@@ -35,16 +35,6 @@ def charge(values, grad, cost, ptr, value):
             g[q] += cost[u] if v[q] > 0 else (-cost[u] if v[q] < 0 else zero)
         total += part
     value[0] = total
-
-
-@kernel("T2!", "T1")
-def _cut(a, threshold):
-    """Zero where an entry does not exceed the threshold of its unit."""
-    zero = a.dtype.type(0)
-    for i in range(a.shape[0]):
-        x = row_of(a, i)
-        for j in range(x.size):
-            x[j] = x[j] if not x[j] <= threshold[j] else zero  # NaN stays
 
 
 @kernel("T1", "d1", "T1!")
@@ -165,20 +155,12 @@ class L1(BaseSparsity):
     @property
     def only_charges(self):
         """Whether layers before the code can be charged, too: a target is about the code."""
-        return self.target_l0 is None
+        return super().only_charges and self.target_l0 is None
 
     @property
     def shrinks(self):
         """Whether what is left of the codes is too small, and is to be enlarged after the fit."""
         return self.target_l0 is not None
-
-    @recordable
-    def encode(self, a, p, step):
-        """Apply the activation; after a fit with a target, entries up to the threshold are zero, too."""
-        if self.target_l0 is None:
-            return super().encode(a, p, step)
-        _cut(a, p.threshold)
-        return [DenseCode(a)]
 
     @recordable
     def penalty(self, codes, p, g, step):
@@ -213,6 +195,19 @@ class L1(BaseSparsity):
             p.threshold[:] = max(bound, 0.0)
             p.encoder_bias -= min(bound, 0.0)
             warn_of_missed_target("L1", self.target_l0, reached)
+
+    def after_chunk(self, tiles, p):
+        """Set the threshold from rows of the chunk."""
+        if self.target_l0 is not None:
+            p.threshold[:] = max(upper_quantile(tiles, self.target_l0)[0], 0.0)
+
+    def scored(self):
+        """Return what is deployed: training has no threshold."""
+        return self.deployed()
+
+    def deployed(self):
+        """With a target, return the thresholded code; a subclass with an `encode` of its own is deployed as it is."""
+        return self if self.target_l0 is None or self.overrides("encode") else Threshold()
 
     def publish(self, p, unit):
         """With a target, set threshold and weight."""

@@ -58,7 +58,8 @@ def fitted(array, unit):
 
 def check_target(rule, target, n_units):
     """Raise where a target L0 is not a positive number, or more than there are units."""
-    if target is not None and not (isinstance(target, Real) and 0 < target < np.inf):
+    number = isinstance(target, Real) and not isinstance(target, bool)
+    if target is not None and not (number and 0 < target < np.inf):
         raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
     if target is not None and target > n_units:
         raise ValueError(

@@ -38,7 +38,7 @@ def start(rule, encoder=(), decoder=(), tied=False, X=X, n_units=40, dtype=np.fl
 def whitened(sample):
     """By the whole covariance, with the floor."""
     values, vectors = np.linalg.eigh(sample.T @ sample / len(sample))
-    floor = 3 * values.mean()
+    floor = max(0.05, 3 / len(values)) * values.sum()
     return sample @ (vectors * np.sqrt(floor / np.maximum(values, floor))) @ vectors.T
 
 

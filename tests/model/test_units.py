@@ -207,3 +207,11 @@ def test_auto_is_the_same_rule_for_a_fit_and_a_first_chunk(method):
         assert np.shape(getattr(sae, method)(X).scale_) == shape
         sae.partial_fit(X[:1])  # goes on with what was chosen
         assert np.shape(sae.scale_) == shape
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_features_beside_large_ones_vary(dtype):
+    """Not by the rounding of the largest feature, but by that of their own."""
+    X = np.random.default_rng(0).standard_normal((300, 10)).astype(dtype)
+    X[:, 5:] *= 1e6
+    assert have_own_units(Rows(X))

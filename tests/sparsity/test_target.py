@@ -9,7 +9,7 @@ from skl_sae import SparseAutoencoder
 from skl_sae._model import inference
 from skl_sae._model.parameters import Units
 from skl_sae._model.rows import Rows
-from skl_sae._training.shrinkage import undo_shrinkage
+from skl_sae._training.calibration import undo_shrinkage
 from skl_sae.metrics import l0
 from skl_sae.sparsity import L1, BatchTopK, Gated, JumpReLU, Matryoshka, StepContext
 from skl_sae.sparsity._target import DESCENT, LARGEST_WEIGHT, LEAST_WEIGHT, state, steer
@@ -86,7 +86,7 @@ def test_shrinkage_is_undone(params, missing):
     sae = SparseAutoencoder(32, sparsity=L1(0.3), max_iter=30, random_state=0, **params).fit(X)
     network, rows, before = sae._network, Rows(X), sae.score(X)
     units = network.parameters.units
-    units.threshold = np.zeros(32)  # as that of a rule with a target
+    units.threshold = np.zeros(32)  # as a rule with a target has
     active = inference.encode(network, network.rule, rows) != 0
     undo_shrinkage(network, rows)
     assert ((inference.encode(network, network.rule, rows) != 0) == active).all()
@@ -123,3 +123,70 @@ def test_what_is_published_explains_the_codes(dtype, tolerance):
     assert_allclose(codes[~near], expected[~near], atol=tolerance)
     assert not rule.gain_.flags.writeable and rule.alpha_ > 0
     assert not hasattr(fitted(L1(0.1))[0], "threshold_")
+
+
+rng = np.random.default_rng(5)
+DICTIONARY = rng.standard_normal((48, 24))
+
+
+def mixed(n):
+    """Rows of sparse features in superposition."""
+    return (rng.random((n, 48)) < 0.06) * rng.exponential(size=(n, 48)) @ DICTIONARY
+
+
+TEST = mixed(1000)
+
+
+@pytest.mark.parametrize("rule", [*RULES, JumpReLU(target_l0=6, cost="tanh")], ids=repr)
+def test_early_stopping_looks_at_what_will_be_deployed(rule):
+    """Codes that are not cut yet score higher: the first epochs would be the best."""
+    X = mixed(1500)
+    params = {"n_components": 48, "sparsity": rule, "max_iter": 40, "random_state": 0}
+    whole = SparseAutoencoder(**params).fit(X).score(TEST)
+    assert SparseAutoencoder(**params, early_stopping=True).fit(X).score(TEST) > whole - 0.05
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.filterwarnings("ignore:.* of the units did not fire")
+def test_a_warm_fit_on_other_data_is_as_good_as_a_cold_one(rule):
+    X, other = mixed(800), 0.2 * mixed(800)
+    params = {"n_components": 48, "sparsity": rule, "max_iter": 40, "random_state": 0}
+    cold = SparseAutoencoder(**params).fit(other)
+    warm = SparseAutoencoder(**params, warm_start=True).fit(X).fit(other)
+    assert warm.score(0.2 * TEST) > cold.score(0.2 * TEST) - 0.1
+    assert not isinstance(rule, L1) or warm.sparsity_.alpha_ > cold.sparsity_.alpha_ / 30
+    for _ in range(3):
+        warm.fit(other)
+    assert l0(warm.transform(0.2 * TEST)) == pytest.approx(6, rel=0.15)
+
+
+def test_a_stream_meets_the_target_of_l1():
+    sae = SparseAutoencoder(48, sparsity=L1(target_l0=6), random_state=0)
+    for _ in range(10):
+        sae.partial_fit(mixed(1000))
+    assert l0(sae.transform(TEST)) == pytest.approx(6, rel=0.1)
+
+
+def test_few_held_out_rows_do_not_decide_on_the_intercept():
+    X = mixed(60)
+    sae = SparseAutoencoder(48, sparsity=L1(target_l0=6), max_iter=30, random_state=0).fit(X)
+    offset = sae.reconstruct(X).mean(axis=0) - X.mean(axis=0)
+    assert np.square(offset).sum() < 0.05 * X.var(axis=0).sum()
+
+
+@pytest.mark.filterwarnings("ignore:L1. target_l0=4 is out of reach")
+def test_a_feature_known_from_one_row_is_kept():
+    X = mixed(400)
+    X[1:, 3] = np.nan
+    for seed in range(12):
+        sae = SparseAutoencoder(16, sparsity=L1(target_l0=4), max_iter=1, random_state=seed).fit(X)
+        assert not np.isnan(sae.impute(X)).any()
+
+
+def test_a_subclass_that_encodes_charges_the_code_alone():
+    class Shifted(L1):
+        def encode(self, a, p, step):
+            return super().encode(a - 1, p, step)
+
+    assert L1(0.1).only_charges and not L1(target_l0=4).only_charges and not Shifted(0.1).only_charges
+    assert Shifted(target_l0=4).deployed().encode.__func__ is Shifted.encode

@@ -1,11 +1,39 @@
-"""After a fit with a penalty that makes codes too small: one factor on the codes that undoes it."""
+"""What is set when the steps are done: by hooks of the rule, and the factor that undoes the shrinkage of a penalty."""
+
+import warnings
 
 import numpy as np
 
+from .._kernels.blas import single_threaded_blas
 from .._model import inference
 
 # Rows, evenly spaced, that the factor is found from, at most.
 ROWS = 4096
+
+
+def calibrate(network, hook, rows, trained_on):
+    """Let a hook of the rule, `after_fit` or `after_chunk`, look at the rows as a whole.
+
+    After a fit with a penalty that makes codes too small they are enlarged, and the output's intercept follows: that is
+    learning, and done on the rows of the training.
+    """
+    rule = network.rule
+    if rule.overrides(hook):
+        with single_threaded_blas():
+            getattr(rule, hook)(lambda: inference.pre_activations(network, rows), network.parameters.units)
+    if hook == "after_fit" and rule.shrinks:
+        undo_shrinkage(network, trained_on)
+
+
+def as_after_fit(network, rows, trained_on):
+    """The network as it would be if the fit ended now, for a rule that `calibrates`; else the network itself."""
+    if not network.rule.calibrates:
+        return network
+    network = network.copy()
+    with warnings.catch_warnings():  # of targets that are missed: the end of the fit tells
+        warnings.simplefilter("ignore")
+        calibrate(network, "after_fit", rows, trained_on)
+    return network
 
 
 def undo_shrinkage(network, rows):
@@ -18,7 +46,7 @@ def undo_shrinkage(network, rows):
     kind = network.architecture
     if kind.decoder_depth > 1 or kind.tied or kind.skip or not kind.centred or kind.activation != "relu":
         return
-    mean_x, mean_p, factor = _regression(network, rows)
+    mean_x, mean_p, factor, seen = _regression(network, rows)
     if not 1 < factor < np.inf:
         return
     units, names = network.parameters.units, ["encoder", "encoder_bias", "threshold"]
@@ -26,16 +54,14 @@ def undo_shrinkage(network, rows):
         names[0] = "norm_gain"  # normalised pre-activations do not depend on the size of the weights
     for name in names:
         getattr(units, name)[:] *= factor
-    network.parameters["dec0.bias"][:] = mean_x - factor * mean_p
+    network.parameters["dec0.bias"][seen] = (mean_x - factor * mean_p)[seen]
 
 
 def _regression(network, rows):
-    """Means of the data and of the reconstructions without intercept, of observed values, and the factor."""
-    if len(rows) > ROWS:
-        rows = rows.subset(np.linspace(0, len(rows) - 1, ROWS).astype(np.int64))
+    """Means of observed values and of their reconstructions without intercept, the factor, and the features seen."""
     n = network.architecture.n_features
     count, sums, products = np.zeros(n), np.zeros((2, n)), np.zeros((2, n))
-    for x, p in inference.decoded_codes(network, rows):
+    for x, p in inference.decoded_codes(network, rows.sample(ROWS)):
         seen = ~np.isnan(x)
         x, p = np.where(seen, x, 0).astype(np.float64), np.where(seen, p, 0).astype(np.float64)
         count += seen.sum(axis=0)
@@ -44,4 +70,4 @@ def _regression(network, rows):
     mean_x, mean_p = sums / np.maximum(count, 1)
     with np.errstate(all="ignore"):
         covariance, variance = (products - np.stack([mean_x, mean_p]) * mean_p * count).sum(axis=1)
-        return mean_x, mean_p, covariance / variance
+        return mean_x, mean_p, covariance / variance, count > 0
