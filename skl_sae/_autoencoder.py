@@ -220,7 +220,8 @@ class SparseAutoencoder(
         `max_iter`), and the fit ends. With a constant rate it ends at once. The weights of the best epoch are kept.
 
     validation_fraction : float, default=0.1
-        Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``.
+        Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``. Without it, rules with a
+        `target_l0` hold out a tenth of the rows, at most 2000 and of fewer than 500 rows up to a fifth, to meet it.
 
     dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
         How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they

@@ -12,7 +12,7 @@ ROWS = 4096
 
 
 def calibrate(network, hook, rows, trained_on):
-    """Let a hook of the rule, `after_fit` or `after_chunk`, look at the rows as a whole.
+    """Let a hook of the rule, `after_fit` or `after_chunk`, set what it needs from the rows as a whole.
 
     After a fit with a penalty that makes codes too small they are enlarged, and the output's intercept follows: that is
     learning, and done on the rows of the training.

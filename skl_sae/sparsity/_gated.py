@@ -72,8 +72,8 @@ class Gated(BaseSparsity):
         Weight of the penalty.
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
-        at its end, one shift of the gates meets the target on rows that were held out for that. At most the number of
-        units.
+        at its end, one shift of the gates meets the target on rows that were held out for that (see the user guide). At
+        most the number of units.
 
     Attributes
     ----------
