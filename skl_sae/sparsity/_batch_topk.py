@@ -30,8 +30,8 @@ class BatchTopK(BaseSparsity):
     ``transform`` must not depend on what else is in the batch. There the code is :math:`f = \mathrm{act}(a) \odot
     1[a > \theta]` with one threshold. At the end of ``fit``, :math:`\theta` is the exact quantile that gives a mean
     of k active units over the training data (the validation data, where there is some). After a chunk of
-    ``partial_fit`` it is that of up to 500 rows of the chunk; if the chunk has fewer than 300, a running mean over about
-    the last 300 rows, but 100 steps at most, of a number just below the smallest entry kept.
+    ``partial_fit`` it is that of up to 500 rows of the chunk; if the chunk has fewer than 300, a running mean over
+    about the last 300 rows, but 100 steps at most, of a number just below the smallest entry kept.
 
     Parameters
     ----------
