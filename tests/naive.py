@@ -112,8 +112,6 @@ def weight_of(rule, at):
 
 def l1(rule, activation, at):
     f = ACTIVATIONS[activation](at.a)
-    if rule.target_l0 is not None:
-        f = np.where(at.a_0 > at.p_0["threshold"], f, 0)
     return [Code(f)], per_sample(weight_of(rule, at) * abs(f) * (norms(at) if rule.norm_aware else 1))
 
 
