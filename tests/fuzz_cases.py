@@ -118,7 +118,7 @@ def draw_rule(rng, n_units, wide):
                 cost=pick(rng, ["l0", "tanh"]),
                 target_l0=often(rng, None, [target], 0.5),
             ),
-            Gated(pick(rng, [0.0, 0.1, 1e4])),
+            Gated(pick(rng, [0.0, 0.1, 1e4]), target_l0=often(rng, None, [target], 0.5)),
             Matryoshka(BatchTopK(k), prefixes=prefixes),
             Matryoshka(TopK(k), prefixes=prefixes),
         ],
