@@ -3,9 +3,9 @@
 import os
 from threading import RLock
 
-import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 
+from .._kernels.memory import read_only
 from .._version import __version__
 from .._warning import warn
 
@@ -113,10 +113,3 @@ def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss
         "code_scale_": network.scaling.code_scale,
         "_params": training.params,
     }
-
-
-def read_only(array):
-    """The array, so that writing to it fails: it is a copy, and the network would not see the change."""
-    array = np.asarray(array)
-    array.flags.writeable = False
-    return array

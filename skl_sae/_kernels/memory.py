@@ -23,6 +23,13 @@ def zeros(shape, dtype):
     return out
 
 
+def read_only(array):
+    """The array, so that writing to it fails: it is a copy, and what it was made from would not see the change."""
+    array = np.asarray(array)
+    array.flags.writeable = False
+    return array
+
+
 def empty_rows(n_rows, width, dtype):
     """Array (n_rows, width) each of whose rows begins on a line; they may lie apart."""
     return empty((n_rows, lines(width, dtype)), dtype)[:, :width]

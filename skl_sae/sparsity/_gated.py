@@ -6,11 +6,12 @@ import numpy as np
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
+from .._kernels.memory import read_only
 from .._kernels.quantile import lowest, upper_quantile
 from .._model.codes import Decoding, DenseCode
 from ._base import BaseSparsity
-from ._penalties import charge, multiply
-from ._target import check_non_negative, check_target, fitted, state, steer, warn_of_missed_target
+from ._penalties import charge
+from ._target import WeightMixin, check_non_negative, check_target, state, steer, warn_of_missed_target
 
 
 @kernel("T1", "T1!")
@@ -59,7 +60,7 @@ def _pass_both(values, pre, grad, gate_grad, bias, gain, d_bias, d_gain, d_magni
         d_bias[u] -= throughs * gain[u]
 
 
-class Gated(BaseSparsity):
+class Gated(WeightMixin, BaseSparsity):
     r"""A gate :math:`1[a > 0]` times a magnitude :math:`\mathrm{relu}(e^{r} u + b_m)`, :math:`u = a - b_e`.
 
     The L1 penalty acts on the gate's pre-activations only, so that it does not shrink magnitudes. To give the gate a
@@ -98,11 +99,6 @@ class Gated(BaseSparsity):
     def __init__(self, alpha=0.1, target_l0=None):
         self.alpha, self.target_l0 = alpha, target_l0
 
-    @property
-    def calibrates(self):
-        """Whether `after_fit` is to see rows that were held out."""
-        return self.target_l0 is not None
-
     def initialize(self, n_units, activation):
         """Check the setting; gain and bias of the magnitudes are learned."""
         if activation != "relu":
@@ -124,10 +120,8 @@ class Gated(BaseSparsity):
     def penalty(self, codes, p, g, step):
         """Charge the gate."""
         (values, grad), ptr = codes[1].arrays("values", "grad")
-        n, dtype, value = len(p.gain), values.dtype, np.zeros(1)
-        cost, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
-        multiply(alpha, np.array([step.weight]), cost)
-        charge(values, grad, cost, ptr, value)
+        value = np.zeros(1)
+        charge(values, grad, self._costs(p, step), ptr, value)
         return value
 
     @recordable
@@ -159,9 +153,9 @@ class Gated(BaseSparsity):
 
     def publish(self, p, unit):
         """Set gains and biases of the magnitudes and, with a target, the weight."""
-        self.gain_, self.magnitude_bias_ = fitted(np.exp(p.gain), 1.0), fitted(p.magnitude_bias, unit)
-        if self.target_l0 is not None:
-            self.alpha_ = float(p.alpha[0])
+        super().publish(p, unit)
+        self.gain_ = read_only(np.exp(p.gain))
+        self.magnitude_bias_ = read_only(p.magnitude_bias / p.magnitude_bias.dtype.type(unit))
 
     def deployed(self):
         """Return a rule without the second code; a subclass with an `encode` of its own is deployed as it is."""

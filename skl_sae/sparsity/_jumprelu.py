@@ -7,12 +7,12 @@ import numpy as np
 from .._kernels.exponentials import EXACT, tanh
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
+from .._kernels.memory import read_only
 from .._kernels.quantile import upper_quantile
 from .._model.codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._penalties import multiply
-from ._target import check_non_negative, check_target, fitted, state, steer, warn_of_missed_target
+from ._target import WeightMixin, check_non_negative, check_target, state, steer, warn_of_missed_target
 
 # Active entries that the size of a unit's activations is a running mean over.
 MEMORY = 200
@@ -141,7 +141,7 @@ def _observe(pre, threshold, ptr, squares, counts, largest):
             largest[u] = max(largest[u], x[q])
 
 
-class JumpReLU(BaseSparsity):
+class JumpReLU(WeightMixin, BaseSparsity):
     r"""Units are active above a threshold of their own, which is learned: :math:`f_j = a_j 1[a_j > \theta_j]`.
 
     Thresholds get their gradient from the entries within half a bandwidth of them, by straight-through estimators
@@ -201,11 +201,6 @@ class JumpReLU(BaseSparsity):
         """Whether the decoder's rows are kept at norm one."""
         return self.cost == "l0"
 
-    @property
-    def calibrates(self):
-        """Whether `after_fit` is to see rows that were held out."""
-        return self.target_l0 is not None
-
     def initialize(self, n_units, activation):
         """Check the setting; thresholds are learned, sizes and peaks of the activations are state."""
         if activation != "relu":
@@ -232,18 +227,11 @@ class JumpReLU(BaseSparsity):
         _jump(a, p.threshold, p.size, self._half, pre, near)
         return [DenseCode(a, pre=pre, support=near)]
 
-    def _cost(self, p, step):
-        """Weight of an active entry of each unit, in a batch."""
-        n, dtype = len(p.threshold), p.threshold.dtype
-        cost, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
-        multiply(alpha, np.array([step.weight]), cost)
-        return cost
-
     @recordable
     def penalty(self, codes, p, g, step):
         """Charge for active units."""
         (values, grad, pre), ptr = codes[0].arrays("values", "grad", "pre")
-        cost, value, n = self._cost(p, step), np.zeros(1), len(p.threshold)
+        cost, value, n = self._costs(p, step), np.zeros(1), len(p.threshold)
         if self.cost == "l0":
             _charge_active(pre, p.threshold, p.size, self._half, cost, g.threshold, ptr, value)
             return value
@@ -290,9 +278,8 @@ class JumpReLU(BaseSparsity):
 
     def publish(self, p, unit):
         """Set the thresholds and, with a target, the weight."""
-        self.threshold_ = fitted(p.threshold, unit)
-        if self.target_l0 is not None:
-            self.alpha_ = float(p.alpha[0])
+        super().publish(p, unit)
+        self.threshold_ = read_only(p.threshold / p.threshold.dtype.type(unit))
 
     def deployed(self):
         """Return the thresholded code; a subclass with an `encode` of its own is deployed as it is."""

@@ -11,7 +11,7 @@ from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._target import check_non_negative, check_target, state, steer, warn_of_missed_target
+from ._target import WeightMixin, check_non_negative, check_target, state, steer, warn_of_missed_target
 
 # A target raises the weight until active entries are as far below their least-squares values as this share of what is
 # left of them: more would end with codes of zero.
@@ -35,13 +35,6 @@ def charge(values, grad, cost, ptr, value):
             g[q] += cost[u] if v[q] > 0 else (-cost[u] if v[q] < 0 else zero)
         total += part
     value[0] = total
-
-
-@kernel("T1", "d1", "T1!")
-def multiply(x, factor, out):
-    """The product with one number."""
-    for j in range(x.size):
-        out[j] = x[j] * x.dtype.type(factor[0])
 
 
 @kernel("T2", "T1!", "l1", "n")
@@ -86,7 +79,7 @@ def _add_by_unit(grad, slopes, ptr):
             g[q] += slopes[u]
 
 
-class L1(BaseSparsity):
+class L1(WeightMixin, BaseSparsity):
     r"""L1 norm of the code.
 
     Adds :math:`\alpha \sum_j |f_j|` to the loss of a sample, and keeps the decoder's rows at norm one, so that the code
@@ -148,11 +141,6 @@ class L1(BaseSparsity):
         return state(self.alpha) | {"threshold": 0.0}
 
     @property
-    def calibrates(self):
-        """Whether `after_fit` is to see rows that were held out."""
-        return self.target_l0 is not None
-
-    @property
     def only_charges(self):
         """Whether layers before the code can be charged, too: a target is about the code."""
         return super().only_charges and self.target_l0 is None
@@ -166,11 +154,9 @@ class L1(BaseSparsity):
     def penalty(self, codes, p, g, step):
         """Charge ``alpha`` times the L1 norm."""
         (values, grad), ptr = codes[0].arrays("values", "grad")
-        n, dtype, value = len(p.encoder_bias), values.dtype, np.zeros(1)
-        cost, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
-        multiply(alpha, np.array([step.weight]), cost)
+        cost, value = self._costs(p, step), np.zeros(1)
         if self.norm_aware:
-            sums = np.empty(n, dtype)
+            sums = np.empty_like(cost)
             sum_by_unit(values, sums, ptr, True)
             _charge_norms(p.decoder, sums, cost, g.decoder)
         charge(values, grad, cost, ptr, value)
@@ -211,8 +197,9 @@ class L1(BaseSparsity):
 
     def publish(self, p, unit):
         """With a target, set threshold and weight."""
+        super().publish(p, unit)
         if self.target_l0 is not None:
-            self.threshold_, self.alpha_ = float(p.threshold[0]) / unit, float(p.alpha[0])
+            self.threshold_ = float(p.threshold[0]) / unit
 
 
 @kernel("T1", "T1", "d1", "d1", "T1!")

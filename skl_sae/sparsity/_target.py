@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from .._kernels.kernel import kernel
 from .._warning import warn
 
 # A target moves the weight of a penalty within these bounds: far beyond any that makes a difference, and finite.
@@ -19,6 +20,34 @@ SMOOTHING = 0.1
 DESCENT = 0.1
 # A target may be missed by this share of it without a warning.
 TOLERANCE = 0.01
+
+
+@kernel("T1", "d1", "T1!")
+def multiply(x, factor, out):
+    """The product with one number."""
+    for j in range(x.size):
+        out[j] = x[j] * x.dtype.type(factor[0])
+
+
+class WeightMixin:
+    """Mixin of rules with a penalty of weight `alpha`, which is adapted during a fit if there is a `target_l0`."""
+
+    @property
+    def calibrates(self):
+        """Whether `after_fit` is to see rows that were held out."""
+        return self.target_l0 is not None
+
+    def _costs(self, p, step):
+        """The weight of each unit's penalty, for the rows of a batch."""
+        n, dtype = len(p.encoder_bias), p.encoder_bias.dtype
+        costs, alpha = np.empty(n, dtype), np.full(n, self.alpha, dtype) if self.target_l0 is None else p.alpha
+        multiply(alpha, np.array([step.weight]), costs)
+        return costs
+
+    def publish(self, p, unit):
+        """With a target, set the weight."""
+        if self.target_l0 is not None:
+            self.alpha_ = float(p.alpha[0])
 
 
 def state(alpha):
@@ -47,13 +76,6 @@ def steer(p, active, target, step, most=LARGEST_WEIGHT):
     last = float(p.alpha[0])
     weight = min(last * np.exp(change), max(most, last * np.exp(-FASTEST)))
     p.active[:], p.alpha[:] = now, np.clip(weight, LEAST_WEIGHT, LARGEST_WEIGHT)
-
-
-def fitted(array, unit):
-    """A copy of per-unit numbers on another scale, not to be written to: the network would not see the change."""
-    copy = array / array.dtype.type(unit)
-    copy.flags.writeable = False
-    return copy
 
 
 def check_target(rule, target, n_units):

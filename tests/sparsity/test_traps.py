@@ -15,7 +15,7 @@ from skl_sae._training import batch
 from skl_sae._training.dead_units import Auxiliary
 from skl_sae._training.residual import ResidualPass
 from skl_sae.sparsity import BatchTopK, JumpReLU, Matryoshka, TopK, recordable
-from skl_sae.sparsity._penalties import multiply
+from skl_sae.sparsity._target import multiply
 
 SIZES = (4, 9), (4, 9)
 
