@@ -20,7 +20,7 @@ class Tile(NamedTuple):
 
     ``x`` are the rows times ``scale``, powers of two that bring rows of extreme size near one, with zeros for what is
     missing; CSR stays CSR. ``observed`` tells what is there, None if that is everything. ``correlations`` are the
-    products with the atoms, ``energy`` the squared norms in float64, ``groups`` the label of each row, if rows have one.
+    products with the atoms, ``energy`` the squared norms in float64, ``groups`` the rows' labels, if they have some.
     """
 
     x: np.ndarray
