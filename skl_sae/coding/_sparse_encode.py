@@ -12,13 +12,14 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from .._kernels.sparse_structure import check_sparse_structure
 from ._coder import Options, encode
 from ._dictionary import Dictionary
+from ._group_pursuit import GroupPursuit
 from ._pursuit import Pursuit
 from ._signals import Signals
 
 # Algorithms by name.
 CODERS = {"omp": Pursuit}
 # Those for rows that share one support.
-GROUP_CODERS = {}
+GROUP_CODERS = {"omp": GroupPursuit}
 
 CONSTRAINTS = {
     "X": ["array-like", "sparse matrix"],
