@@ -59,10 +59,13 @@ def with_room_for(small, n):
     if n <= m:
         return small
     larger = new_problem(max(n, 2 * m))
-    larger.gram[:m, :m], larger.factor[:m, :m] = small.gram, small.factor
-    larger.code[:m], larger.target[:m], larger.rest[:m] = small.code, small.target, small.rest
-    larger.atom[:m], larger.order[:m], larger.place[:m] = small.atom, small.order, small.place
-    larger.counts[:] = small.counts
+    for i in range(m):
+        for j in range(m):
+            larger.gram[i, j], larger.factor[i, j] = small.gram[i, j], small.factor[i, j]
+        larger.code[i], larger.target[i], larger.rest[i] = small.code[i], small.target[i], small.rest[i]
+        larger.atom[i], larger.order[i], larger.place[i] = small.atom[i], small.order[i], small.place[i]
+    for i in range(small.counts.size):
+        larger.counts[i] = small.counts[i]
     return larger
 
 
@@ -225,7 +228,8 @@ def settle(small, alpha, positive, independent, rounding):
         if _sweep(small, alpha, positive):
             continue
         solved = _solve_support(small, alpha, independent)
-        rest[:m] = small.target[:m]
+        for k in range(m):
+            rest[k] = small.target[k]
         for i in range(small.counts[1]):
             row, value = small.gram[small.order[i]], code[small.order[i]]
             for k in range(m):
@@ -237,3 +241,22 @@ def settle(small, alpha, positive, independent, rounding):
             return True
     list_support(small)
     return False
+
+
+@jit
+def duality_gap(energy, of_row, of_residual, norm, alpha, top):
+    """How far the objective of a code can be from its least value, at most.
+
+    Parameters
+    ----------
+    energy, of_row, of_residual : float
+        Squared norm of the row, and the products of the code's fit with the row and with the residual.
+    norm : float
+        L1 norm of the code.
+    alpha, top : float
+        Weight of the norm, and the largest correlation of an atom with the residual. The residual is a feasible point
+        of the dual problem when it is made shorter, so that no correlation exceeds alpha.
+    """
+    shrink = min(1.0, alpha / top)
+    squared = max(energy - of_row - of_residual, 0.0)
+    return 0.5 * squared * (1 + shrink * shrink) + alpha * norm - shrink * (energy - of_row)

@@ -11,8 +11,7 @@ hence there is nothing that gap-safe screening would save.
 A row is done when its duality gap is at most ``tol ||x||^2`` (a dual point is the residual, scaled to be feasible), or
 when no atom violates the conditions by more than rounding.
 
-With missing entries, sums over features leave them out. They are corrected by the smaller part, of the missing or of
-the observed features, so that a row with few missing entries costs little more than a complete one.
+Rows with missing entries are coded by what is observed: `partial_products`.
 
 For one long row, or a path of penalties, scikit-learn's `Lasso` and `lasso_path` are good enough.
 
@@ -22,9 +21,10 @@ sparse coding algorithms", for steps along fixed signs; Massias, Gramfort & Salm
 
 import numpy as np
 
-from .._kernels.active_set import list_support, new_problem, settle, with_room_for
+from .._kernels.active_set import duality_gap, list_support, new_problem, settle, with_room_for
 from .._kernels.jit import jit, row_of
 from .._kernels.kernel import kernel
+from .._kernels.partial_products import choose_features, correlate, product
 from ._coder import Coder
 
 # Duality gap, as a share of the row's squared norm, at which a code is good enough.
@@ -43,66 +43,7 @@ CAPACITY = 64
 
 
 @jit
-def _choose_features(observed, features):
-    """List the missing features, with the sign -1, or the observed ones, with 1, whichever are fewer.
-
-    A sum over the observed features is that over all minus the missing ones, or it is made of the observed ones alone.
-    """
-    n, d = 0, observed.size
-    for f in range(d):
-        n += observed[f]
-    few = 2 * n < d
-    kept = 0
-    for f in range(d):
-        if observed[f] == few:
-            features[kept] = f
-            kept += 1
-    return features[:kept], 1 if few else -1
-
-
-@jit
-def _correlate(small, p, gram, transposed, features, sign, c):
-    """Correlations of all atoms with the residual, from those with the row, `p`; for features see above."""
-    first, n, size = 0, small.counts[1], c.size
-    order, atom, code, real = small.order, small.atom, small.code, c.dtype.type
-    c[:] = p
-    if sign <= 0:
-        while first + 4 <= n:  # four at a time: the sums are read and written less often
-            a, b, e, h = order[first], order[first + 1], order[first + 2], order[first + 3]
-            za, zb, ze, zh = real(code[a]), real(code[b]), real(code[e]), real(code[h])
-            ga, gb, ge, gh = (
-                row_of(gram, atom[a]),
-                row_of(gram, atom[b]),
-                row_of(gram, atom[e]),
-                row_of(gram, atom[h]),
-            )
-            for j in range(size):
-                c[j] -= za * ga[j] + zb * gb[j] + ze * ge[j] + zh * gh[j]
-            first += 4
-        for i in range(first, n):
-            row, value = row_of(gram, atom[order[i]]), real(code[order[i]])
-            for j in range(size):
-                c[j] -= value * row[j]
-    for f in features:
-        row, fit = row_of(transposed, f), 0.0
-        for i in range(n):
-            fit += code[order[i]] * row[atom[order[i]]]
-        value = real(fit * sign)
-        for j in range(size):
-            c[j] -= value * row[j]
-
-
-@jit
-def _product(gram, transposed, features, sign, a, b):
-    """Product of two atoms over the observed features."""
-    total = 0.0
-    for f in features:
-        total += np.float64(transposed[f, a]) * np.float64(transposed[f, b])
-    return total if sign > 0 else gram[a, b] - total
-
-
-@jit
-def _join(small, new, p, where, gram, transposed, features, sign):
+def _join(small, new, p, where, gram, columns, features, sign):
     """Give each new atom a slot: one whose code is zero, or another."""
     list_support(small)
     slot = 0
@@ -116,7 +57,7 @@ def _join(small, new, p, where, gram, transposed, features, sign):
         small.atom[slot], small.code[slot], small.place[slot], small.target[slot] = atom, 0, -1, p[atom]
         where[atom] = True
         for k in range(small.counts[0]):
-            value = _product(gram, transposed, features, sign, atom, small.atom[k])
+            value = product(gram, columns, features, sign, atom, small.atom[k])
             small.gram[slot, k] = small.gram[k, slot] = value
         slot += 1
 
@@ -152,17 +93,14 @@ def _choose(c, where, alpha, excess, part, most, positive, new):
 
 
 @jit
-def _gap(small, c, energy, alpha, top):
+def _gap(atoms, values, n, p, c, energy, alpha, top):
     """Duality gap of the code, whose residual has the correlations `c`."""
     of_row = of_residual = norm = 0.0
-    for i in range(small.counts[1]):
-        slot = small.order[i]
-        of_row += small.code[slot] * small.target[slot]
-        of_residual += small.code[slot] * c[small.atom[slot]]
-        norm += abs(small.code[slot])
-    shrink = min(1.0, alpha / top)
-    squared = max(energy - of_row - of_residual, 0.0)
-    return 0.5 * squared * (1 + shrink * shrink) + alpha * norm - shrink * (energy - of_row)
+    for i in range(n):
+        of_row += values[i] * p[atoms[i]]
+        of_residual += values[i] * c[atoms[i]]
+        norm += abs(values[i])
+    return duality_gap(energy, of_row, of_residual, norm, alpha, top)
 
 
 @jit
@@ -170,41 +108,45 @@ def _empty(small, where):
     for slot in range(small.counts[0]):
         where[small.atom[slot]] = False
         small.place[slot] = -1
-    small.counts[:] = 0
+    for i in range(small.counts.size):
+        small.counts[i] = 0
 
 
 @kernel("T2", "T2", "T2", "b2", "d1", "d1", "d1", "n", "n", "T2!", "b1!")
-def _solve(correlations, gram, transposed, observed, energy, alpha, limits, positive, max_iter, out, converged):
+def _solve(correlations, gram, columns, observed, energy, alpha, limits, positive, max_iter, out, converged):
     """Code each row; ``limits`` are the gap, and what counts as rounding and as independent."""
-    size, part = gram.shape[0], PART
+    size = gram.shape[0]
     small, c = new_problem(min(CAPACITY, size)), np.empty(size, gram.dtype)
     where, new = np.zeros(size, np.bool_), np.empty(size, np.int64)
-    room, all_observed = np.empty(observed.shape[1], np.int64), observed.shape[0] == 0
+    atoms, values = np.empty(size, np.int64), np.empty(size)
+    room, complete = np.empty(observed.shape[1], np.int64), observed.shape[0] == 0
     for i in range(correlations.shape[0]):
         p, z = row_of(correlations, i), row_of(out, i)
-        features, sign = _choose_features(observed[i], room) if not all_observed else (room[:0], -1)
-        c[:] = p
-        rounding, part, settled = 0.0, PART, False
-        for turn in range(max_iter):
+        features, sign = choose_features(observed[i], room) if not complete else (room[:0], -1)
+        n, part, settled, rounding = 0, PART, False, 0.0
+        for turn in range(max_iter + 1):
+            correlate(p, gram, columns, features, sign, atoms, values, n, c)
             top, outside = _largest(c, where, positive)
-            if turn == 0:
-                rounding = limits[1] * top
+            rounding = max(rounding, limits[1] * top)
             violated = outside > alpha[i] + rounding
-            if _gap(small, c, energy[i], alpha[i], top) <= limits[0] * energy[i] or (settled and not violated):
-                converged[i] = True
+            gap = _gap(atoms, values, n, p, c, energy[i], alpha[i], top)
+            converged[i] = gap <= limits[0] * energy[i] or (settled and not violated)
+            if converged[i] or turn == max_iter:
                 break
             if violated:
-                most = max(FIRST, small.counts[1])
+                most = max(FIRST, n)
                 joining = _choose(c, where, alpha[i], outside - alpha[i], part, most, positive, new)
                 small = with_room_for(small, small.counts[0] + joining.size)
-                _join(small, joining, p, where, gram, transposed, features, sign)
+                _join(small, joining, p, where, gram, columns, features, sign)
             part *= 0.5
             for slot in range(small.counts[0]):
                 small.rest[slot] = c[small.atom[slot]]
             settled = settle(small, alpha[i], positive, limits[2], rounding)
-            _correlate(small, p, gram, transposed, features, sign, c)
-        for k in range(small.counts[1]):
-            z[small.atom[small.order[k]]] = small.code[small.order[k]]
+            n = small.counts[1]
+            for k in range(n):
+                atoms[k], values[k] = small.atom[small.order[k]], small.code[small.order[k]]
+        for k in range(n):
+            z[atoms[k]] = values[k]
         _empty(small, where)
 
 
@@ -223,10 +165,10 @@ class Lasso(Coder):
         dtype, nothing = out.dtype, np.empty((0, 0), bool)
         gap = GAP[dtype] if self.options.tol is None else self.options.tol
         missing = tile.observed is not None
-        transposed = self.dictionary.transposed if missing else np.empty((0, 0), dtype)
+        columns = self.dictionary.transposed if missing else np.empty((0, 0), dtype)
         converged = np.zeros(len(out), bool)
         _solve(
-            *(tile.correlations, self.dictionary.gram, transposed, tile.observed if missing else nothing),
+            *(tile.correlations, self.dictionary.gram, columns, tile.observed if missing else nothing),
             *(tile.energy, self.penalties(tile), np.array([gap, ROUNDING[dtype], INDEPENDENT[dtype]])),
             *(self.options.positive, self.options.max_iter, out, converged),
         )
