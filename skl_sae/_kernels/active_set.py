@@ -165,11 +165,10 @@ def _step(small, n, towards):
     if first < 0 and not towards:
         return False
     for i in range(n):
-        slot = order[i]
-        if towards and first < 0:
-            code[slot] = solution[i]
-        else:
-            code[slot] += length * (solution[i] - code[slot] if towards else solution[i])
+        old = code[order[i]]
+        new = old + length * (solution[i] - old if towards else solution[i])
+        new = solution[i] if towards and first < 0 else new
+        code[order[i]] = new if old * new > 0 else 0  # others may arrive at zero, too, or just behind it
     if first >= 0:
         code[order[first]] = 0
     return first >= 0

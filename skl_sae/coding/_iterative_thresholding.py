@@ -6,7 +6,7 @@ in units in which atoms have norm one, whatever norms they have. A step is taken
 ``||z_new - z||^2 / ||(z_new - z) D||^2``, which makes the error smaller, and halved if not (Blumensath & Davies 2010,
 "Normalized iterative hard thresholding"). The next one begins with that ratio, which the residuals give for nothing.
 When the support stays the same, the coefficients become those of least squares on it, at once instead of in the limit
-(as in Foucart 2011, "Hard thresholding pursuit"); when it still stays, the row is done.
+(as in Foucart 2011, "Hard thresholding pursuit"); when it still stays, or nothing is left, the row is done.
 """
 
 import numpy as np
@@ -123,7 +123,8 @@ class IterativeThresholding(Coder):
         for turn in range(self.options.max_iter + 1):
             codes, residuals, squares, step, fitted, explained, tolerances = state
             kind, proposal = self._proposal(batch, codes, residuals, squares, step, fitted, most)
-            going = (kind != DONE) & ~(batch.energy - explained <= tolerances)
+            left = batch.energy - explained
+            going = (kind != DONE) & ~(left <= tolerances) & ~(fitted & (left <= ROUNDING[out.dtype] * batch.energy))
             if turn == self.options.max_iter or not going.any():
                 break
             if not going.all():

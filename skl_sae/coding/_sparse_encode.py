@@ -12,12 +12,23 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from .._kernels.sparse_structure import check_sparse_structure
 from ._coder import Options, encode
 from ._dictionary import Dictionary
+from ._fista import Fista
 from ._group_pursuit import GroupPursuit
+from ._iterative_thresholding import IterativeThresholding
+from ._lasso import Lasso
 from ._pursuit import Pursuit
 from ._signals import Signals
+from ._thresholding import Threshold, TopK
 
 # Algorithms by name.
-CODERS = {"omp": Pursuit}
+CODERS = {
+    "omp": Pursuit,
+    "lasso": Lasso,
+    "fista": Fista,
+    "threshold": Threshold,
+    "topk": TopK,
+    "iht": IterativeThresholding,
+}
 # Those for rows that share one support.
 GROUP_CODERS = {"omp": GroupPursuit}
 
