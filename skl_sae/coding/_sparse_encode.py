@@ -90,8 +90,8 @@ def sparse_encode(
         Number of active atoms, at most, of "omp", "topk" and "iht"; more than there are count as all. None is a tenth
         of the features, or with "omp" and a `tol` as many as it takes.
     tol : float, default=None
-        - "omp", "iht": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`. Of
-          a row with missing entries its share. Both this and `n_nonzero_coefs` may be given.
+        - "omp", "iht": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`.
+          Of a row with missing entries its share. Both this and `n_nonzero_coefs` may be given.
         - "lasso", "fista": the duality gap over the squared norm of the row at which it is done; None is 1e-10 in
           float64 ("fista": 1e-8) and 1e-5 in float32.
         - "basis_pursuit": the largest norm of the residual; None is zero.
