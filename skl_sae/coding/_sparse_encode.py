@@ -10,13 +10,14 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._kernels.sparse_structure import check_sparse_structure
+from ._basis_pursuit import BasisPursuit
 from ._coder import Options, encode
 from ._dictionary import Dictionary
 from ._pursuit import Pursuit
 from ._signals import Signals
 
 # Algorithms by name.
-CODERS = {"omp": Pursuit}
+CODERS = {"omp": Pursuit, "basis_pursuit": BasisPursuit}
 # Those for rows that share one support.
 GROUP_CODERS = {}
 
