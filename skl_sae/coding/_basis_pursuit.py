@@ -44,7 +44,7 @@ def basis_pursuit(A, y, *, noise=0.0, positive=False, tol=GAP, max_iter=10000):
 
     All signals are solved side by side by ADMM [2]_. Once the support of an iterate settles, the solution on this
     support is computed directly, and a point of the dual problem proves that it is optimal. Without noise, a signal
-    that has not got there after 2000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog`.
+    that has not got there after 4000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog`.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ START = 2.0
 # After a support that was wrong, so much of the iterations so far are waited before another is tried.
 PATIENCE = 0.25
 # Without noise, linear programming takes over after so many iterations.
-TAKE_OVER = 2000
+TAKE_OVER = 4000
 NEWTON_STEPS = 60
 
 
@@ -175,7 +175,6 @@ def solve(measured, targets, positive, max_iter, tol):
         u, z = window.split()
         gone = np.zeros(window.index.size, bool)
         stable = (np.sign(z) == np.sign(window.z)).all(axis=1) & (window.age >= window.wait)
-        stable &= (z != 0).sum(axis=1) <= measured.rank
         ended = window.age >= last[window.index]
         for place in np.flatnonzero(stable | ended):
             row = window.index[place]
