@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from .jit import FASTMATH, jit
+from .jit import FASTMATH, jit, row_of
 from .sparse_products import WIDE, combine_wide
 
 # Part of an atom's squared norm that the chosen ones must leave, or it is taken to be one of their combinations; and
@@ -129,3 +129,66 @@ def solve(L, y, n, z):
         for i in range(a + 1, n):
             total -= L[i, a] * z[i]
         z[a] = total / L[a, a]
+
+
+@jit
+def start(correlations, inverse, signal, columns, positive):
+    """The products of a row with all atoms, of norm one, and the largest of each chunk."""
+    _, p, free, best = signal
+    for m in range(correlations.size):
+        p[m] = correlations[m] * inverse[m]
+        free[m] = 1 if inverse[m] > 0 else 0
+    largest(p, free, best, columns, positive)
+
+
+@jit
+def masked_products(k, source):
+    """Products of atom k with all others over the entries that are observed: their sum, or all but the others."""
+    products, columns, observed, inverse, order, values, g = source
+    there = 0
+    for f in range(observed.size):
+        there += observed[f]
+    few = 2 * there < observed.size
+    n, atom = 0, row_of(products, k)
+    for f in range(observed.size):
+        if observed[f] == few:
+            order[n], values[n] = f, columns[f, k] if few else -columns[f, k]
+            n += 1
+    for m in range(g.size):
+        g[m] = 0 if few else atom[m]
+    for first in range(0, g.size, WIDE // g.itemsize):
+        combine_wide(order, values, columns, g, 0, n, first)
+    for m in range(inverse.size):
+        g[m] *= inverse[k] * inverse[m]
+
+
+@jit
+def append(k, n, last, geometry, source, dependent):
+    """Append atom k to the n chosen ones; False if it is one of their combinations. The last one needs no row of V."""
+    V, L, w, order = geometry
+    left = project(V, k, n, L, w)
+    if not left > dependent:
+        return False
+    L[n, n] = np.sqrt(left)
+    if not last:
+        if source[1].size:
+            masked_products(k, source)
+            place(V, n, source[6])
+        else:
+            place(V, n, row_of(source[0], k))
+        orthogonalise(V, n, L[n, n], w, order)
+    return True
+
+
+@jit
+def join(k, n, last, geometry, signal, source, dependent, positive):
+    """Append an atom and take its part from a signal; the atom is no longer free, whether it was appended or not."""
+    (V, L, _, _), (y, p, free, best) = geometry, signal
+    free[k] = 0
+    if not append(k, n, last, geometry, source, dependent):
+        largest(p, free, best, V.shape[2], positive)
+        return False
+    y[n] = p[k] / L[n, n]
+    if not last:
+        subtract(V, n, y[n], p, free, best, positive)
+    return True

@@ -4,11 +4,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .._kernels.gram_qr import choose, largest, limits_of, orthogonalise, padded, place, project, solve, subtract
+from .._kernels.gram_qr import choose, join, limits_of, padded, solve, start
 from .._kernels.jit import jit, row_of
 from .._kernels.kernel import kernel
 from .._kernels.products import multiply_rows_t
-from .._kernels.sparse_products import WIDE, combine_wide
+from .._kernels.sparse_products import WIDE
 from ._coder import Coder
 
 # Share of an atom's squared norm that must be observed in a row, or the row does not use the atom.
@@ -24,30 +24,34 @@ class Pursuit(Coder):
     is observed, with the norms that the atoms have there.
     """
 
+    def prepare(self):
+        self.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
-        limit, positive = min(self.options.n_nonzero_coefs, out.shape[1]), self.options.positive
+        limit, tolerances = min(self.options.n_nonzero_coefs, out.shape[1]), self.tolerances(tile)
         whole = np.ones(len(out), bool) if tile.observed is None else tile.observed.all(axis=1)
-        tolerances = self.tolerances(tile)
-        if whole.all():
-            self._pursue(tile, tolerances, limit, positive, out)
-            return 0
-        for rows, pursue in ((whole, self._pursue), (~whole, self._pursue_masked)):
-            codes = np.zeros((rows.sum(), out.shape[1]), out.dtype)
-            pursue(tile.take(rows), tolerances[rows], limit, positive, codes)
-            out[rows] = codes
+        for rows in (whole, ~whole):
+            if rows.all():
+                self._pursue(tile, tolerances, limit, out)
+            elif rows.any():
+                codes = np.zeros((rows.sum(), out.shape[1]), out.dtype)
+                self._pursue(tile.take(rows), tolerances[rows], limit, codes)
+                out[rows] = codes
         return 0
 
-    def _pursue(self, tile, tolerances, limit, positive, out):
-        nothing = np.empty((0, 0), out.dtype), np.empty((0, 0), bool)
-        args = tile.correlations, tile.energy, tolerances, self.gram, self.inverse[None], *nothing
-        _pursue(*args, limits_of(out.dtype), limit, positive, out)
+    def _pursue(self, tile, tolerances, limit, out):
+        args = tile.correlations, tile.energy, tolerances, *self.sources(tile), limits_of(out.dtype), limit
+        _pursue(*args, self.options.positive, out)
 
-    def _pursue_masked(self, tile, tolerances, limit, positive, out):
-        squares = multiply_rows_t(tile.observed.astype(out.dtype), self.squares, np.zeros(out.shape[1], out.dtype))
+    def sources(self, tile):
+        """Products of the atoms, one over their norms, and, with missing entries, what is needed for those of a row."""
+        if tile.observed is None or tile.observed.all():
+            return self.gram, self.inverse[None], np.empty((0, 0), self.dictionary.dtype), np.empty((0, 0), bool)
+        observed = tile.observed.astype(self.dictionary.dtype)
+        squares = multiply_rows_t(observed, self.squares, np.zeros(len(self.squares), self.dictionary.dtype))
         few = squares <= LEAST_OBSERVED * self.dictionary.squared_norms
         inverse = np.where(few, 0, 1 / np.sqrt(np.where(few, 1, squares)))
-        args = tile.correlations, tile.energy, tolerances, self.products, inverse, self.columns, tile.observed
-        _pursue(*args, limits_of(out.dtype), limit, positive, out)
+        return self.products, inverse, self.columns, tile.observed
 
     @cached_property
     def inverse(self):
@@ -77,69 +81,15 @@ class Pursuit(Coder):
 
 
 @jit
-def _start(correlations, inverse, state, positive):
-    """The products of a row with all atoms, of norm one, and the largest of each chunk."""
-    V, _, _, _, _, _, p, free, best = state
-    for m in range(correlations.size):
-        p[m] = correlations[m] * inverse[m]
-        free[m] = 1 if inverse[m] > 0 else 0
-    largest(p, free, best, V.shape[2], positive)
-
-
-@jit
-def _masked_products(k, products, columns, observed, inverse, order, values, g):
-    """Products of atom k with all others over the entries that are observed: their sum, or all but the others."""
-    there = 0
-    for f in range(observed.size):
-        there += observed[f]
-    few = 2 * there < observed.size
-    n, atom = 0, row_of(products, k)
-    for f in range(observed.size):
-        if observed[f] == few:
-            order[n], values[n] = f, columns[f, k] if few else -columns[f, k]
-            n += 1
-    for m in range(g.size):
-        g[m] = 0 if few else atom[m]
-    for start in range(0, g.size, WIDE // g.itemsize):
-        combine_wide(order, values, columns, g, 0, n, start)
-    for m in range(inverse.size):
-        g[m] *= inverse[k] * inverse[m]
-
-
-@jit
-def _join(k, n, last, state, source, dependent, positive):
-    """Add atom k to the n chosen ones; False if it is one of their combinations."""
-    V, L, y, w, order, chosen, p, free, best = state
-    products, columns, observed, inverse, features, values, g = source
-    free[k] = 0
-    left = project(V, k, n, L, w)
-    if not left > dependent:
-        largest(p, free, best, V.shape[2], positive)
-        return False
-    L[n, n], chosen[n] = np.sqrt(left), k
-    y[n] = p[k] / L[n, n]
-    if not last:
-        if columns.size:
-            _masked_products(k, products, columns, observed, inverse, features, values, g)
-            place(V, n, g)
-        else:
-            place(V, n, row_of(products, k))
-        orthogonalise(V, n, L[n, n], w, order)
-        subtract(V, n, y[n], p, free, best, positive)
-    return True
-
-
-@jit
-def _keep_positive(n, z, old, correlations, state, source, dependent):
+def _keep_positive(n, chosen, z, old, correlations, geometry, signal, source, dependent):
     """Non-negative least squares on the n chosen atoms, by the steps of Lawson & Hanson (1974); returns how many stay.
 
     `old` are the coefficients before the last atom, and become the new ones.
     """
-    V, L, y, _, _, chosen, _, free, _ = state
     newest = chosen[n - 1]
     old[n - 1] = 0
     while True:
-        solve(L, y, n, z)
+        solve(geometry[1], signal[0], n, z)
         step, at = 1.0, -1
         for a in range(n):
             if not z[a] > 0:
@@ -155,46 +105,42 @@ def _keep_positive(n, z, old, correlations, state, source, dependent):
             if a != at and old[a] > 0:
                 chosen[kept], old[kept] = chosen[a], old[a]
                 kept += 1
-        _start(correlations, source[3], state, True)
+        start(correlations, source[3], signal, geometry[0].shape[2], True)
         n = 0
         for a in range(kept):
             k, value = chosen[a], old[a]
-            if _join(k, n, False, state, source, dependent, True):
-                old[n] = value
+            if join(k, n, False, geometry, signal, source, dependent, True):
+                chosen[n], old[n] = k, value
                 n += 1
-        free[newest] = 0
+        signal[2][newest] = 0
 
 
 @kernel("T2", "d1", "d1", "T2", "T2", "T2", "b2", "d1", "n", "n", "T2!")
 def _pursue(correlations, energy, tolerance, products, inverse, columns, observed, limits, most, positive, out):
     """Pursue all rows. With missing entries, `columns` are the atoms' values by feature, and `inverse` has all rows."""
-    width = WIDE // out.itemsize
-    n_chunks, kind, masked = products.shape[1] // width, out.dtype, columns.size > 0
+    width, kind, masked = WIDE // out.itemsize, out.dtype, columns.size > 0
+    n_chunks = products.shape[1] // width
     V, L = np.zeros((n_chunks, most, width), kind), np.zeros((most, most), kind)
-    y, w, order, chosen = (
-        np.zeros(most, kind),
-        np.zeros(most, kind),
-        np.arange(most).astype(np.int32),
-        np.zeros(most, np.int64),
-    )
+    geometry = V, L, np.zeros(most, kind), np.arange(most).astype(np.int32)
     p, free, best = np.zeros(n_chunks * width, kind), np.zeros(n_chunks * width, kind), np.zeros(n_chunks, kind)
-    z, old, g = np.zeros(most, kind), np.zeros(most, kind), np.zeros(n_chunks * width, kind)
-    features, values = np.zeros(columns.shape[0], np.int32), np.zeros(columns.shape[0], kind)
-    state = V, L, y, w, order, chosen, p, free, best
+    y, z, old, chosen = np.zeros(most, kind), np.zeros(most, kind), np.zeros(most, kind), np.zeros(most, np.int64)
+    signal = y, p, free, best
+    features, values, g = np.zeros(columns.shape[0], np.int32), np.zeros(columns.shape[0], kind), np.zeros_like(p)
     for r in range(out.shape[0]):
         norms, to = row_of(inverse, r if masked else 0), row_of(out, r)
         source = products, columns, row_of(observed, r if masked else 0), norms, features, values, g
-        _start(row_of(correlations, r), norms, state, positive)
+        start(row_of(correlations, r), norms, signal, width, positive)
         n, joined, left, rounding = 0, 0, energy[r], limits[1] * np.sqrt(energy[r])
         while n < most and joined < 8 * most and left > tolerance[r]:
             k = choose(p, free, best, width, positive)
             if k < 0 or abs(p[k]) <= rounding:
                 break
             joined += 1
-            if _join(k, n, n + 1 == most and not positive, state, source, limits[0], positive):
+            if join(k, n, n + 1 == most and not positive, geometry, signal, source, limits[0], positive):
+                chosen[n] = k
                 n += 1
                 if positive:
-                    n = _keep_positive(n, z, old, row_of(correlations, r), state, source, limits[0])
+                    n = _keep_positive(n, chosen, z, old, row_of(correlations, r), geometry, signal, source, limits[0])
                 left = energy[r]
                 for a in range(n):
                     left -= np.float64(y[a]) * np.float64(y[a])

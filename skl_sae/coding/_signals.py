@@ -20,7 +20,7 @@ class Tile(NamedTuple):
 
     ``x`` are the rows times ``scale``, powers of two that bring rows of extreme size near one, with zeros for what is
     missing; CSR stays CSR. ``observed`` tells what is there, None if that is everything. ``correlations`` are the
-    products with the atoms, ``energy`` the squared norms in float64, ``groups`` the label of each row, if rows have one.
+    products with the atoms, ``energy`` the squared norms in float64, ``groups`` the rows' labels, if they have some.
     """
 
     x: np.ndarray
@@ -90,6 +90,10 @@ class Signals:
                 observed &= self.mask[rows]
             x = np.where(observed, x, 0)
             energy, observed = _energies(x), None if observed.all() else observed
+            if np.isinf(x).any():
+                raise ValueError(
+                    "X contains infinity where mask is True: expected finite numbers, or False in the mask."
+                )
         scale = np.ones(len(x))
         extreme = (energy > 0) & ~((energy > SMALLEST) & (energy < LARGEST))
         extreme |= (energy == 0) & (x != 0).any(axis=1)

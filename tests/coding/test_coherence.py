@@ -38,7 +38,7 @@ def test_norms_do_not_matter():
     [
         ([[1.0, 0.0], [0.0, 0.0]], r"1 of 2 atoms are zero, the first is row 1.*Leave them out"),
         ([1.0, 2.0], "Expected 2D array"),
-        ([[1j, 0.0]], "Complex data not supported"),
+        (np.array([[1j, 0.0]]), "Complex data not supported"),
         ([[np.nan, 0.0]], "NaN"),
     ],
 )

@@ -7,12 +7,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_sparse_coded_signal
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import orthogonal_mp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skl_sae.coding import SparseRecovery, mutual_coherence, sparse_encode
+from skl_sae.coding import SparseRecovery, mutual_coherence
+
+
+H = np.array([[1.0, 1.0], [1.0, -1.0]])
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +71,8 @@ def test_fit_is_not_needed_and_changes_nothing(signals):
     model = SparseRecovery(D, measurement_matrix=A, n_nonzero_coefs=4)
     fitted = clone(model).fit(Y)
     np.testing.assert_array_equal(model.transform(Y), fitted.transform(Y))
-    np.testing.assert_array_equal(
-        model.inverse_transform(fitted.transform(Y)), fitted.inverse_transform(fitted.transform(Y))
-    )
+    codes = fitted.transform(Y)
+    np.testing.assert_array_equal(model.inverse_transform(codes), fitted.inverse_transform(codes))
     np.testing.assert_array_equal(model.reconstruct(Y), fitted.reconstruct(Y))
     np.testing.assert_array_equal(before[0], D)
     np.testing.assert_array_equal(before[1], A)
@@ -98,12 +99,9 @@ def test_float32_is_kept(signals):
     D, _, _, A, Y = (array.astype(np.float32) for array in signals)
     for polish in (False, True):
         model = SparseRecovery(D, measurement_matrix=A, n_nonzero_coefs=4, polish=polish).fit(Y)
-        assert (
-            model.transform(Y).dtype
-            == model.reconstruct(Y).dtype
-            == model.inverse_transform(Y @ Y.T @ Y @ D.T[:40]).dtype
-            == np.float32
-        )
+        codes = model.transform(Y)
+        for result in (codes, model.reconstruct(Y), model.inverse_transform(codes)):
+            assert result.dtype == np.float32
 
 
 def test_missing_measurements_are_left_out(signals):
@@ -147,31 +145,24 @@ def test_certificate_of_a_code_that_is_not_optimal(signals):
     D, Z, _, A, Y = signals
     model = SparseRecovery(D, measurement_matrix=A, algorithm="basis_pursuit").fit(Y)
     atoms = model.atoms_
-    other = (
-        Z
-        + np.linalg.pinv(atoms.T) @ np.ones(40)
-        - Z @ atoms @ np.linalg.pinv(atoms)
-        + np.linalg.pinv(atoms.T) @ (-np.ones(40))
-    )
     least_norm = Y @ np.linalg.pinv(atoms)
     certificate = model.certificate(Y, least_norm)
     expected = 1 - np.abs(Z).sum(axis=1) / np.abs(least_norm).sum(axis=1)
     np.testing.assert_allclose(certificate.gap, expected, atol=1e-7)
     np.testing.assert_allclose(certificate.l1_norm, np.abs(least_norm).sum(axis=1))
     np.testing.assert_allclose(model.certificate(Y, 2 * sparse.csr_array(Z)).residual, np.linalg.norm(Y, axis=1))
-    assert other is not None
 
 
 def test_certificate_of_a_greedy_code():
-    """Greedy selection falls for an atom that resembles the sum of two; basis pursuit proves that it is not the best."""
-    atoms = np.array([[1.0, 0, 0], [0, 1.0, 0], [0.75, 0.75, 0.3], [0, 0, 1.0]])
-    X = np.array([[1.0, 1.0, 0.0]])
-    model = SparseRecovery(atoms, n_nonzero_coefs=3).fit(X)
+    """It is compared with the smallest l1 norm of the same reconstruction."""
+    rng = np.random.default_rng(0)
+    atoms, X = rng.standard_normal((14, 6)), rng.standard_normal((5, 6))
+    model = SparseRecovery(atoms, n_nonzero_coefs=6).fit(X)
     greedy, pursuit = model.certificate(X), clone(model).set_params(algorithm="basis_pursuit").fit(X).certificate(X)
-    assert greedy.residual[0] < 1e-9
-    assert greedy.n_nonzero[0] == 3
-    assert greedy.gap[0] == pytest.approx(1 - pursuit.l1_norm[0] / greedy.l1_norm[0])
-    assert pursuit.gap[0] < 1e-7
+    assert greedy.residual.max() < 1e-9
+    assert greedy.gap.max() > 0.1
+    np.testing.assert_allclose(greedy.gap, 1 - pursuit.l1_norm / greedy.l1_norm, atol=1e-7)
+    assert np.abs(pursuit.gap).max() < 1e-7
 
 
 def test_coherence_proves_what_is_sparsest():
@@ -185,9 +176,6 @@ def test_coherence_proves_what_is_sparsest():
     np.testing.assert_allclose(model.transform(Z[:2] @ atoms), Z[:2], atol=1e-9)
     omp = SparseRecovery(atoms, n_nonzero_coefs=2)
     np.testing.assert_allclose(omp.transform(Z[:2] @ atoms), Z[:2], atol=1e-9)
-
-
-H = np.array([[1.0, 1.0], [1.0, -1.0]])
 
 
 @pytest.mark.parametrize(
