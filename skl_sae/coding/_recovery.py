@@ -54,8 +54,8 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Whether the coefficients of a code are replaced by those of least squares on its support. This undoes the
         shrinkage of the l1 norm.
 
-    max_iter : int, default=1000
-        Largest number of iterations, for the algorithms that iterate.
+    transform_max_iter : int, default=1000
+        Largest number of iterations of ``transform``, for the algorithms that iterate.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns CSR.
@@ -103,7 +103,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "positive": ["boolean"],
         "polish": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "transform_max_iter": [Interval(Integral, 1, None, closed="left")],
         "sparse_output": ["boolean"],
     }
 
@@ -118,7 +118,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         alpha=None,
         positive=False,
         polish=False,
-        max_iter=1000,
+        transform_max_iter=1000,
         sparse_output=False,
     ):
         self.dictionary = dictionary
@@ -129,7 +129,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.alpha = alpha
         self.positive = positive
         self.polish = polish
-        self.max_iter = max_iter
+        self.transform_max_iter = transform_max_iter
         self.sparse_output = sparse_output
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -300,7 +300,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _encode(self, X, atoms):
         options = {"algorithm": self.algorithm, "n_nonzero_coefs": self.n_nonzero_coefs, "tol": self.tol}
-        options |= {"alpha": self.alpha, "positive": self.positive, "max_iter": self.max_iter}
+        options |= {"alpha": self.alpha, "positive": self.positive, "max_iter": self.transform_max_iter}
         if not self.polish:
             return sparse_encode(X, atoms, **options, sparse_output=self.sparse_output)
         Z = sparse_encode(X, atoms, **options)

@@ -13,7 +13,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skl_sae.coding import SparseRecovery, mutual_coherence
 
-
 H = np.array([[1.0, 1.0], [1.0, -1.0]])
 
 
