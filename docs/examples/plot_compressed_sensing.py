@@ -88,16 +88,17 @@ for name, settings in models.items():
         codes, recovered = model.transform(y), model.reconstruct(y)[0]
         certificate = model.certificate(y, codes)
         found[name, kind] = codes[0], recovered
-        print(
-            f"{name:<26}{kind:<12}{decibel(recovered):>13.1f} dB{certificate.n_nonzero[0]:>14}{certificate.gap[0]:>14.0e}"
-        )
+        quality = f"{decibel(recovered):>13.1f} dB{certificate.n_nonzero[0]:>14}{certificate.gap[0]:>14.0e}"
+        print(f"{name:<26}{kind:<12}{quality}")
 
 # %%
 # The duality gap of OMP's exact code is zero: no other code that explains the samples has a smaller l1 norm, so basis
 # pursuit had to find the same one. The mutual coherence of the sampled atoms alone would promise very little:
 
 coherence = mutual_coherence(dictionary[:, times])
-print(f"\nmutual coherence {coherence:.2f}: recovery is certain for fewer than {(1 + 1 / coherence) / 2:.1f} coefficients")
+print(
+    f"\nmutual coherence {coherence:.2f}: recovery is certain for fewer than {(1 + 1 / coherence) / 2:.1f} coefficients"
+)
 
 # %%
 # The whole signal, and what was seen of it:
@@ -114,6 +115,7 @@ for ax, (title, recovered) in zip(axes, shown.items()):
     ax.plot(recovered, color="C0", linewidth=1, label="recovered")
     ax.plot(times, samples["noise"], ".", color="C3", markersize=5, label="samples")
     ax.set_title(title, fontsize="medium")
+axes[0].set_ylim(-0.7, 0.95)
 axes[0].legend(ncols=3, frameon=False, fontsize="small", loc="upper right")
 axes[-1].set_xlabel("time")
 
@@ -131,7 +133,7 @@ for ax, name in zip(axes, shown):
     ax.plot(true, code[true], "o", color="C3", mfc="none", markersize=6)
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     ax.set_title(f"{name}: {active.size} coefficients", fontsize="medium")
-axes[-1].set(xlabel="number of the cosine", xlim=(-2, 150))
+axes[-1].set(xlabel="number of the cosine", xlim=(-3, N))
 
 # %%
 # The pictures, when this runs as a script:

@@ -62,7 +62,8 @@ def certify(X, codes, atoms, algorithm, alpha, noise, positive):
         NaN is missing.
     codes : ndarray of shape (n_samples, n_components), float64
     atoms : ndarray of shape (n_components, n_features), float64
-    algorithm : str
+    algorithm : str or None
+        What the codes minimise; None for nothing in particular.
     alpha : float
         Weight of the l1 norm, for lasso and fista.
     noise : float

@@ -208,9 +208,9 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Compute what can be proven of codes: that they are optimal, and the sparsest.
 
         For "lasso" and "fista", the duality gap is that of their objective. For "basis_pursuit", it is that of the
-        smallest l1 norm within `tol` of the measurements. For any other algorithm it is that of the smallest l1 norm
-        among all codes with the same reconstruction: 0 proves that basis pursuit would find the code, too. The two
-        last take a solution of basis pursuit.
+        smallest l1 norm within `tol` of the measurements. For any other algorithm, and for polished codes, it is that
+        of the smallest l1 norm among all codes with the same reconstruction: 0 proves that basis pursuit would find
+        the code, too. The two last take a solution of basis pursuit.
 
         Parameters
         ----------
@@ -230,8 +230,8 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if Z.shape != (X.shape[0], len(atoms)):
             raise ValueError(f"Z has shape {Z.shape}; expected {(X.shape[0], len(atoms))}, a code for each row of X.")
         X, Z = (np.asarray(each.toarray() if sparse.issparse(each) else each, dtype=np.float64) for each in (X, Z))
-        alpha = 1.0 if self.alpha is None else self.alpha
-        return certify(X, Z, atoms.astype(np.float64), self.algorithm, alpha, self.tol or 0.0, self.positive)
+        algorithm, alpha = None if self.polish else self.algorithm, 1.0 if self.alpha is None else self.alpha
+        return certify(X, Z, atoms.astype(np.float64), algorithm, alpha, self.tol or 0.0, self.positive)
 
     def score(self, X, y=None):
         """Compute the share of the variance of the measurements that the codes explain.

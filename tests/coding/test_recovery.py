@@ -11,7 +11,7 @@ from sklearn.linear_model import orthogonal_mp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skl_sae.coding import SparseRecovery, mutual_coherence
+from skl_sae.coding import SparseRecovery, basis_pursuit, mutual_coherence
 
 H = np.array([[1.0, 1.0], [1.0, -1.0]])
 
@@ -127,6 +127,10 @@ def test_polish_is_least_squares_on_the_support(signals):
         np.testing.assert_array_equal(np.flatnonzero(after), support)
         expected = np.linalg.lstsq(D[support][:, there].T, x[there], rcond=None)[0]
         np.testing.assert_allclose(after[support], expected, atol=1e-9)
+    # the gap of a polished code is that of its own reconstruction
+    observed = clone(model).set_params(polish=True).certificate(noisy[1:])
+    same = basis_pursuit(D.T, polished[1:] @ D)
+    np.testing.assert_allclose(observed.gap, 1 - np.abs(same).sum(axis=1) / np.abs(polished[1:]).sum(axis=1), atol=1e-7)
 
 
 def test_polish_keeps_non_negative_codes():
