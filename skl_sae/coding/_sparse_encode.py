@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._kernels.sparse_structure import check_sparse_structure
+from ._basis_pursuit import BasisPursuit
 from ._coder import Options, encode
 from ._dictionary import Dictionary
 from ._fista import Fista
@@ -28,6 +29,7 @@ CODERS = {
     "threshold": Threshold,
     "topk": TopK,
     "iht": IterativeThresholding,
+    "basis_pursuit": BasisPursuit,
 }
 # Those for rows that share one support.
 GROUP_CODERS = {"omp": GroupPursuit}

@@ -1,7 +1,7 @@
 """Slow twins of the coders: NumPy, a row at a time, by the definition."""
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
 
 def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=None):
@@ -92,3 +92,17 @@ def iterative_thresholding(x, dictionary, k, positive=False, observed=None):
             step = change @ change / (image @ image) if image @ image > 0 else step
         else:
             step /= 2
+
+
+def basis_pursuit(A, y, positive=False):
+    """The smallest l1 norm of all x with ``A x = y``, as a linear program of the positive and negative parts."""
+    if positive:
+        return linprog(np.ones(A.shape[1]), A_eq=A, b_eq=y, method="highs").x
+    parts = linprog(np.ones(2 * A.shape[1]), A_eq=np.hstack([A, -A]), b_eq=y, method="highs").x
+    return parts[: A.shape[1]] - parts[A.shape[1] :]
+
+
+def mutual_coherence(atoms):
+    """Largest cosine of two atoms, pair by pair."""
+    pairs = [(a, b) for i, a in enumerate(atoms) for b in atoms[:i]]
+    return max([abs(a @ b) / np.sqrt((a @ a) * (b @ b)) for a, b in pairs], default=0.0)

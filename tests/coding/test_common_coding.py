@@ -1,0 +1,43 @@
+"""scikit-learn's own checks for the estimators of `skl_sae.coding`: no check is expected to fail."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils import estimator_checks
+from test_common import MORE_CHECKS, fits, with_checks
+
+from skl_sae.coding import SparseRecovery
+
+
+class Measured(SparseRecovery):
+    """Random atoms for data of any width, which a check brings."""
+
+    def _measured_atoms(self, width):
+        return np.random.default_rng(width).standard_normal((2 * width, width))
+
+
+CONFIGURATIONS = [
+    SparseRecovery(),
+    SparseRecovery(algorithm="basis_pursuit"),
+    SparseRecovery(sparse_output=True),
+    Measured(n_nonzero_coefs=2),
+    Measured(tol=0.1, polish=True),
+    Measured(n_nonzero_coefs=2, positive=True, polish=True, sparse_output=True),
+    Measured(algorithm="basis_pursuit"),
+    Measured(algorithm="basis_pursuit", tol=0.5, polish=True),
+]
+
+
+@with_checks(CONFIGURATIONS)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+# The checks of set_output mix arrays and DataFrames; the one of feature names makes these warnings errors again.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
+@pytest.mark.parametrize(
+    "estimator, name", [(e, name) for e in CONFIGURATIONS for name in MORE_CHECKS if fits(e, name)]
+)
+def test_more_checks(estimator, name):
+    pytest.importorskip(MORE_CHECKS[name])
+    getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))
