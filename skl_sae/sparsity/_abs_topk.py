@@ -9,7 +9,8 @@ class AbsTopK(TopK):
 
     :math:`f = \mathrm{act}(a) \odot 1[\,|a| \text{ among the } k \text{ largest of its row}]`. Codes are signed: a unit
     stands for a direction of the data, forwards and backwards, where :class:`TopK` needs two units. Ties go to the unit
-    of lower index. The activation is the identity, or "tanh" for codes between -1 and 1; the others have no sign.
+    of lower index, and zeros are not kept. The activation is the identity, or "tanh" for codes between -1 and 1; the
+    others have no sign.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def assert_stays_in_bounds(a, k):
     n, behind = len(a), 3 * a.shape[1]
     index, values = np.full(n * k + behind, -7, np.int32), np.full(n * k + behind, -7, a.dtype)
     count = np.empty(n, np.int32)
-    for floor, signed in (1e-45, False), (-np.inf, False), (0, True):
+    for floor, signed in (1e-45, False), (-np.inf, False), (0, True), (1e-45, True):
         with np.errstate(all="ignore"):
             at, to = index[: n * k].reshape(n, k), values[: n * k].reshape(n, k)
             select_largest_entries(a, a.dtype.type(floor), at, to, count, signed)
@@ -51,7 +51,7 @@ def selected(a, k, activation, signed=False):
 def assert_selects(a, k, activation):
     """Equality with the twin; with relu, what is not positive may be left out. NaN is never selected.
 
-    The same by absolute values.
+    By absolute values the same; zeros are left out.
     """
     keep = naive.largest(a, k) & ~np.isnan(a)
     if activation == "relu":
@@ -59,7 +59,7 @@ def assert_selects(a, k, activation):
     mask, values = selected(a, k, activation)
     assert_array_equal(mask, keep)
     assert_array_equal(values, np.where(keep, a, 0))
-    keep = naive.largest(abs(a), k) & ~np.isnan(a)
+    keep = naive.largest(abs(a), k) & ~np.isnan(a) & (a != 0)
     mask, values = selected(a, k, "identity", signed=True)
     assert_array_equal(mask, keep)
     assert_array_equal(values, np.where(keep, a, 0))
