@@ -1,14 +1,8 @@
 """Random problems against the slow twins; more of them with ``-m slow``."""
 
-import sys
-from pathlib import Path
-
+import fuzz_coding
 import pytest
 from numba import config
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import fuzz_coding
 
 
 @pytest.mark.parametrize("n_problems", [40 if config.DISABLE_JIT else 300, pytest.param(2000, marks=pytest.mark.slow)])
