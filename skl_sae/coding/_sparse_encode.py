@@ -13,12 +13,24 @@ from .._kernels.sparse_structure import check_sparse_structure
 from ._basis_pursuit import BasisPursuit
 from ._coder import Options, encode
 from ._dictionary import Dictionary
+from ._fista import Fista
 from ._group_pursuit import GroupPursuit
+from ._iterative_thresholding import IterativeThresholding
+from ._lasso import Lasso
 from ._pursuit import Pursuit
 from ._signals import Signals
+from ._thresholding import Threshold, TopK
 
 # Algorithms by name.
-CODERS = {"omp": Pursuit, "basis_pursuit": BasisPursuit}
+CODERS = {
+    "omp": Pursuit,
+    "lasso": Lasso,
+    "fista": Fista,
+    "threshold": Threshold,
+    "topk": TopK,
+    "iht": IterativeThresholding,
+    "basis_pursuit": BasisPursuit,
+}
 # Those for rows that share one support.
 GROUP_CODERS = {"omp": GroupPursuit}
 
@@ -80,11 +92,10 @@ def sparse_encode(
         Number of active atoms, at most, of "omp", "topk" and "iht"; more than there are count as all. None is a tenth
         of the features, or with "omp" and a `tol` as many as it takes.
     tol : float, default=None
-        - "omp": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`. Of a row
-          with missing entries its share. Both this and `n_nonzero_coefs` may be given.
+        - "omp", "iht": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`.
+          Of a row with missing entries its share. Both this and `n_nonzero_coefs` may be given.
         - "lasso", "fista": the duality gap over the squared norm of the row at which it is done; None is 1e-10 in
-          float64 and 1e-5 in float32.
-        - "iht": the change of a code, relative, at which it is done.
+          float64 ("fista": 1e-8) and 1e-5 in float32.
         - "basis_pursuit": the largest norm of the residual; None is zero.
     alpha : float, default=None
         Weight of the L1 norm in "lasso" and "fista", and what "threshold" takes away; None is 1, as in scikit-learn.

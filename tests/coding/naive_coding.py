@@ -40,6 +40,60 @@ def group_pursuit(X, dictionary, n_nonzero_coefs, observed=None):
     return Z
 
 
+# codes with an L1 penalty, and by thresholds
+
+
+def lasso_objective(x, z, dictionary, alpha, observed=None):
+    """Half the squared error over what is observed, plus alpha times the L1 norm."""
+    residual = x - z @ dictionary
+    return 0.5 * np.square(residual if observed is None else residual[observed]).sum() + alpha * np.abs(z).sum()
+
+
+def lasso_violation(x, z, dictionary, alpha, positive=False, observed=None):
+    """By how much the optimality conditions fail: alpha on the support, with its sign, and at most alpha elsewhere."""
+    observed = np.ones(len(x), bool) if observed is None else observed
+    c = dictionary[:, observed] @ (x - z @ dictionary)[observed]
+    outside = np.maximum((c if positive else np.abs(c)) - alpha, 0)
+    return np.where(z != 0, np.abs(c - alpha * np.sign(z)), outside).max()
+
+
+def top_k(x, dictionary, k, positive=False, observed=None):
+    """The k atoms that alone explain most, each with its own least-squares coefficient."""
+    observed = np.ones(len(x), bool) if observed is None else observed
+    z = np.zeros(len(dictionary))
+    for j, atom in enumerate(dictionary[:, observed]):
+        z[j] = atom @ x[observed] / (atom @ atom) if atom @ atom > 0 else 0
+    z = np.maximum(z, 0) if positive else z
+    sizes = np.abs(z) * np.linalg.norm(dictionary[:, observed], axis=1)
+    z[np.argsort(-sizes, kind="stable")[k:]] = 0
+    return z
+
+
+def iterative_thresholding(x, dictionary, k, positive=False, observed=None):
+    """Gradient steps of which the k largest coefficients are kept, and least squares once the support stays."""
+    observed = np.ones(len(x), bool) if observed is None else observed
+    x, atoms = x[observed], dictionary[:, observed]
+    norms = np.linalg.norm(atoms, axis=1)
+    atoms, z, step, fitted = atoms / norms[:, None], np.zeros(len(atoms)), 1.0, False
+    while True:
+        c = atoms @ (x - z @ atoms)
+        new = z + step * c
+        new = np.maximum(new, 0) if positive else new
+        new[np.argsort(-np.abs(new), kind="stable")[k:]] = 0
+        stays = ((new != 0) == (z != 0)).all()
+        if stays and fitted:
+            return z / norms
+        if stays:
+            on = np.flatnonzero(new)
+            new[on] = nnls(atoms[on].T, x)[0] if positive else np.linalg.lstsq(atoms[on].T, x, rcond=None)[0]
+        change, image = new - z, (new - z) @ atoms
+        if stays or step * (image @ image) <= 0.99 * (change @ change):
+            z, fitted = new, stays
+            step = change @ change / (image @ image) if image @ image > 0 else step
+        else:
+            step /= 2
+
+
 def basis_pursuit(A, y, positive=False):
     """The smallest l1 norm of all x with ``A x = y``, as a linear program of the positive and negative parts."""
     if positive:
