@@ -61,7 +61,7 @@ def sparse_encode(
     positive=False,
     mask=None,
     groups=None,
-    max_iter=1000,
+    max_iter=10000,
     sparse_output=False,
 ):
     r"""Find a sparse code of each row with a fixed dictionary.
@@ -106,7 +106,7 @@ def sparse_encode(
     groups : array-like of shape (n_samples,), default=None
         A label for each row. Rows of one label get the same active atoms, such as the colours of a patch; "omp" only,
         in its simultaneous form [5]_. `tol` is then that of the group's mean.
-    max_iter : int, default=1000
+    max_iter : int, default=10000
         Iterations of "lasso" (rounds over all atoms), "fista", "iht" and "basis_pursuit", at most.
     sparse_output : bool, default=False
         Return CSR instead of a dense array.
@@ -173,7 +173,7 @@ def sparse_encode(
             f"{failed} of {len(signals)} rows have not converged after max_iter={max_iter} iterations. Raise max_iter "
             "or tol, or scale the data.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return codes
 

@@ -4,8 +4,13 @@ import numpy as np
 from scipy.optimize import linprog, nnls
 
 
-def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=None):
-    """Orthogonal matching pursuit of one row, over what is observed."""
+def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=None, gaps=None):
+    """Orthogonal matching pursuit of one row, over what is observed.
+
+    To `gaps` is added by how much each decision was made, as a share of the row: between the best atom and the next,
+    between the residual and `tol`.
+    """
+    gaps = [] if gaps is None else gaps
     observed = np.ones(len(x), bool) if observed is None else observed
     x, atoms = x[observed], dictionary[:, observed]
     norms, z, support = np.linalg.norm(atoms, axis=1), np.zeros(len(dictionary)), []
@@ -15,6 +20,10 @@ def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=No
         products = np.divide(atoms @ residual, norms, out=np.zeros(len(atoms)), where=usable)
         products = products if positive else np.abs(products)
         products[support] = 0
+        size = np.linalg.norm(x)
+        best = np.sort(products)[::-1] / (size or 1)
+        gaps += [best[0] - best[1] if len(best) > 1 else 1.0, best[0]]
+        gaps.append(abs(residual @ residual - tol * observed.mean()) / (size**2 or 1) if tol else 1.0)
         if len(support) == n_nonzero_coefs or residual @ residual <= tol * observed.mean():
             break
         if products.max(initial=0) <= 1e-12 * np.linalg.norm(x):
