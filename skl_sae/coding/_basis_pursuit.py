@@ -16,8 +16,8 @@ from ._coder import Coder
 from ._measurements import Measurements
 from ._splitting import solve
 
-# Rows that a thread works on at a time.
-ROWS = 256
+# Rows that a thread works on at a time: an eighth of them, between these numbers.
+FEWEST, ROWS = 32, 256
 # Relative duality gap at which a row is solved.
 GAP = 1e-8
 
@@ -136,7 +136,7 @@ def pursue(measured, y, noise, positive, max_iter, tol=GAP):
     failed : int
         Number of rows whose gap is above `tol`.
     """
-    size = min(ROWS, max(16, len(y) // 8))
+    size = min(ROWS, max(FEWEST, len(y) // 8))
     noise = np.broadcast_to(noise, len(y))
 
     def work(block, slot):

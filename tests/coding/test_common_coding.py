@@ -24,6 +24,7 @@ CONFIGURATIONS = [
     Measured(tol=0.1, polish=True),
     Measured(n_nonzero_coefs=2, positive=True, polish=True, sparse_output=True),
     Measured(algorithm="basis_pursuit"),
+    Measured(algorithm="lasso", alpha=0.1),
     Measured(algorithm="basis_pursuit", tol=0.5, polish=True),
 ]
 
