@@ -1,0 +1,49 @@
+"""How an estimator encodes: the options of `sparse_encode`, in units of the data as it is read."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._sparse_encode import sparse_encode
+
+# Algorithms that minimise a penalised error.
+PENALISED = ("lasso", "fista")
+ALGORITHMS = {"omp", "lasso", "fista", "threshold", "topk", "iht", "basis_pursuit"}
+
+
+class Coding(NamedTuple):
+    """Options of `sparse_encode`; see there."""
+
+    algorithm: str
+    n_nonzero_coefs: int | None
+    tol: float | None
+    alpha: float | None
+    positive: bool
+
+    def scaled(self, exponent):
+        """The same for data that is divided by two to the power of `exponent`."""
+        alpha = None if self.alpha is None else np.ldexp(self.alpha, -exponent)
+        tol = self.tol
+        if tol is not None and self.algorithm == "omp":
+            tol = np.ldexp(tol, -2 * exponent)
+        return self._replace(alpha=alpha, tol=tol)
+
+    def encode(self, data, atoms):
+        """Codes of the rows of `data` (a `LearningData`), as a CSR array."""
+        return sparse_encode(data.X, atoms, **self._asdict(), mask=data.observed, sparse_output=True)
+
+    def encode_array(self, X, atoms):
+        """The same for rows as the user has them."""
+        return sparse_encode(X, atoms, **self._asdict(), sparse_output=True)
+
+    def penalty(self):
+        """Weight of the absolute values of a code in the objective."""
+        return float(self.alpha) if self.algorithm in PENALISED else 0.0
+
+    def refit(self):
+        """Penalty and sign of the entries, for the dictionary stage."""
+        return np.array([self.penalty(), float(self.positive)])
+
+    def loss(self, codes, energies):
+        """Mean over the rows of half the squared error, plus the penalty."""
+        return (0.5 * energies.sum() + self.penalty() * np.abs(codes.data).sum(dtype=np.float64)) / len(energies)
