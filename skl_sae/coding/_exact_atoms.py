@@ -1,4 +1,4 @@
-"""The dictionary stage of exact K-SVD: each atom and its entries become the best rank-one matrix, one after the other."""
+"""The dictionary stage of exact K-SVD: each atom, with its entries, becomes the best matrix of rank one in its turn."""
 
 import numpy as np
 from scipy.linalg import eigh

@@ -42,8 +42,8 @@ def _parts(estimator, data, random_state):
     n_given = 0 if isinstance(start, str) else len(start)
     if frozen > n_given:
         raise ValueError(
-            f"n_frozen_components={frozen}, but dict_init is {f'an array of {n_given} atoms' if n_given else 'a name'}; "
-            "expected an array with the atoms that are to be frozen."
+            f"Got n_frozen_components={frozen} and a dict_init with {n_given} atoms of its own; expected an array with "
+            "the atoms that are to be frozen."
         )
     atoms = start_atoms(data.X, n_components, start, frozen, random_state, data.X.dtype)
     return atoms, fit_coding(estimator, n_features).scaled(data.exponent), _replacement(estimator)
