@@ -1,5 +1,6 @@
-"""Sparse coding and dictionary learning: codes that are found by optimisation instead of by an encoder."""
+"""Sparse coding: codes found by optimisation, with a dictionary that is fixed or learned."""
 
 from ._ksvd import KSVD
+from ._sparse_encode import sparse_encode
 
-__all__ = ["KSVD"]
+__all__ = ["KSVD", "sparse_encode"]

@@ -8,7 +8,6 @@ from ._sparse_encode import sparse_encode
 
 # Algorithms that minimise a penalised error.
 PENALISED = ("lasso", "fista")
-ALGORITHMS = {"omp", "lasso", "fista", "threshold", "topk", "iht", "basis_pursuit"}
 
 
 class Coding(NamedTuple):

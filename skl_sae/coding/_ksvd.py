@@ -10,12 +10,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._callbacks import CallbackSupportMixin, Epochs
 from .._kernels.blas import single_threaded_blas
-from ._coding import ALGORITHMS
 from ._dictionary_start import STARTS
 from ._fitted_dictionary import FittedDictionaryMixin, read
 from ._ksvd_loop import UPDATES
 from ._learners import has_converged, make_learner, make_online, transform_coding
 from ._learning_data import learning_data
+from ._sparse_encode import CODERS
 
 
 class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
@@ -164,7 +164,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"ksvd", "online"})],
         "update": [StrOptions(set(UPDATES))],
-        "algorithm": [StrOptions(ALGORITHMS)],
+        "algorithm": [StrOptions({*CODERS})],
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), None],
@@ -177,7 +177,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         "memory": [Interval(Integral, 1, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "convergence_tol": [Interval(Real, 0, None, closed="left")],
-        "transform_algorithm": [StrOptions(ALGORITHMS), None],
+        "transform_algorithm": [StrOptions({*CODERS}), None],
         "transform_n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
         "transform_tol": [Interval(Real, 0, None, closed="left"), None],
         "transform_alpha": [Interval(Real, 0, None, closed="left"), None],
