@@ -31,9 +31,9 @@ class Coding(NamedTuple):
         """Codes of the rows of `data` (a `LearningData`), as a CSR array."""
         return sparse_encode(data.X, atoms, **self._asdict(), mask=data.observed, sparse_output=True)
 
-    def encode_array(self, X, atoms):
-        """The same for rows as the user has them."""
-        return sparse_encode(X, atoms, **self._asdict(), sparse_output=True)
+    def encode_array(self, X, atoms, sparse_output):
+        """The same for rows as the user has them, as an array or as a CSR array."""
+        return sparse_encode(X, atoms, **self._asdict(), sparse_output=sparse_output)
 
     def penalty(self):
         """Weight of the absolute values of a code in the objective."""

@@ -28,9 +28,9 @@ class FittedDictionaryMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         codes : {ndarray, CSR matrix} of shape (n_samples, n_components)
             Codes; CSR if `sparse_output`.
         """
-        codes = self._encode(self._read(X))
+        codes = self._encode(self._read(X), self.sparse_output)
         if not self.sparse_output:
-            return codes.toarray()
+            return codes
         kind = sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
         return kind(codes)
 
@@ -76,15 +76,15 @@ class FittedDictionaryMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             At most 1.0.
         """
         X = self._read(X)
-        return explained_variance(X, self._decode(self._encode(X)))
+        return explained_variance(X, self._decode(self._encode(X, True)))
 
     def _read(self, X):
         """Check X against the fit, and return it in the type of the dictionary."""
         check_is_fitted(self)
         return read(self, X, reset=False, dtype=self.components_.dtype)
 
-    def _encode(self, X):
-        return self._coder().encode_array(X, self.components_)
+    def _encode(self, X, sparse_output):
+        return self._coder().encode_array(X, self.components_, sparse_output)
 
     def _decode(self, codes):
         out = np.zeros((codes.shape[0], self.components_.shape[1]), self.components_.dtype)
