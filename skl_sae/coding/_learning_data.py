@@ -56,9 +56,12 @@ def learning_data(X, exponent=None):
     observed = None
     if issparse(X):
         X = csr_array(X)
-    elif np.isnan(X.sum(dtype=np.float64)):
-        observed = ~np.isnan(X)
-        X = np.where(observed, X, X.dtype.type(0))
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            complete = np.isfinite(X.sum(dtype=np.float64)) or not np.isnan(X).any()
+        if not complete:
+            observed = ~np.isnan(X)
+            X = np.where(observed, X, X.dtype.type(0))
     numbers = X.data if issparse(X) else X
     largest = max(float(numbers.max(initial=0)), -float(numbers.min(initial=0)))
     needed = int(np.frexp(largest)[1])
