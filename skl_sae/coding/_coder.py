@@ -38,6 +38,9 @@ class Coder:
     def __init__(self, dictionary, options):
         self.dictionary, self.options = dictionary, options
 
+    def prepare(self):
+        """Make what all tiles need, before any of them: all threads may work on that."""
+
     def encode(self, tile, out):
         """Write the codes of a tile; returns the number of rows that did not converge.
 
@@ -89,6 +92,7 @@ def encode(signals, coder, sparse_output=False):
         return failed, None
 
     small = n * (width + signals.X.shape[1]) < SMALL
+    coder.prepare()
     with single_threaded_blas():
         results = run(work, len(edges) - 1, inline=small)
     failed = sum(result[0] for result in results)

@@ -24,6 +24,9 @@ class Pursuit(Coder):
     is observed, with the norms that the atoms have there.
     """
 
+    def prepare(self):
+        self.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         limit, tolerances = min(self.options.n_nonzero_coefs, out.shape[1]), self.tolerances(tile)
         whole = np.ones(len(out), bool) if tile.observed is None else tile.observed.all(axis=1)

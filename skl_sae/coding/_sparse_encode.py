@@ -63,7 +63,7 @@ def sparse_encode(
     dictionary : array-like of shape (n_components, n_features)
         Atoms, as rows, of any norms.
     """
-    X, atoms, dtype = check_signals(X, dictionary)
+    X, atoms, dtype = check_signals(X, dictionary, masked=mask is not None)
     n_nonzero_coefs = _n_nonzero(n_nonzero_coefs, tol, atoms.shape, algorithm)
     options = Options(n_nonzero_coefs, tol, 1.0 if alpha is None else alpha, positive, max_iter)
     coder = _coder_class(algorithm, groups is not None)(Dictionary(atoms), options)
@@ -79,10 +79,14 @@ def sparse_encode(
     return codes
 
 
-def check_signals(X, dictionary):
-    """Validated signals, atoms in the precision of the codes, and that precision: float32 for data in float32."""
+def check_signals(X, dictionary, masked=False):
+    """Validated signals, atoms in the precision of the codes, and that precision: float32 for data in float32.
+
+    With a mask, what it covers may be anything; the rest is looked at tile by tile.
+    """
     check_sparse_structure(X)
-    X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+    finite = False if masked else "allow-nan"
+    X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=finite, input_name="X")
     if sparse.issparse(X) and np.isnan(X.data).any():
         raise ValueError(
             "X is sparse and has NaN: got a missing value among the stored ones. Use a dense array or fill it."
