@@ -1,4 +1,4 @@
-"""Where dictionary learning begins: atoms from rows of the data, from its singular vectors, or cosines."""
+"""Where dictionary learning begins: atoms from rows of the data, from its singular vectors, cosines, or any."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -18,7 +18,7 @@ def start_atoms(X, n_components, dict_init, n_frozen, random_state, dtype):
     X : {ndarray, CSR array} of shape (n_samples, n_features)
         Data, zero where missing.
     n_components : int
-    dict_init : {"data", "svd", "dct", "dct2"} or ndarray of shape (at most n_components, n_features)
+    dict_init : {"data", "random", "svd", "dct", "dct2"} or ndarray of shape (at most n_components, n_features)
         Where there are fewer atoms than asked for, rows of the data follow.
     n_frozen : int
         Number of first atoms of an array that keep their norm.
@@ -33,7 +33,7 @@ def start_atoms(X, n_components, dict_init, n_frozen, random_state, dtype):
     if not isinstance(dict_init, str):
         first = np.concatenate([dict_init[:n_frozen], unit_rows(dict_init[n_frozen:])]).astype(dtype)
     else:
-        first = unit_rows(STARTS[dict_init](X, n_components)).astype(dtype)
+        first = unit_rows(STARTS[dict_init](X, n_components, random_state)).astype(dtype)
     rest = rows_as_atoms(X, n_components - len(first), random_state).astype(dtype)
     return np.concatenate([first, rest])
 
@@ -58,11 +58,15 @@ def _dense(X, rows):
     return np.asarray(part.toarray() if issparse(part) else part, np.float64)
 
 
-def _none(X, n_components):
+def _none(X, n_components, random_state):
     return np.empty((0, X.shape[1]))
 
 
-def _singular_vectors(X, n_components):
+def _directions(X, n_components, random_state):
+    return random_state.standard_normal((n_components, X.shape[1]))
+
+
+def _singular_vectors(X, n_components, random_state):
     """Right singular vectors, of the largest singular values first, as far as these are above rounding errors."""
     gram = np.zeros((X.shape[1],) * 2)
     for lo in range(0, X.shape[0], ROWS):
@@ -75,7 +79,7 @@ def _singular_vectors(X, n_components):
     return vectors * signs[:, None]
 
 
-def _cosines(X, n_components):
+def _cosines(X, n_components, random_state):
     r"""Overcomplete cosine transform: :math:`\cos(\pi k (2 j + 1) / 2 n)` with k / n of `n_components` frequencies."""
     return _waves(X.shape[1], n_components)
 
@@ -87,7 +91,7 @@ def _waves(n_features, n_waves):
     return unit_rows(waves[np.abs(waves).max(axis=1) > 1e-10])
 
 
-def _cosines_2d(X, n_components):
+def _cosines_2d(X, n_components, random_state):
     """Products of such waves along both sides of a square, those of the lowest frequencies first."""
     side = round(X.shape[1] ** 0.5)
     if side**2 != X.shape[1]:
@@ -103,4 +107,4 @@ def _cosines_2d(X, n_components):
     return both[np.argsort(frequency, kind="stable")][:n_components]
 
 
-STARTS = {"data": _none, "svd": _singular_vectors, "dct": _cosines, "dct2": _cosines_2d}
+STARTS = {"data": _none, "random": _directions, "svd": _singular_vectors, "dct": _cosines, "dct2": _cosines_2d}

@@ -66,8 +66,13 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
     positive : bool, default=False
         Whether codes are kept from being negative.
 
-    dict_init : {"data", "svd", "dct", "dct2"} or array-like of shape (n_atoms, n_features), default="data"
-        The dictionary at the start. "data": different rows of X. "svd": right singular vectors. "dct": cosines, more
+    max_share : float or None, default=None
+        For "lasso" in ``fit``: the largest share that one row may hold of the sum of squares of an atom's entries, as
+        it was in the pass before; entries are capped there. It keeps atoms from becoming single rows where rows are
+        few: try 0.3 with ``method="online"``, a `batch_size` of all rows, and many iterations.
+
+    dict_init : {"data", "random", "svd", "dct", "dct2"} or array-like of shape (n_atoms, n_features), default="data"
+        The dictionary at the start. "data": different rows of X. "random": any directions. "svd": right singular vectors. "dct": cosines, more
         than there are features if `n_components` is larger. "dct2": their products along both sides of a square image.
         An array: atoms as they are. Where these are fewer than `n_components`, rows of X follow.
 
@@ -169,6 +174,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "positive": ["boolean"],
+        "max_share": [Interval(Real, 0, 1, closed="right"), None],
         "dict_init": [StrOptions(set(STARTS)), "array-like"],
         "n_frozen_components": [Interval(Integral, 0, None, closed="left")],
         "min_usage": [Interval(Integral, 0, None, closed="left")],
@@ -197,6 +203,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         tol=None,
         alpha=None,
         positive=False,
+        max_share=None,
         dict_init="data",
         n_frozen_components=0,
         min_usage=1,
@@ -221,6 +228,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         self.tol = tol
         self.alpha = alpha
         self.positive = positive
+        self.max_share = max_share
         self.dict_init = dict_init
         self.n_frozen_components = n_frozen_components
         self.min_usage = min_usage

@@ -52,6 +52,6 @@ class Ksvd:
 
     def go_on_online(self):
         """What continues this dictionary in ``partial_fit``."""
-        online = Online.begin(self.atoms, self.coder, self.replacement)
+        online = Online.begin(self.atoms, None, self.replacement)
         online.add(self.data, self.codes, None)
         return online

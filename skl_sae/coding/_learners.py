@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
+from ._capped_lasso import CappedLasso
 from ._coding import Coding
 from ._dictionary_start import start_atoms
 from ._ksvd_loop import Ksvd
@@ -13,6 +14,13 @@ from ._replacement import Replacement
 def make_learner(estimator, data, random_state):
     """What has a method `iterate`: K-SVD or passes of the online method."""
     atoms, coder, replacement = _parts(estimator, data, random_state)
+    if estimator.max_share is not None:
+        if estimator.algorithm != "lasso":
+            raise ValueError(
+                f"Got max_share={estimator.max_share} with algorithm={estimator.algorithm!r}; entries are capped with "
+                "algorithm='lasso' alone. Use that, or max_share=None."
+            )
+        coder = CappedLasso(coder, estimator.max_share, data.shape[0])
     if estimator.method == "ksvd":
         return Ksvd(data, atoms, coder, estimator.update, replacement, random_state)
     memory = estimator.memory or data.shape[0]
@@ -24,7 +32,7 @@ def make_online(estimator, data, before):
     if before is None:
         return Online.begin(*_parts(estimator, data, check_random_state(estimator.random_state)))
     online, exponent = before
-    coder = fit_coding(estimator, data.shape[1]).scaled(data.exponent)
+    coder = _fit_coding(estimator, data.shape[1]).scaled(data.exponent)
     return online.continued(coder, _replacement(estimator), 2.0 ** (exponent - data.exponent))
 
 
@@ -46,14 +54,14 @@ def _parts(estimator, data, random_state):
             "the atoms that are to be frozen."
         )
     atoms = start_atoms(data.X, n_components, start, frozen, random_state, data.X.dtype)
-    return atoms, fit_coding(estimator, n_features).scaled(data.exponent), _replacement(estimator)
+    return atoms, _fit_coding(estimator, n_features).scaled(data.exponent), _replacement(estimator)
 
 
 def _replacement(estimator):
     return Replacement(estimator.min_usage, estimator.max_coherence, estimator.n_frozen_components)
 
 
-def fit_coding(estimator, n_features):
+def _fit_coding(estimator, n_features):
     """How the fit encodes."""
     e = estimator
     return _with_default(Coding(e.algorithm, e.n_nonzero_coefs, e.tol, e.alpha, e.positive), e.n_components, n_features)

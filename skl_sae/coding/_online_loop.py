@@ -103,5 +103,6 @@ class Passes:
         return self.online.learn(self.data, self.batch_size, self.memory, order)
 
     def go_on_online(self):
-        """What continues this dictionary in ``partial_fit``."""
+        """What continues this dictionary in ``partial_fit``, which has a coder of its own."""
+        self.online.coder = None
         return self.online

@@ -148,7 +148,10 @@ def test_more_atoms_than_short_integers_count():
     rng = np.random.default_rng(0)
     D = rng.standard_normal((70_000, 2))
     D /= np.linalg.norm(D, axis=1, keepdims=True)
-    X, Z = rng.standard_normal((3, 2)), csr_array(([1.0, 2.0, -1.0], ([0, 1, 2], [69_999, 66_000, 69_999])), (3, 70_000))
+    X, Z = (
+        rng.standard_normal((3, 2)),
+        csr_array(([1.0, 2.0, -1.0], ([0, 1, 2], [69_999, 66_000, 69_999])), (3, 70_000)),
+    )
     entries, residual, atoms = entries_of(Z), residual_of(X, Z, D), D.copy()
     update_atoms(residual, entries, atoms, np.arange(70_000), PLAIN)
     assert_array_equal(np.flatnonzero((atoms != D).any(axis=1)), [66_000, 69_999])
