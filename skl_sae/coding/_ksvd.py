@@ -72,9 +72,10 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         few: try 0.3 with ``method="online"``, a `batch_size` of all rows, and many iterations.
 
     dict_init : {"data", "random", "svd", "dct", "dct2"} or array-like of shape (n_atoms, n_features), default="data"
-        The dictionary at the start. "data": different rows of X. "random": any directions. "svd": right singular vectors. "dct": cosines, more
-        than there are features if `n_components` is larger. "dct2": their products along both sides of a square image.
-        An array: atoms as they are. Where these are fewer than `n_components`, rows of X follow.
+        The dictionary at the start. "data": different rows of X. "random": any directions. "svd": right singular
+        vectors. "dct": cosines, more than there are features if `n_components` is larger. "dct2": their products along
+        both sides of a square image. An array: atoms as they are. Where these are fewer than `n_components`, rows of X
+        follow.
 
     n_frozen_components : int, default=0
         Number of first atoms of an array `dict_init` that never change, nor their norm.

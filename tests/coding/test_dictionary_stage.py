@@ -1,5 +1,6 @@
 """The updates of atoms against slow twins, and the traps that other implementations fell into."""
 
+import itertools
 import tracemalloc
 
 import naive_coding as naive
@@ -51,7 +52,7 @@ def test_blocks_of_atoms(block, refit, monkeypatch):
     n_blocks = max(1, round(len(order) / block))
     edges = [round(len(order) * i / n_blocks) for i in range(n_blocks + 1)]
     Z1, D1 = Z, D
-    for lo, hi in zip(edges, edges[1:], strict=False):
+    for lo, hi in itertools.pairwise(edges):
         Z1, D1 = naive.dictionary_stage(X, Z1, D1, order[lo:hi], len(order), *refit)
     Z2, D2, residual = stage(update_atoms, X, Z, D, order, np.array(refit, float))
     assert_allclose(D2, D1, rtol=1e-9, atol=1e-11)
