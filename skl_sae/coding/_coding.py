@@ -8,6 +8,8 @@ from ._sparse_encode import sparse_encode
 
 # Algorithms that minimise a penalised error.
 PENALISED = ("lasso", "fista")
+# Shares of a fit at which a penalty that falls begins to do so, and has fallen.
+FALLS, FALLEN = 0.45, 0.8
 
 
 class Coding(NamedTuple):
@@ -46,3 +48,29 @@ class Coding(NamedTuple):
     def loss(self, codes, energies):
         """Mean over the rows of half the squared error, plus the penalty."""
         return (0.5 * energies.sum() + self.penalty() * np.abs(codes.data).sum(dtype=np.float64)) / len(energies)
+
+
+class Schedule(NamedTuple):
+    """How each iteration of a fit encodes.
+
+    Parameters
+    ----------
+    coding : Coding
+        That of the end.
+    alpha_start : float or None
+        The penalty at the beginning.
+    """
+
+    coding: Coding
+    alpha_start: float | None
+
+    def at(self, progress):
+        """The coding when this share of the fit is done: the penalty stays, then falls along a geometric line."""
+        if self.alpha_start is None:
+            return self.coding
+        fallen = min(max((progress - FALLS) / (FALLEN - FALLS), 0.0), 1.0)
+        return self.coding._replace(alpha=self.alpha_start ** (1 - fallen) * self.coding.alpha**fallen)
+
+    def is_settled(self, progress):
+        """Whether losses can be compared."""
+        return self.alpha_start is None or progress > FALLEN

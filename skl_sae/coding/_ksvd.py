@@ -15,6 +15,7 @@ from ._fitted_dictionary import FittedDictionaryMixin, read
 from ._ksvd_loop import UPDATES
 from ._learners import has_converged, make_learner, make_online, transform_coding
 from ._learning_data import learning_data
+from ._online import Pace
 from ._sparse_encode import CODERS
 
 
@@ -63,13 +64,12 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
     alpha : float or None, default=None
         The penalty of "lasso" and "fista", the threshold of "threshold".
 
+    alpha_start : float or None, default=None
+        The penalty at the beginning of ``fit``, which lasts for nearly half of `max_iter`, and then falls to `alpha`
+        along a geometric line. A larger one finds atoms sooner, a smaller one finds them more exactly.
+
     positive : bool, default=False
         Whether codes are kept from being negative.
-
-    max_share : float or None, default=None
-        For "lasso" in ``fit``: the largest share that one row may hold of the sum of squares of an atom's entries, as
-        it was in the pass before; entries are capped there. It keeps atoms from becoming single rows where rows are
-        few: try 0.3 with ``method="online"``, a `batch_size` of all rows, and many iterations.
 
     dict_init : {"data", "random", "svd", "dct", "dct2"} or array-like of shape (n_atoms, n_features), default="data"
         The dictionary at the start. "data": different rows of X. "random": any directions. "svd": right singular
@@ -92,6 +92,14 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
     memory : int or None, default=None
         Number of rows after which past codes have faded, online. None: a pass over the data in ``fit``, never in
         ``partial_fit``.
+
+    max_share : float or None, default=None
+        Online: the largest share that one row may hold of the sum of squares of an atom's entries, as it was so far. An
+        entry beyond that counts for its atom as if it were smaller. It keeps atoms from becoming single rows where
+        rows are few: try 0.2, with a `batch_size` of all rows and many iterations.
+
+    relaxation : float, default=1.0
+        Online: atoms go this much further than to the minimum of a step. Up to 2 it can save iterations.
 
     max_iter : int, default=30
         Largest number of iterations, or of passes over the data.
@@ -174,14 +182,16 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), None],
+        "alpha_start": [Interval(Real, 0, None, closed="neither"), None],
         "positive": ["boolean"],
-        "max_share": [Interval(Real, 0, 1, closed="right"), None],
         "dict_init": [StrOptions(set(STARTS)), "array-like"],
         "n_frozen_components": [Interval(Integral, 0, None, closed="left")],
         "min_usage": [Interval(Integral, 0, None, closed="left")],
         "max_coherence": [Interval(Real, 0, 1, closed="right")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [Interval(Integral, 1, None, closed="left"), None],
+        "max_share": [Interval(Real, 0, 1, closed="right"), None],
+        "relaxation": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "convergence_tol": [Interval(Real, 0, None, closed="left")],
         "transform_algorithm": [StrOptions({*CODERS}), None],
@@ -203,14 +213,16 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         n_nonzero_coefs=None,
         tol=None,
         alpha=None,
+        alpha_start=None,
         positive=False,
-        max_share=None,
         dict_init="data",
         n_frozen_components=0,
         min_usage=1,
         max_coherence=0.95,
         batch_size=256,
         memory=None,
+        max_share=None,
+        relaxation=1.0,
         max_iter=30,
         convergence_tol=1e-3,
         transform_algorithm=None,
@@ -228,14 +240,16 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         self.n_nonzero_coefs = n_nonzero_coefs
         self.tol = tol
         self.alpha = alpha
+        self.alpha_start = alpha_start
         self.positive = positive
-        self.max_share = max_share
         self.dict_init = dict_init
         self.n_frozen_components = n_frozen_components
         self.min_usage = min_usage
         self.max_coherence = max_coherence
         self.batch_size = batch_size
         self.memory = memory
+        self.max_share = max_share
+        self.relaxation = relaxation
         self.max_iter = max_iter
         self.convergence_tol = convergence_tol
         self.transform_algorithm = transform_algorithm
@@ -270,10 +284,12 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         with single_threaded_blas(), np.errstate(all="ignore"):
             while len(losses) < self.max_iter:
                 epochs.start()
-                losses.append(float(np.ldexp(learner.iterate(), 2 * data.exponent)))
+                progress = len(losses) / self.max_iter
+                losses.append(float(np.ldexp(learner.iterate(progress), 2 * data.exponent)))
                 if self.verbose:
                     print(f"Iteration {len(losses)}, loss = {losses[-1]:.8g}")
-                if epochs.stop() or has_converged(losses, self.convergence_tol):
+                settled = learner.schedule.is_settled(progress)
+                if epochs.stop() or (settled and has_converged(losses, self.convergence_tol)):
                     break
             online = learner.go_on_online()
         epochs.close()
@@ -304,7 +320,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         data = learning_data(X, None if first else self._exponent)
         with single_threaded_blas(), np.errstate(all="ignore"):
             online = make_online(self, data, None if first else (self._online, self._exponent))
-            loss = online.learn(data, self.batch_size, self.memory)
+            loss = online.learn(data, self.batch_size, Pace(self.memory, self.max_share, self.relaxation))
         losses = [*([] if first else self.loss_curve_), float(np.ldexp(loss, 2 * data.exponent))]
         vars(self).update(self._fitted(seen, online.atoms, losses, online, data.exponent))
         return self

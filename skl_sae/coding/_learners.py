@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
-from ._capped_lasso import CappedLasso
-from ._coding import Coding
+from ._coding import PENALISED, Coding, Schedule
 from ._dictionary_start import start_atoms
 from ._ksvd_loop import Ksvd
+from ._online import Pace
 from ._online_loop import Online, Passes
 from ._replacement import Replacement
 
@@ -14,17 +14,18 @@ from ._replacement import Replacement
 def make_learner(estimator, data, random_state):
     """What has a method `iterate`: K-SVD or passes of the online method."""
     atoms, coder, replacement = _parts(estimator, data, random_state)
-    if estimator.max_share is not None:
-        if estimator.algorithm != "lasso":
-            raise ValueError(
-                f"Got max_share={estimator.max_share} with algorithm={estimator.algorithm!r}; entries are capped with "
-                "algorithm='lasso' alone. Use that, or max_share=None."
-            )
-        coder = CappedLasso(coder, estimator.max_share, data.shape[0])
+    start = estimator.alpha_start
+    if start is not None and (estimator.algorithm not in PENALISED or not estimator.alpha or not start):
+        raise ValueError(
+            f"Got alpha_start={start} with alpha={estimator.alpha} and algorithm={estimator.algorithm!r}; expected two "
+            f"positive numbers and one of {PENALISED}."
+        )
+    schedule = Schedule(coder, None if start is None else np.ldexp(start, -data.exponent))
     if estimator.method == "ksvd":
-        return Ksvd(data, atoms, coder, estimator.update, replacement, random_state)
-    memory = estimator.memory or data.shape[0]
-    return Passes(Online.begin(atoms, coder, replacement), data, estimator.batch_size, memory, random_state)
+        return Ksvd(data, atoms, schedule, estimator.update, replacement, random_state)
+    online, memory = Online.begin(atoms, coder, replacement), estimator.memory or data.shape[0]
+    pace = Pace(memory, estimator.max_share, estimator.relaxation)
+    return Passes(online, data, estimator.batch_size, pace, schedule, random_state)
 
 
 def make_online(estimator, data, before):

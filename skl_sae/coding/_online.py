@@ -11,11 +11,14 @@ other. Blocks of atoms take one product for what the other atoms contribute; wit
 so the steps are those of single atoms.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel
+from .._kernels.norms import normalise_rows
 from .._kernels.products import multiply
 from .._kernels.sparse_products import spmm_by_unit
 from .._kernels.threads import partition, run
@@ -23,6 +26,25 @@ from ._atoms import sweep
 
 # Atoms of a block, atoms whose sums a thread makes at a time, and features of a product that a thread makes.
 BLOCK, ATOMS, FEATURES = 32, 16, 128
+
+
+class Pace(NamedTuple):
+    """How fast the past fades and atoms move.
+
+    Parameters
+    ----------
+    memory : int or None
+        Number of rows after which the past has faded; at the start it is the number of rows so far. None: it never
+        fades, and all rows weigh the same.
+    max_share : float or None
+        Largest share that one row may hold of the squared entries of an atom: larger entries count as much less.
+    relaxation : float
+        By how much atoms go further than to the minimum.
+    """
+
+    memory: int | None
+    max_share: float | None
+    relaxation: float
 
 
 class Statistics:
@@ -49,7 +71,7 @@ class Statistics:
         self.gram *= factor**2
         self.moment *= factor**2
 
-    def add(self, codes, entries, X, memory):
+    def add(self, codes, entries, X, pace):
         """Add a batch.
 
         Parameters
@@ -58,14 +80,12 @@ class Statistics:
         entries : Entries
             The same codes by atom.
         X : {ndarray, CSR array} of shape (n_rows, n_features)
-        memory : int or None
-            Number of rows after which the past has faded; at the start it is the number of rows so far. None: the past
-            never fades, all rows weigh the same.
+        pace : Pace
         """
-        n = X.shape[0]
-        rows = self.n_rows + n
-        keep = 1 - n / (rows if memory is None else min(rows, max(memory, n)))
-        weights = (entries.values * ((1 - keep) / n)).astype(entries.values.dtype)
+        n, memory = X.shape[0], np.inf if pace.memory is None else pace.memory
+        keep = 1 - n / min(self.n_rows + n, max(memory, n))
+        weights = self._capped(entries, pace.max_share, min(self.n_rows, memory)) * ((1 - keep) / n)
+        weights = weights.astype(entries.values.dtype, copy=False)
         indptr, indices = codes.indptr.astype(np.int64, copy=False), codes.indices.astype(np.int32, copy=False)
         self.gram *= keep
         self.moment *= keep
@@ -80,15 +100,24 @@ class Statistics:
 
         run(add_block, len(blocks))
         if not dense:
-            self.moment += ((codes * ((1 - keep) / n)).T @ X).toarray()
+            self.moment += (csr_array((weights, entries.row, entries.ptr), shape=codes.shape[::-1]) @ X).toarray()
         self.n_rows += n
+
+    def _capped(self, entries, max_share, n_rows):
+        """The entries as they count for their own atom: none holds more than a share of its squares so far."""
+        if max_share is None:
+            return entries.values
+        caps = np.sqrt(max_share * n_rows * np.maximum(self.gram.diagonal(), 0))
+        caps = np.where(caps > 0, caps, np.inf).astype(entries.values.dtype)[entries.atom]
+        return np.clip(entries.values, -caps, caps)
 
     def forget(self, atoms):
         """Drop what stands for atoms that were replaced."""
         self.gram[atoms], self.gram[:, atoms], self.moment[atoms] = 0, 0, 0
 
-    def update(self, atoms, n_frozen=0):
-        """Update all atoms but the first ones, in place."""
+    def update(self, atoms, n_frozen=0, relaxation=1.0):
+        """Update all atoms but the first ones, in place; with a `relaxation` above 1 they go that much further."""
+        before = atoms[n_frozen:].copy()
         columns = partition(atoms.shape[1], FEATURES)
         for lo, hi in partition(len(atoms) - n_frozen, BLOCK, 1):
             block = slice(n_frozen + lo, n_frozen + hi)
@@ -101,6 +130,10 @@ class Statistics:
 
             run(subtract, len(columns))
             sweep(self.gram[block, block], gradient, atoms[block], np.empty_like(gradient))
+        if relaxation != 1:
+            new = atoms[n_frozen:]
+            new += (relaxation - 1) * (new - before)
+            normalise_rows(new)
 
 
 @kernel("l1", "i1", "T1", "l1", "i1", "T1", "T2!")

@@ -42,42 +42,41 @@ class Online:
             statistics.rescale(factor)
         return Online(self.atoms.copy(), statistics, coder, replacement, self.usage.copy())
 
-    def learn(self, data, batch_size, memory, order=None):
+    def learn(self, data, batch_size, pace, order=None):
         """Learn from all rows of some data, in batches; returns the mean loss."""
         n, total = data.shape[0], 0.0
         order = np.arange(n) if order is None else order
         for lo, hi in partition(n, batch_size, 1):
-            total += (hi - lo) * self.step(data.take(np.sort(order[lo:hi])), memory)
+            total += (hi - lo) * self.step(data.take(np.sort(order[lo:hi])), pace)
         return total / n
 
-    def step(self, batch, memory):
+    def step(self, batch, pace):
         """Learn from a batch; returns the mean loss of its rows, with the codes that they had before.
 
         Parameters
         ----------
         batch : LearningData
-        memory : int or None
-            See `Statistics.add`.
+        pace : Pace
         """
         codes = self.coder.encode(batch, self.atoms)
         residual = residual_of(batch.X, codes, self.atoms, batch.observed)
         energies = row_energies(residual)
-        self.add(batch, codes, memory)
-        self.statistics.update(self.atoms, self.replacement.n_frozen)
+        self.add(batch, codes, pace)
+        self.statistics.update(self.atoms, self.replacement.n_frozen, pace.relaxation)
         if self.usage.sum() > PATIENCE * len(self.atoms):
             new = self.replacement.replace(self.atoms, self.usage, batch.dense, energies)
             self.statistics.forget(new)
             self.usage[...] = 0
         return self.coder.loss(codes, energies)
 
-    def add(self, batch, codes, memory):
+    def add(self, batch, codes, pace):
         """Add a batch to the sums. Missing values are filled with what the code says."""
         X, entries = batch.X, entries_of(codes)
         if batch.observed is not None:
             filled = np.zeros(X.shape, X.dtype)
             decode(codes, self.atoms, filled)
             X = np.where(batch.observed, X, filled)
-        self.statistics.add(codes, entries, X, memory)
+        self.statistics.add(codes, entries, X, pace)
         self.usage += entries.counts()
 
 
@@ -89,20 +88,21 @@ class Passes:
     online : Online
     data : LearningData
     batch_size : int
-    memory : int
+    pace : Pace
+    schedule : Schedule
     random_state : RandomState
     """
 
-    def __init__(self, online, data, batch_size, memory, random_state):
-        self.online, self.data, self.atoms = online, data, online.atoms
-        self.batch_size, self.memory, self.random_state = batch_size, memory, random_state
+    def __init__(self, online, data, batch_size, pace, schedule, random_state):
+        self.online, self.data, self.atoms, self.schedule = online, data, online.atoms, schedule
+        self.batch_size, self.pace, self.random_state = batch_size, pace, random_state
 
-    def iterate(self):
+    def iterate(self, progress):
         """One pass; returns the mean loss."""
         order = self.random_state.permutation(self.data.shape[0])
-        return self.online.learn(self.data, self.batch_size, self.memory, order)
+        self.online.coder = self.schedule.at(progress)
+        return self.online.learn(self.data, self.batch_size, self.pace, order)
 
     def go_on_online(self):
-        """What continues this dictionary in ``partial_fit``, which has a coder of its own."""
-        self.online.coder = None
+        """What continues this dictionary in ``partial_fit``."""
         return self.online

@@ -14,9 +14,10 @@ from skl_sae.coding._atoms import update_atoms
 from skl_sae.coding._entries import entries_of
 from skl_sae.coding._exact_atoms import update_atoms_exactly
 from skl_sae.coding._masked_atoms import update_masked_atoms
-from skl_sae.coding._online import Statistics
+from skl_sae.coding._online import Pace, Statistics
 from skl_sae.coding._residual import residual_of, row_energies
 
+EVEN = Pace(None, None, 1.0)
 PLAIN = np.array([0.0, 0.0])
 
 
@@ -136,7 +137,7 @@ def test_sums_fit_each_other_and_unused_atoms_stay():
     _, Z, D, _ = problem(n=200)
     X, statistics = Z @ D, Statistics(*D.shape, D.dtype)
     for rows in (slice(0, 50), slice(50, 200)):
-        statistics.add(csr_array(Z[rows]), entries_of(csr_array(Z[rows])), X[rows], None)
+        statistics.add(csr_array(Z[rows]), entries_of(csr_array(Z[rows])), X[rows], EVEN)
     assert_allclose(statistics.gram, Z.T @ Z / 200, atol=1e-12)
     assert_allclose(statistics.moment, statistics.gram @ D, atol=1e-12)
     atoms = D.copy()
@@ -163,7 +164,7 @@ def test_more_atoms_than_short_integers_count():
 def test_blocks_online_are_steps_of_single_atoms(n_frozen):
     X, Z, D, _ = problem(n=300, n_atoms=100, d=150)
     statistics = Statistics(*D.shape, D.dtype)
-    statistics.add(csr_array(Z), entries_of(csr_array(Z)), X, None)
+    statistics.add(csr_array(Z), entries_of(csr_array(Z)), X, EVEN)
     atoms = D.copy()
     statistics.update(atoms, n_frozen)
     expected = naive.online_update(statistics.gram, statistics.moment, D, n_frozen)
@@ -176,7 +177,19 @@ def test_the_past_fades():
     statistics, expected = Statistics(*D.shape, D.dtype), np.zeros((23, 23))
     for lo in range(0, 300, 50):
         part = Z[lo : lo + 50]
-        statistics.add(csr_array(part), entries_of(csr_array(part)), csr_array(X[lo : lo + 50]), 100)
+        statistics.add(csr_array(part), entries_of(csr_array(part)), csr_array(X[lo : lo + 50]), Pace(100, None, 1.0))
         share = 1 if lo == 0 else 0.5
         expected = (1 - share) * expected + share * part.T @ part / 50
     assert_allclose(statistics.gram, expected, atol=1e-12)
+
+
+def test_no_row_counts_for_more_than_a_share_of_an_atom():
+    X, Z, D, _ = problem(n=300)
+    Z[0, 5] = 50.0
+    statistics, pace = Statistics(*D.shape, D.dtype), Pace(300, 0.1, 1.0)
+    for part in (csr_array(Z), csr_array(Z)):  # the first has nothing to compare with
+        statistics.add(part, entries_of(part), csr_array(X), pace)
+    capped = np.clip(Z, *(sign * np.sqrt(0.1 * (Z**2).sum(axis=0)) for sign in (-1, 1)))
+    assert capped[0, 5] < 0.4 * Z[0, 5]
+    assert_allclose(statistics.gram, capped.T @ Z / 300, atol=1e-12)
+    assert_allclose(statistics.moment, capped.T @ X / 300, atol=1e-12)
