@@ -81,10 +81,13 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         Number of first atoms of an array `dict_init` that never change, nor their norm.
 
     min_usage : int, default=1
-        Atoms that fewer rows use are replaced by badly represented rows of X.
+        Atoms that fewer rows use are replaced by what is left of badly represented rows of X.
 
     max_coherence : float, default=0.95
         Of two atoms with a larger absolute cosine, the one that fewer rows use is replaced likewise. 1.0: none.
+
+    replace_every : int, default=1
+        Number of iterations of ``fit`` between replacements. The last 30 % of `max_iter` have none.
 
     batch_size : int, default=256
         Number of rows of an online step.
@@ -188,6 +191,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         "n_frozen_components": [Interval(Integral, 0, None, closed="left")],
         "min_usage": [Interval(Integral, 0, None, closed="left")],
         "max_coherence": [Interval(Real, 0, 1, closed="right")],
+        "replace_every": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [Interval(Integral, 1, None, closed="left"), None],
         "max_share": [Interval(Real, 0, 1, closed="right"), None],
@@ -219,6 +223,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         n_frozen_components=0,
         min_usage=1,
         max_coherence=0.95,
+        replace_every=1,
         batch_size=256,
         memory=None,
         max_share=None,
@@ -246,6 +251,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         self.n_frozen_components = n_frozen_components
         self.min_usage = min_usage
         self.max_coherence = max_coherence
+        self.replace_every = replace_every
         self.batch_size = batch_size
         self.memory = memory
         self.max_share = max_share

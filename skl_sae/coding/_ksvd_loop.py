@@ -10,6 +10,7 @@ from ._exact_atoms import update_atoms_exactly
 from ._masked_atoms import update_masked_atoms
 from ._online import Pace
 from ._online_loop import Online
+from ._replacement import worst_rows
 from ._residual import residual_of, row_energies
 
 UPDATES = {"approximate": update_atoms, "exact": update_atoms_exactly}
@@ -35,21 +36,23 @@ class Ksvd:
         self.update, self.random_state = UPDATES[update], random_state
         if data.observed is not None:
             self.update = partial(update_masked_atoms, observed=data.observed)
-        self.codes, self.usage, self.energies = None, None, None
+        self.codes, self.usage, self.candidates, self.n_iter = None, None, None, 0
 
     def iterate(self, progress):
         """One iteration, when a share of the fit is done; returns the loss after it, the mean over the rows."""
         data, atoms, coder = self.data, self.atoms, self.schedule.at(progress)
-        if self.codes is not None:
-            self.replacement.replace(atoms, self.usage, data.dense, self.energies)
+        if self.replacement.is_due(self.n_iter, progress):
+            self.replacement.replace(atoms, self.usage, self.candidates)
         codes = coder.encode(data, atoms)
         entries = entries_of(codes)
         residual = residual_of(data.X, codes, atoms, data.observed)
         order = self.random_state.permutation(np.arange(self.replacement.n_frozen, len(atoms)))
         self.update(residual, entries, atoms, order, coder.refit())
         codes.data[entries.order] = entries.values
-        self.codes, self.usage, self.energies = codes, entries.counts(), row_energies(residual)
-        return coder.loss(codes, self.energies)
+        energies = row_energies(residual)
+        self.candidates = worst_rows(residual, energies, len(atoms), data.floor)
+        self.codes, self.usage, self.n_iter = codes, entries.counts(), self.n_iter + 1
+        return coder.loss(codes, energies)
 
     def go_on_online(self):
         """What continues this dictionary in ``partial_fit``."""

@@ -59,7 +59,8 @@ def _parts(estimator, data, random_state):
 
 
 def _replacement(estimator):
-    return Replacement(estimator.min_usage, estimator.max_coherence, estimator.n_frozen_components)
+    e = estimator
+    return Replacement(e.min_usage, e.max_coherence, e.replace_every, e.n_frozen_components)
 
 
 def _fit_coding(estimator, n_features):

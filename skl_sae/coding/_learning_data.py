@@ -19,11 +19,14 @@ class LearningData(NamedTuple):
     observed : ndarray of bool of shape (n_samples, n_features) or None
         None where no value is missing.
     exponent : int
+    floor : float
+        Squared norm of a residual that may be rounding.
     """
 
     X: object
     observed: object
     exponent: int
+    floor: float
 
     @property
     def shape(self):
@@ -74,4 +77,5 @@ def learning_data(X, exponent=None):
             X.data = np.ldexp(X.data, -exponent)
         else:
             X = np.ldexp(X, -exponent)
-    return LearningData(X, observed, exponent)
+    rounding = 4 * np.finfo(X.dtype).eps * np.ldexp(largest, -exponent)
+    return LearningData(X, observed, exponent, X.shape[1] * rounding**2)

@@ -5,6 +5,7 @@ import numpy as np
 from .._kernels.threads import partition
 from ._entries import entries_of
 from ._online import Statistics
+from ._replacement import worst_rows
 from ._residual import decode, residual_of, row_energies
 
 # Codes an atom, on the mean, that are counted before atoms that had too few are replaced.
@@ -28,7 +29,7 @@ class Online:
 
     def __init__(self, atoms, statistics, coder, replacement, usage):
         self.atoms, self.statistics, self.coder = atoms, statistics, coder
-        self.replacement, self.usage = replacement, usage
+        self.replacement, self.usage, self.candidates = replacement, usage, None
 
     @classmethod
     def begin(cls, atoms, coder, replacement):
@@ -43,12 +44,22 @@ class Online:
         return Online(self.atoms.copy(), statistics, coder, replacement, self.usage.copy())
 
     def learn(self, data, batch_size, pace, order=None):
-        """Learn from all rows of some data, in batches; returns the mean loss."""
+        """Learn from all rows of some data, in batches; returns the mean loss.
+
+        Without an `order` it is a chunk of a stream: atoms are replaced when enough codes have been seen.
+        """
         n, total = data.shape[0], 0.0
-        order = np.arange(n) if order is None else order
         for lo, hi in partition(n, batch_size, 1):
-            total += (hi - lo) * self.step(data.take(np.sort(order[lo:hi])), pace)
+            rows = slice(lo, hi) if order is None else np.sort(order[lo:hi])
+            total += (hi - lo) * self.step(data.take(rows), pace)
+            if order is None and self.usage.sum() > PATIENCE * len(self.atoms):
+                self.replace()
         return total / n
+
+    def replace(self):
+        """Replace atoms that earn nothing."""
+        self.statistics.forget(self.replacement.replace(self.atoms, self.usage, self.candidates))
+        self.usage[...] = 0
 
     def step(self, batch, pace):
         """Learn from a batch; returns the mean loss of its rows, with the codes that they had before.
@@ -63,10 +74,7 @@ class Online:
         energies = row_energies(residual)
         self.add(batch, codes, pace)
         self.statistics.update(self.atoms, self.replacement.n_frozen, pace.relaxation)
-        if self.usage.sum() > PATIENCE * len(self.atoms):
-            new = self.replacement.replace(self.atoms, self.usage, batch.dense, energies)
-            self.statistics.forget(new)
-            self.usage[...] = 0
+        self.candidates = worst_rows(residual, energies, len(self.atoms), batch.floor)
         return self.coder.loss(codes, energies)
 
     def add(self, batch, codes, pace):
@@ -95,11 +103,13 @@ class Passes:
 
     def __init__(self, online, data, batch_size, pace, schedule, random_state):
         self.online, self.data, self.atoms, self.schedule = online, data, online.atoms, schedule
-        self.batch_size, self.pace, self.random_state = batch_size, pace, random_state
+        self.batch_size, self.pace, self.random_state, self.n_iter = batch_size, pace, random_state, 0
 
     def iterate(self, progress):
         """One pass; returns the mean loss."""
-        order = self.random_state.permutation(self.data.shape[0])
+        if self.online.replacement.is_due(self.n_iter, progress):
+            self.online.replace()
+        order, self.n_iter = self.random_state.permutation(self.data.shape[0]), self.n_iter + 1
         self.online.coder = self.schedule.at(progress)
         return self.online.learn(self.data, self.batch_size, self.pace, order)
 

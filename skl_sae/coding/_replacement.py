@@ -1,10 +1,16 @@
-"""Atoms that earn nothing: those that no row uses, and those that say what another one says. Rows take their place."""
+"""Atoms that earn nothing: those that no row uses, and those that say what another one says.
+
+What badly represented rows have left takes their place.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from .._kernels.norms import unit_rows
+
+# Share of a fit after which no atom is replaced.
+LAST = 0.7
 
 
 class Replacement(NamedTuple):
@@ -16,13 +22,20 @@ class Replacement(NamedTuple):
         Atoms that fewer rows use are replaced.
     max_coherence : float
         Of two atoms with a larger absolute cosine, the one that fewer rows use is replaced.
+    every : int
+        Number of iterations between replacements.
     n_frozen : int
         Number of first atoms that stay in any case.
     """
 
     min_usage: int
     max_coherence: float
+    every: int
     n_frozen: int
+
+    def is_due(self, iteration, progress):
+        """Whether atoms are replaced before an iteration. New ones need some iterations to settle."""
+        return iteration > 0 and iteration % self.every == 0 and progress <= LAST
 
     def poor(self, atoms, usage):
         """Indices of atoms to replace, in ascending order."""
@@ -41,32 +54,23 @@ class Replacement(NamedTuple):
                 poor[less] = less >= self.n_frozen
         return np.flatnonzero(poor)
 
-    def replace(self, atoms, usage, X, energies):
-        """Put rows that are badly represented in the place of poor atoms, each row at most once.
+    def replace(self, atoms, usage, candidates):
+        """Put candidates in the place of poor atoms, in place; returns the indices of the atoms that are new.
 
         Parameters
         ----------
         atoms : ndarray of shape (n_components, n_features)
-            Changed in place.
         usage : ndarray of int of shape (n_components,)
             How many rows use each atom.
-        X : callable
-            Returns rows of the data, given an array of indices.
-        energies : ndarray of shape (n_samples,)
-            Squared norm of the residual of each row.
-
-        Returns
-        -------
-        replaced : ndarray of int
-            Indices of the atoms that are new. Where rows are represented exactly, there are fewer of them.
+        candidates : ndarray of shape (n_candidates, n_features)
+            See `worst_rows`. Where there are fewer of them, some atoms stay.
         """
-        poor = self.poor(atoms, usage)
-        if not poor.size:
-            return poor
-        worst = np.argsort(-energies, kind="stable")[: poor.size]
-        rows = X(worst)
-        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-        unexplained = energies[worst] > 16 * np.finfo(atoms.dtype).eps ** 2 * rows.shape[1] * squares
-        poor = poor[: np.count_nonzero(unexplained)]
-        atoms[poor] = unit_rows(rows[unexplained][: len(poor)])
+        poor = self.poor(atoms, usage)[: len(candidates)]
+        atoms[poor] = unit_rows(candidates[: len(poor)])
         return poor
+
+
+def worst_rows(residual, energies, n, floor):
+    """Rows of the residual with the most energy, up to `n` of them; none whose energy is below the `floor`."""
+    worst = np.argsort(-energies, kind="stable")[:n]
+    return residual[worst[energies[worst] > floor]]
