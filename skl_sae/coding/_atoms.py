@@ -69,7 +69,7 @@ def _update_block(residual, entries, atoms, block, where, slot, refit):
     atoms[block] = new
     pieces = partition(where.size, ENTRIES, 1)
     run(
-        lambda i, thread: _refit(row, place, where, entries.values, change, new, residual, refit, *pieces[i]),
+        lambda i, thread: refit_entries(row, place, where, entries.values, change, new, residual, refit, *pieces[i]),
         len(pieces),
     )
 
@@ -120,7 +120,7 @@ def sweep(gram, gradient, atoms, change):
 
 
 @kernel("i1", "i1", "l1", "T1!", "T2", "T2", "T2!", "d1", "n", "n")
-def _refit(row, place, where, values, change, atoms, residual, refit, lo, hi):
+def refit_entries(row, place, where, values, change, atoms, residual, refit, lo, hi):
     """Let the residual follow the atoms; then refit the entries, one after the other. Rows that begin in lo..hi."""
     e = lo
     while e > 0 and e < hi and row[e] == row[e - 1]:

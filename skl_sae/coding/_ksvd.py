@@ -48,8 +48,8 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
     update : {"approximate", "exact"}, default="approximate"
         How K-SVD updates an atom. "exact": with its entries it becomes the best matrix of rank one for what the others
         leave. "approximate": one step towards it, first of the atom, then of the entries; atoms are shared out to
-        threads in blocks. It is faster, and as good. Where values are missing, there is one kind of update only: a
-        step by the observed values.
+        threads in blocks. It is faster, and as good. Where values are missing, or X is sparse, there is one kind of
+        update only: a step by the observed values, or of all atoms in one block.
 
     algorithm : {"omp", "lasso", "fista", "threshold", "topk", "iht", "basis_pursuit"}, default="omp"
         How ``fit`` encodes; see `sparse_encode`.
@@ -150,8 +150,8 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
 
     Notes
     -----
-    K-SVD keeps the residual of all rows, a dense array of the shape of X; a sparse X is read by tiles, but has this
-    residual, too. Learning online needs ``n_components * (n_components + n_features)`` numbers, and a batch.
+    K-SVD keeps the residual of all rows, an array of the shape of X; a sparse X is read by tiles and has none. Learning
+    online needs ``n_components * (n_components + n_features)`` numbers, and a batch.
 
     References
     ----------

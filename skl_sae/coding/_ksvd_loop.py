@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._atoms import update_atoms
 from ._entries import entries_of
@@ -11,7 +12,8 @@ from ._masked_atoms import update_masked_atoms
 from ._online import Pace
 from ._online_loop import Online
 from ._replacement import worst_rows
-from ._residual import residual_of, row_energies
+from ._residual import Rest, residual_of, row_energies
+from ._tiled_atoms import update_by_tiles
 
 UPDATES = {"approximate": update_atoms, "exact": update_atoms_exactly}
 
@@ -45,13 +47,21 @@ class Ksvd:
             self.replacement.replace(atoms, self.usage, self.candidates)
         codes = coder.encode(data, atoms)
         entries = entries_of(codes)
-        residual = residual_of(data.X, codes, atoms, data.observed)
-        order = self.random_state.permutation(np.arange(self.replacement.n_frozen, len(atoms)))
-        self.update(residual, entries, atoms, order, coder.refit())
-        codes.data[entries.order] = entries.values
-        energies = row_energies(residual)
+        if issparse(data.X):
+            energies = update_by_tiles(data.X, codes, entries, atoms, self.replacement.n_frozen, coder.refit())
+            residual = Rest(data.X, codes, atoms)
+        else:
+            residual = residual_of(data.X, codes, atoms, data.observed)
+            order = self.random_state.permutation(np.arange(self.replacement.n_frozen, len(atoms)))
+            self.update(residual, entries, atoms, order, coder.refit())
+            codes.data[entries.order] = entries.values
+            energies = row_energies(residual)
         self.candidates = worst_rows(residual, energies, len(atoms), data.floor)
-        self.codes, self.usage, self.n_iter = codes, entries.counts(), self.n_iter + 1
+        self.codes, self.usage, self.n_iter = (
+            codes,
+            np.bincount(codes.indices[codes.data != 0], minlength=len(atoms)),
+            self.n_iter + 1,
+        )
         return coder.loss(codes, energies)
 
     def go_on_online(self):

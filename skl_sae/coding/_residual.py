@@ -1,5 +1,7 @@
 """What the codes leave of the data, as a dense array, and its energy; all by tiles of rows on the threads."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -56,6 +58,17 @@ def residual_of(X, codes, atoms, observed=None):
     decode(codes, atoms, residual)
     over_rows(lambda rows: _finish(residual[rows], None if observed is None else observed[rows]), len(residual))
     return residual
+
+
+class Rest(NamedTuple):
+    """The same for sparse rows, of which some are asked for: ``rest[rows]``."""
+
+    X: object
+    codes: object
+    atoms: np.ndarray
+
+    def __getitem__(self, rows):
+        return residual_of(self.X[rows], self.codes[rows], self.atoms)
 
 
 def _finish(tile, observed):

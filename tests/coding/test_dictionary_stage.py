@@ -16,6 +16,7 @@ from skl_sae.coding._exact_atoms import update_atoms_exactly
 from skl_sae.coding._masked_atoms import update_masked_atoms
 from skl_sae.coding._online import Pace, Statistics
 from skl_sae.coding._residual import residual_of, row_energies
+from skl_sae.coding._tiled_atoms import update_by_tiles
 
 EVEN = Pace(None, None, 1.0)
 PLAIN = np.array([0.0, 0.0])
@@ -109,6 +110,18 @@ def test_no_update_of_an_atom_raises_the_error(update, dtype):
         before = row_energies(residual).sum()
         update(residual, entries, D, order, PLAIN)  # all of them, in blocks
         assert row_energies(residual).sum() < before
+
+
+@pytest.mark.parametrize("refit", [(0, 0), (0.3, 0), (0.3, 1)])
+def test_sparse_data_by_tiles_is_one_block(refit):
+    X, Z, D, _ = problem(n=600)
+    X = np.where(X > 0, X, 0)
+    Z1, D1 = naive.dictionary_stage(X, Z, D, np.arange(2, 23), 23, *refit)
+    codes, D2 = csr_array(Z), D.copy()
+    energies = update_by_tiles(csr_array(X), codes, entries_of(codes), D2, 2, np.array(refit, float))
+    assert_allclose(D2, D1, atol=1e-9)
+    assert_allclose(codes.toarray(), Z1, atol=1e-9)
+    assert_allclose(energies, np.square(X - Z1 @ D1).sum(axis=1), atol=1e-9)
 
 
 # Traps that other implementations fell into.
