@@ -43,8 +43,9 @@ def basis_pursuit(A, y, *, noise=0.0, positive=False, tol=GAP, max_iter=10000):
     Without noise, :math:`A x = y`. Where x is sparse enough, it is the sparsest solution, and recovered exactly [1]_.
 
     All signals are solved side by side by ADMM [2]_. Once the support of an iterate settles, the solution on this
-    support is computed directly, and a point of the dual problem proves that it is optimal. Without noise, a signal
-    that has not got there after 4000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog`.
+    support is computed directly, and a point of the dual problem proves that it is optimal. A signal that has
+    not got there after 4000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog` or, with noise, by
+    following the solutions of the LASSO (:func:`sklearn.linear_model.lars_path`).
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import linprog
+from sklearn.linear_model import lars_path
 
 # Columns are dependent where the diagonal of R falls below this part of its first number.
 DEPENDENT = 1e-10
@@ -150,3 +151,22 @@ def finish(measured, b, z, nu, positive):
     plain = Solution(x, bound(measured, b, 0.0, nu, positive))
     polished = polish(measured, b, 0.0, x, nu, positive)
     return polished if polished is not None and polished.gap() < max(plain.gap(), 1e-9) else plain
+
+
+def follow(measured, b, radius, positive):
+    """Solve one row with noise exactly, by the path of LASSO solutions, of which it is one: scikit-learn follows it."""
+    matrix, target = measured.weights[:, None] * measured.exact_rows, measured.weights * b
+    _, _, path = lars_path(matrix, target, method="lasso", positive=positive)
+    residuals = target[:, None] - matrix @ path
+    inside = np.flatnonzero(np.linalg.norm(residuals, axis=0) <= radius)
+    if inside.size == 0 or inside[0] == 0:
+        return None
+    end = inside[0]
+    # between two knots all is linear: ||r + s d|| = radius
+    r, d = residuals[:, end - 1], residuals[:, end] - residuals[:, end - 1]
+    half, square = d @ r, d @ d
+    s = (-half - np.sqrt(max(half * half - square * (r @ r - radius * radius), 0.0))) / square
+    x, rest = path[:, end - 1] + s * (path[:, end] - path[:, end - 1]), r + s * d
+    return Solution(
+        x, bound(measured, b, radius, measured.weights * rest / largest(matrix.T @ rest, positive), positive)
+    )

@@ -203,3 +203,16 @@ def test_missing_entries_are_left_out():
     for x, gone, code in zip(X, missing, codes):
         expected = basis_pursuit(atoms[:, ~gone].T, x[~gone]) if not gone.all() else np.zeros(30)
         np.testing.assert_allclose(code, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_rows_that_take_long_are_solved_exactly_with_noise(positive):
+    """In two dimensions many atoms are nearly alike, and ADMM is slow to tell them apart."""
+    rng = np.random.default_rng(11)
+    A = rng.standard_normal((2, 40))
+    y = rng.standard_normal((30, 2))
+    x = basis_pursuit(A, y, noise=0.5, max_iter=10, positive=positive)
+    assert (np.linalg.norm(x @ A.T - y, axis=1) <= 0.5 * (1 + 1e-9)).all()
+    np.testing.assert_allclose(
+        np.abs(x).sum(axis=1), np.abs(basis_pursuit(A, y, noise=0.5, positive=positive)).sum(axis=1), rtol=1e-7
+    )
