@@ -74,4 +74,6 @@ class Dictionary:
     def largest_eigenvalue(self):
         """Of the Gram matrix, from above: the Lipschitz constant of the gradient of the squared error."""
         with single_threaded_blas():
-            return float(np.linalg.norm(self.atoms.astype(np.float64), 2) ** 2)
+            few = self.gram if len(self.atoms) <= self.shape[1] else self.transposed @ self.atoms
+            largest = float(np.linalg.eigvalsh(few.astype(np.float64))[-1])
+        return max(largest, 0.0) * (1 + len(few) * float(np.finfo(self.dtype).eps))
