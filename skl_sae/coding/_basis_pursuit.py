@@ -168,6 +168,9 @@ class BasisPursuit(Coder):
     Of a row with missing entries, what is observed is to be explained, within its share of `tol`.
     """
 
+    def prepare(self):
+        self.measured  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         x = tile.x.toarray() if sparse.issparse(tile.x) else tile.x
         noise = (self.options.tol or 0.0) * tile.scale

@@ -45,6 +45,11 @@ class Dictionary:
         return self.atoms.dtype
 
     @cached_property
+    def squares(self):
+        """Squares of the atoms' values: their sum over what is observed is the squared norm there."""
+        return np.square(self.atoms)
+
+    @cached_property
     def squared_norms(self):
         """Squared norm of each atom; 0 for those that are never used."""
         squares = np.einsum("ij,ij->i", self.atoms, self.atoms)

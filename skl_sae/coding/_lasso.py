@@ -176,6 +176,9 @@ class Lasso(Coder):
         super().__init__(dictionary, options)
         check_penalty(options.alpha)
 
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         dtype, nothing = out.dtype, np.empty((0, 0), bool)
         gap = GAP[dtype] if self.options.tol is None else self.options.tol
