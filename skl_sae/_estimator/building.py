@@ -48,7 +48,7 @@ class BuildingMixin:
         """A training that goes on from the last fit with `network`, which has its parameters already."""
         random_state = check_random_state(self.random_state)
         if self._training is None:
-            training = Training(network, params, random_state)
+            training = self._new_training(network, params, random_state)
             training.n_steps, training.dead_units = self.n_steps_, self._dead_units.copy()
             return training
         if not differ({"random_state": self.random_state}, self._params):
@@ -73,7 +73,7 @@ class BuildingMixin:
         `going_on` is what goes on, in the words of an error: "partial_fit" or "warm_start=True". `moments` are those of
         the data where it is more than these rows.
         """
-        network = Network(*self._design(seen.n_features_in_, rows.dtype))
+        network = self._new_network(rows)
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
             check_means(rows, names)
@@ -89,8 +89,24 @@ class BuildingMixin:
         warn_of_dominance(rows, names, network.scaling)
         network.scaling.observe(mean, count, anew=True)
         network.scaling.look_at_density(rows)
-        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
+        self._start(network, rows, random_state)
+        return self._new_training(network, params, random_state)
+
+    # what a subclass may have of other kinds
+
+    def _with_target(self, rows, y):
+        """Rows with what they are to be turned into; here that is themselves, whatever `y` is."""
+        return rows
+
+    def _new_network(self, rows):
+        return Network(*self._design(rows.shape[1], rows.dtype))
+
+    def _new_training(self, network, params, random_state):
         return Training(network, params, random_state)
+
+    def _start(self, network, rows, random_state):
+        """Write the network's first parameters; its scaling is known."""
+        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
 
     def _kind_of_scale(self, architecture, choose):
         """What the parameter `scale` asks for, `Scaling.kind`; with "auto", what is chosen."""
