@@ -6,7 +6,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import row_of
+from .jit import jit, row_of
 from .kernel import kernel
 from .vectors import REGISTER, constant, operands
 
@@ -74,6 +74,20 @@ def _combine_by_registers(ptr, count, width, index, values, x, out, add):
                     v, row = values[q], row_of(x, index[q])
                     for c in range(j, n):
                         o[c] += v * row[c]
+
+
+@jit
+def _combine_wide_by_loops(index, values, x, out, first, last, j):
+    """`combine_wide` where there are no registers to write for."""
+    for q in range(first, last):
+        v, row = values[q], row_of(x, index[q])
+        for c in range(j, j + WIDE // out.itemsize):
+            out[c] += v * row[c]
+
+
+# For other kernels: add weighted rows of an array to this many bytes of a row, from a column on.
+WIDE = 8 * REGISTER or 512
+combine_wide = _combine_8 if REGISTER else _combine_wide_by_loops
 
 
 def _combine_by_loops(ptr, count, width, index, values, x, out, add):
