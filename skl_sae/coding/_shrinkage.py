@@ -123,9 +123,9 @@ def _mark_active(values, out):
 class SoftThreshold(BaseSparsity):
     r"""Signed codes by soft thresholds that are learned, one for each unit, with an L1 penalty.
 
-    :math:`f_j = \mathrm{sign}(a_j) \max(|a_j| - |\theta_j|, 0)`, and :math:`\alpha \sum_j |f_j|` is added to the loss of
-    a sample. The decoder's rows are kept at norm one, so that the code cannot escape the penalty. This is the last layer
-    of a :class:`~skl_sae.coding.SparseRecoveryAutoencoder` with ``sparsity=None``.
+    :math:`f_j = \mathrm{sign}(a_j) \max(|a_j| - |\theta_j|, 0)`, and :math:`\alpha \sum_j |f_j|` is added to the loss
+    of a sample. The decoder's rows are kept at norm one, so that the code cannot escape the penalty. This is the last
+    layer of a :class:`~skl_sae.coding.SparseRecoveryAutoencoder` with ``sparsity=None``.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def scale_by(x, factor, out):
 
 
 class Room(NamedTuple):
-    """Arrays for a pass: of each layer its input, the same times the step size, its code, and the bounds of `shrink`."""
+    """Arrays for a pass: of each layer its input, the same times its step size, its code, and bounds of `shrink`."""
 
     residuals: list
     inputs: list
@@ -212,4 +212,3 @@ class UnrolledNetwork(Network):
         inputs = scaled if self.stepped else residual
         bounds = [no_bound(n_rows, self.dtype) for _ in range(n - 1)]
         return Room([residual] * n, [inputs] * n, [turns[t % 2] for t in range(n - 1)], bounds)
-

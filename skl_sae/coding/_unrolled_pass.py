@@ -158,3 +158,11 @@ class UnrolledTraining(Training):
     """The training of an unrolled network."""
 
     encoder_pass = UnrolledPass
+
+    def __init__(self, network, params, random_state):
+        super().__init__(network, params, random_state)
+        if self.revival == "resample" and network.unrolled.n_layers > 1:
+            raise ValueError(
+                "dead_units='resample' restarts units on rows of the data and needs one layer: got n_layers="
+                f"{network.unrolled.n_layers}, expected n_layers=1; or use dead_units='auxiliary'."
+            )

@@ -1,0 +1,329 @@
+"""The sparse recovery autoencoder: an autoencoder whose encoder recovers a sparse code."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from .._autoencoder import SparseAutoencoder
+from .._estimator.checks import offers_partial_fit
+from .._estimator.output import like_the_input
+from .._kernels.memory import read_only
+from .._model import inference
+from ..metrics import explained_variance
+from ._recovery_building import RecoveryBuildingMixin
+from ._recovery_start import check_matrix, lift
+
+# Parameters of the autoencoder that are those of this one, too; the others have no meaning here.
+SHARED = (
+    *("n_components", "sparsity", "scale", "solver", "learning_rate_init", "learning_rate", "momentum"),
+    *("nesterovs_momentum", "beta_1", "beta_2", "epsilon", "weight_decay", "weight_l1", "corruption"),
+    *("corruption_level", "corruption_emphasis", "batch_size", "shuffle", "max_iter", "tol", "n_iter_no_change"),
+    *("early_stopping", "validation_fraction", "dead_units", "sparse_output", "warm_start", "random_state", "verbose"),
+)
+
+
+class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
+    r"""DOC"""
+
+    _parameter_constraints = {
+        **{name: SparseAutoencoder._parameter_constraints[name] for name in SHARED},
+        "recovery": [StrOptions({"lista", "omp", "lasso", "fista"})],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "variant": [StrOptions({"coupled", "lista", "step"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
+        "positive": ["boolean"],
+        "unshrunk": [Interval(Real, 0, 1, closed="both")],
+        "dict_init": ["array-like", None],
+        "learn_dictionary": ["boolean"],
+        "measurement_matrix": ["array-like", None],
+        "target": [StrOptions({"signals", "codes"}), None],
+        "center": [StrOptions({"auto"}), "boolean"],
+    }
+
+    # What an unrolled encoder or a pursuit does not have.
+    hidden_layer_sizes, decoder_layer_sizes, activation, hidden_activation = (), None, None, "relu"
+    output_activation, loss, tied_weights, skip = "identity", "squared_error", False, False
+    dropout, batch_norm, pretrain, pretrain_max_iter = 0.0, False, None, "auto"
+
+    def __init__(
+        self,
+        n_components=128,
+        *,
+        recovery="lista",
+        n_layers=3,
+        variant="coupled",
+        alpha=0.1,
+        n_nonzero_coefs=None,
+        positive=False,
+        unshrunk=0.0,
+        sparsity=None,
+        dict_init=None,
+        learn_dictionary=True,
+        measurement_matrix=None,
+        target=None,
+        center="auto",
+        scale="auto",
+        solver="adam",
+        learning_rate_init="auto",
+        learning_rate="cooldown",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        weight_decay=0.0,
+        weight_l1=0.0,
+        corruption=None,
+        corruption_level=0.3,
+        corruption_emphasis=0.0,
+        batch_size=128,
+        shuffle=True,
+        max_iter="auto",
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        dead_units="auto",
+        sparse_output=False,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.recovery = recovery
+        self.n_layers = n_layers
+        self.variant = variant
+        self.alpha = alpha
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.positive = positive
+        self.unshrunk = unshrunk
+        self.sparsity = sparsity
+        self.dict_init = dict_init
+        self.learn_dictionary = learn_dictionary
+        self.measurement_matrix = measurement_matrix
+        self.target = target
+        self.center = center
+        self.scale = scale
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.weight_l1 = weight_l1
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.corruption_emphasis = corruption_emphasis
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.dead_units = dead_units
+        self.sparse_output = sparse_output
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y=None, *, X_val=None):
+        """Learn encoder and decoder.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Signals; with a `measurement_matrix` what was measured of them, of shape (n_samples, n_measurements).
+        y : array-like of shape (n_samples, n_signal_features) or (n_samples, n_components), optional
+            The signals or the codes that belong to X, as `target` says. With ``target=None`` it is ignored.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
+            Held-out data for `early_stopping`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return super().fit(X, y, X_val=X_val)
+
+    @available_if(offers_partial_fit)
+    def partial_fit(self, X, y=None):
+        """Go on learning with one pass over a chunk of data, at a constant learning rate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A chunk of what ``fit`` takes; one row is enough.
+        y : array-like, optional
+            The signals or codes that belong to it, as `target` says.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return super().partial_fit(X, y)
+
+    # from codes to signals
+
+    def inverse_transform(self, X):
+        """Decode.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_components)
+            Codes, from ``transform`` or made otherwise.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Signals, dense; with a `measurement_matrix` these, not their measurements.
+        """
+        decoded = super().inverse_transform(X)
+        if not self._lifts:
+            return decoded
+        codes = check_array(X, accept_sparse="csr", dtype=self._network.dtype)
+        return np.asarray(codes @ self.components_)
+
+    def reconstruct(self, X):
+        """Encode and decode.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Signals, or what was measured of them.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_signal_features)
+            Signals, dense.
+        """
+        if not self._lifts:
+            return super().reconstruct(X)
+        network, rows = self._network_and_rows(X)
+        with np.errstate(all="ignore"):
+            codes = inference.encode(network, network.rule.scored(), rows)
+        return codes @ self.components_
+
+    def impute(self, X):
+        """Replace missing values by their reconstruction.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, or measurements, with NaN where a value is missing.
+
+        Returns
+        -------
+        X_imputed : {ndarray, CSR matrix} of shape (n_samples, n_features)
+            X, with every observed value as it was.
+        """
+        check_is_fitted(self)
+        if not self._gives_signals:
+            return super().impute(X)
+        rows = self._network_and_rows(X, own_type=True)[1]
+        whole = rows.tile(0, len(rows))
+        return like_the_input(self, X, np.where(np.isnan(whole), self._measured_again(X), whole).astype(rows.dtype))
+
+    def score(self, X, y=None):
+        """Explained variance of the reconstruction, as of an autoencoder.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Signals, or what was measured of them.
+        y : array-like of shape (n_samples, n_signal_features), optional
+            With ``target="signals"``, the signals that the reconstruction is compared with. Otherwise, and without,
+            that is X: measurements are compared with those of the reconstruction.
+
+        Returns
+        -------
+        score : float
+            At most 1.0.
+        """
+        check_is_fitted(self)
+        if self._params["target"] == "signals" and y is not None:
+            return explained_variance(y, self.reconstruct(X))
+        return explained_variance(X, self._measured_again(X)) if self._gives_signals else super().score(X)
+
+    def score_samples(self, X):
+        """Return minus the squared error of the reconstruction of each row, or of its measurements.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Signals, or what was measured of them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Never positive.
+        """
+        check_is_fitted(self)
+        if not self._gives_signals:
+            return super().score_samples(X)
+        rows = self._network_and_rows(X)[1]
+        return -np.nansum(np.square(rows.tile(0, len(rows)) - self._measured_again(X), dtype=np.float64), axis=1)
+
+    # measurements and signals
+
+    @property
+    def _matrix(self):
+        """The measurement matrix of the fit, or None."""
+        return check_matrix("measurement_matrix", self._fitted_params["measurement_matrix"], self._network.dtype)
+
+    @property
+    def _fitted_params(self):
+        return vars(self).get("_params") or self._parameters()
+
+    @property
+    def _gives_signals(self):
+        """Whether the network itself makes signals of measurements."""
+        return self._fitted_params["target"] == "signals" and self._fitted_params["measurement_matrix"] is not None
+
+    @property
+    def _lifts(self):
+        """Whether the network makes measurements of measurements, whose atoms are lifted to those of signals."""
+        return self._fitted_params["measurement_matrix"] is not None and not self._gives_signals
+
+    def _measured_again(self, X):
+        return self.reconstruct(X) @ self._matrix.T
+
+    @property
+    def components_(self):
+        network, params = self._fitted("components_"), self._fitted_params
+        atoms = network.coefs()[-1]
+        if not self._lifts:
+            return read_only(atoms)
+        given = check_matrix("dict_init", params["dict_init"], network.dtype)
+        if given is not None and not params["learn_dictionary"]:
+            return read_only(given.copy())
+        return read_only(lift(atoms, self._matrix, given))
+
+    @property
+    def intercept_(self):
+        intercept = self._fitted("intercept_").intercepts()[-1]
+        return read_only(np.zeros(self._matrix.shape[1], intercept.dtype) if self._lifts else intercept)
+
+    @property
+    def coefs_(self):
+        self._assert_one_layer("coefs_")
+        return super().coefs_
+
+    @property
+    def intercepts_(self):
+        self._assert_one_layer("intercepts_")
+        return super().intercepts_
+
+    def _assert_one_layer(self, name):
+        params = self._fitted_params
+        if params["recovery"] != "lista" or params["n_layers"] > 1:
+            raise AttributeError(f"{name} exists only for recovery='lista' with n_layers=1; see components_.")
