@@ -27,7 +27,156 @@ SHARED = (
 
 
 class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
-    r"""DOC"""
+    r"""Autoencoder that recovers a sparse code first, then decodes it, and learns the dictionary.
+
+    The encoder is an unrolled pursuit, whose layers are learned, or a pursuit itself:
+
+    .. math::
+
+        z_1 = \eta_1(W_1 x), \qquad z_{t+1} = \eta_{t+1}\big(z_t - W_{t+1} (B^\top z_t - x)\big), \qquad
+        \hat x = \mu + D^\top z_T
+
+    with :math:`\eta_t` the soft thresholds of layer t, one a unit. The network starts as `n_layers` steps of ISTA for
+    the LASSO :math:`\tfrac12\|x - D^\top z\|^2 + \alpha\|z\|_1` from z = 0, with :math:`W_t = D / L`,
+    :math:`\theta_t = \alpha / L` and B = D; L is the largest eigenvalue of :math:`D D^\top`, and D are directions of
+    the data, or `dict_init`. Then weights, thresholds and dictionary are trained, and ``transform`` is one pass of fixed
+    cost. It is trained like :class:`~skl_sae.SparseAutoencoder`, with the same objective, and what is said there of
+    optimizers, schedules, missing values and dead units holds here. A :class:`~skl_sae.SparseAutoencoder` with relu is
+    the case of one layer: ``n_layers=1`` with a rule takes the same steps, to the bit.
+
+    **What is learned from.** With ``target=None`` the network reconstructs X, and `y` is ignored. With
+    ``target="codes"``, ``fit(X, y)`` learns to encode: `y` are the codes of X, and the loss is the squared distance from
+    these. With ``target="signals"``, `y` are the signals that X is to be turned into: clean ones of noisy ones, or
+    those that were measured.
+
+    **Measurements.** With a `measurement_matrix` A of shape (n_measurements, n_signal_features), X are measurements
+    :math:`y = A x` of signals x that are sparse in the dictionary, in ``fit`` and in all other methods, and
+    ``reconstruct``, ``inverse_transform`` and `components_` give signals. ``target="signals"`` learns the dictionary
+    from the signals behind the measurements. Without, a dictionary can be given (`dict_init`); what is learned of it
+    from measurements alone is the part that A sees, and of all dictionaries with these measurements, `components_` is
+    the one that is nearest to the given one, or has the least norm.
+
+    **Scale.** Data is divided by one number as in :class:`~skl_sae.SparseAutoencoder`, and penalties, `alpha` and
+    learning rates are about such data; but codes are given on the scale of X, so that with the rules that keep atoms at
+    norm one, the rows of `components_` have norm one. The mean of X is subtracted unless atoms, targets or
+    measurements are given, where :math:`\hat x = D^\top z` (see `center`).
+
+    **Missing values.** NaN in a dense X has no part in the residual of any layer, nor in the loss.
+
+    Not offered: layers of other kinds on either side, dropout, batch normalisation, tied weights, other outputs and
+    losses, because an unrolled pursuit is one of a linear dictionary and squared error. ``dead_units="resample"`` needs
+    ``n_layers=1`` or a pursuit, because a unit that starts anew would be a new one in each layer, and ``"auxiliary"``
+    needs pre-activations, which a pursuit lacks. Codes as targets say themselves when units fire: no unit is revived.
+    `early_stopping` is for networks that reconstruct X.
+
+    Parameters
+    ----------
+    n_components : int, default=128
+        Number of units of the code, the atoms of the dictionary.
+
+    recovery : {"lista", "omp", "lasso", "fista"}, default="lista"
+        The encoder. "lista": the unrolled network. The others find codes by ``sparse_encode`` with the dictionary as it
+        is, in training and in ``transform``; the dictionary is learned from them, and no gradient passes through the
+        pursuit.
+
+    n_layers : int, default=3
+        Number of layers of the unrolled network; that of the code is the last one.
+
+    variant : {"coupled", "lista", "step"}, default="coupled"
+        What layers are made of. "coupled": the equation above, with weights of each layer's own and B, which is learned
+        beside D. "lista": :math:`\eta(S^\top z + W x)` with S and W shared by all layers. "step":
+        :math:`\eta(z - \gamma_t W (W^\top z - x))` with a step size for each layer and one dictionary W.
+
+    alpha : float, default=0.1
+        Weight of the L1 norm in the LASSO: in the start of the network and, where no other rule is given, in its
+        objective (with twice the weight, as the squared error is not halved there); of the pursuits "lasso" and
+        "fista".
+
+    n_nonzero_coefs : int or None, default=None
+        Number of active units of ``recovery="omp"``; None as in ``sparse_encode``.
+
+    positive : bool, default=False
+        Whether codes have no negative entries. Where a rule is given, its activation decides.
+
+    unshrunk : float, default=0.0
+        Share of the units, the largest of a row, whose values pass unshrunk where they exceed their thresholds
+        (support selection): the layers let up to 1.2, 2.4, 3.6, ... percent pass, and at most this share. For codes that
+        have about so many active units it speeds up convergence.
+
+    sparsity : str, BaseSparsity or None, default=None
+        Sparsity rule of the code, in the place of the last layer's thresholds, as in
+        :class:`~skl_sae.SparseAutoencoder`. None means soft thresholds and an L1 penalty.
+
+    dict_init : array-like of shape (n_components, n_features) or None, default=None
+        The dictionary at the start, in the space of the signals. With ``target="codes"`` and None, it is the one with
+        which the codes reconstruct X best.
+
+    learn_dictionary : bool, default=True
+        Whether the dictionary is trained; that of the decoder never is by codes as targets.
+
+    measurement_matrix : array-like of shape (n_measurements, n_signal_features) or None, default=None
+        What measures signals; see above.
+
+    target : {"signals", "codes"} or None, default=None
+        What `y` is, if it is not to be ignored.
+
+    center : bool or "auto", default="auto"
+        Whether the mean of X is subtracted, and an intercept learned. "auto" means where neither `dict_init`, nor
+        `measurement_matrix`, nor `target` is given; with the latter two it cannot be.
+
+    scale, solver, learning_rate_init, learning_rate, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
+weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, batch_size, shuffle, max_iter, tol, \
+n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, warm_start, random_state, verbose
+        As in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where `dict_init`,
+        `measurement_matrix` or `target` is given. What ``corruption="masking"`` masks is missing for the encoder.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_signal_features)
+        The dictionary: an atom a row.
+
+    intercept_ : ndarray of shape (n_signal_features,)
+        What a code of zero is decoded to.
+
+    sparsity_ : BaseSparsity
+        The rule that was used, with its numbers resolved.
+
+    loss_, loss_curve_, auxiliary_loss_curve_, validation_scores_, n_iter_, n_steps_, dead_fraction_, mean_, scale_, \
+code_scale_, activation_, n_features_in_, feature_names_in_
+        As in :class:`~skl_sae.SparseAutoencoder`.
+
+    coefs_, intercepts_ : list of ndarray
+        Only with one layer.
+
+    See Also
+    --------
+    sparse_encode : Codes by a pursuit with a fixed dictionary.
+    skl_sae.SparseAutoencoder : The case of one layer, and with hidden layers.
+
+    References
+    ----------
+    K. Gregor and Y. LeCun, *Learning Fast Approximations of Sparse Coding*, ICML 2010: ``variant="lista"``.
+
+    X. Chen, J. Liu, Z. Wang and W. Yin, *Theoretical Linear Convergence of Unfolded ISTA and its Practical Weights and
+    Thresholds*, NeurIPS 2018, arXiv:1808.10038: ``variant="coupled"``, and support selection.
+
+    J. Liu, X. Chen, Z. Wang and W. Yin, *ALISTA: Analytic Weights Are As Good As Learned Weights in LISTA*, ICLR 2019:
+    that steps and thresholds alone go far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skl_sae.coding import SparseRecoveryAutoencoder
+    >>> rng = np.random.default_rng(0)
+    >>> atoms = rng.normal(size=(32, 16))
+    >>> codes = rng.normal(size=(500, 32)) * (rng.random((500, 32)) < 0.1)
+    >>> X = codes @ atoms
+    >>> model = SparseRecoveryAutoencoder(32, n_layers=4, alpha=0.05, max_iter=50, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (500, 32)
+    >>> model.score(X) > 0.9
+    True
+    """
 
     _parameter_constraints = {
         **{name: SparseAutoencoder._parameter_constraints[name] for name in SHARED},

@@ -18,7 +18,7 @@ SATELLITES_MAY_USE = {"image": {"coding"}, "inspection": {"metrics"}}
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
     *(f"coding.{name}" for name in ("_unrolled", "_unrolled_pass", "_shrinkage", "_code_target", "_pursued")),
-    *("coding._recovery_start", "coding._recovery_autoencoder", "compression"),
+    *("coding._recovery_start", "coding._recovery_building", "coding._recovery_autoencoder", "compression"),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
