@@ -29,7 +29,6 @@ from ._training.callbacks import CallbackSupportMixin, Epochs
 from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
-from ._training.pretraining import pretrain
 from ._training.schedule import SCHEDULES
 from ._warning import warn
 from .sparsity._names import RuleParametersMixin
@@ -527,7 +526,7 @@ class SparseAutoencoder(
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         curves = None
         if phases[1:]:
-            last, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
+            last, histories = self._pretrain(training, rows, epochs)
             curves, history = [each.loss_curve for each in histories], histories[-1]
         if phases[0]:
             history = train(training, rows, validation, epochs, self.batch_size, held_out=held_out)

@@ -9,6 +9,7 @@ from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
 from .._model.rows import merge_means
 from .._model.units import find_units, have_own_units
+from .._training.pretraining import pretrain
 from .._training.schedule import n_epochs
 from .._training.training import Training
 from .checks import check_skip, check_widths, copy_parameters, differ
@@ -103,6 +104,14 @@ class BuildingMixin:
 
     def _new_training(self, network, params, random_state):
         return Training(network, params, random_state)
+
+    def _pretrain(self, training, rows, epochs):
+        """Train layer by layer; returns the training of the last layer and the history of each."""
+        return pretrain(training.network, rows, training.params, training.random_state, epochs)
+
+    def _n_pretrained(self):
+        """Number of layers that are trained one by one."""
+        return len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1
 
     def _start(self, network, rows, random_state):
         """Write the network's first parameters; its scaling is known."""
@@ -199,5 +208,5 @@ class BuildingMixin:
                 "expected skip=False or pretrain='layerwise'."
             )
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
-        layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
+        layers = [layer] * self._n_pretrained() if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]

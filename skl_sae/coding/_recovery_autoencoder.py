@@ -21,7 +21,8 @@ from ._recovery_start import check_matrix, lift
 SHARED = (
     *("n_components", "sparsity", "scale", "solver", "learning_rate_init", "learning_rate", "momentum"),
     *("nesterovs_momentum", "beta_1", "beta_2", "epsilon", "weight_decay", "weight_l1", "corruption"),
-    *("corruption_level", "corruption_emphasis", "batch_size", "shuffle", "max_iter", "tol", "n_iter_no_change"),
+    *("corruption_level", "corruption_emphasis", "pretrain", "pretrain_max_iter", "batch_size", "shuffle"),
+    *("max_iter", "tol", "n_iter_no_change"),
     *("early_stopping", "validation_fraction", "dead_units", "sparse_output", "warm_start", "random_state", "verbose"),
 )
 
@@ -39,14 +40,14 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     with :math:`\eta_t` the soft thresholds of layer t, one a unit. The network starts as `n_layers` steps of ISTA for
     the LASSO :math:`\tfrac12\|x - D^\top z\|^2 + \alpha\|z\|_1` from z = 0, with :math:`W_t = D / L`,
     :math:`\theta_t = \alpha / L` and B = D; L is the largest eigenvalue of :math:`D D^\top`, and D are directions of
-    the data, or `dict_init`. Then weights, thresholds and dictionary are trained, and ``transform`` is one pass of fixed
-    cost. It is trained like :class:`~skl_sae.SparseAutoencoder`, with the same objective, and what is said there of
-    optimizers, schedules, missing values and dead units holds here. A :class:`~skl_sae.SparseAutoencoder` with relu is
+    the data, or `dict_init`. Then weights, thresholds and dictionary are trained, and ``transform`` is one pass of
+    fixed cost. It is trained like :class:`~skl_sae.SparseAutoencoder`, with the same objective, and what is said there
+    of optimizers, schedules, missing values and dead units holds here. A :class:`~skl_sae.SparseAutoencoder` with relu is
     the case of one layer: ``n_layers=1`` with a rule takes the same steps, to the bit.
 
     **What is learned from.** With ``target=None`` the network reconstructs X, and `y` is ignored. With
-    ``target="codes"``, ``fit(X, y)`` learns to encode: `y` are the codes of X, and the loss is the squared distance from
-    these. With ``target="signals"``, `y` are the signals that X is to be turned into: clean ones of noisy ones, or
+    ``target="codes"``, ``fit(X, y)`` learns to encode: `y` are the codes of X, and the loss is the squared distance
+    from these. With ``target="signals"``, `y` are the signals that X is to be turned into: clean ones of noisy ones, or
     those that were measured.
 
     **Measurements.** With a `measurement_matrix` A of shape (n_measurements, n_signal_features), X are measurements
@@ -100,8 +101,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
 
     unshrunk : float, default=0.0
         Share of the units, the largest of a row, whose values pass unshrunk where they exceed their thresholds
-        (support selection): the layers let up to 1.2, 2.4, 3.6, ... percent pass, and at most this share. For codes that
-        have about so many active units it speeds up convergence.
+        (support selection): the layers let up to 1.2, 2.4, 3.6, ... percent pass, and at most this share. For codes
+        that have about so many active units it speeds up convergence.
 
     sparsity : str, BaseSparsity or None, default=None
         Sparsity rule of the code, in the place of the last layer's thresholds, as in
@@ -124,9 +125,14 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         Whether the mean of X is subtracted, and an intercept learned. "auto" means where neither `dict_init`, nor
         `measurement_matrix`, nor `target` is given; with the latter two it cannot be.
 
+    pretrain : {"layerwise", "layerwise_only"} or None, default=None
+        Whether ``fit`` first trains the layers one after the other: each as the last one of a network, on what the
+        layers before it leave, from the numbers of the one before it. Where layers share weights ("lista", "step"), all
+        layers so far are trained. With "layerwise_only" nothing else follows. Deep networks gain from it.
+
     scale, solver, learning_rate_init, learning_rate, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
-weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, batch_size, shuffle, max_iter, tol, \
-n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, warm_start, random_state, verbose
+weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, pretrain_max_iter, batch_size, shuffle, \
+max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, warm_start, random_state, verbose
         As in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where `dict_init`,
         `measurement_matrix` or `target` is given. What ``corruption="masking"`` masks is missing for the encoder.
 
@@ -197,7 +203,7 @@ code_scale_, activation_, n_features_in_, feature_names_in_
     # What an unrolled encoder or a pursuit does not have.
     hidden_layer_sizes, decoder_layer_sizes, activation, hidden_activation = (), None, None, "relu"
     output_activation, loss, tied_weights, skip = "identity", "squared_error", False, False
-    dropout, batch_norm, pretrain, pretrain_max_iter = 0.0, False, None, "auto"
+    dropout, batch_norm = 0.0, False
 
     def __init__(
         self,
@@ -230,6 +236,8 @@ code_scale_, activation_, n_features_in_, feature_names_in_
         corruption=None,
         corruption_level=0.3,
         corruption_emphasis=0.0,
+        pretrain=None,
+        pretrain_max_iter="auto",
         batch_size=128,
         shuffle=True,
         max_iter="auto",
@@ -271,6 +279,8 @@ code_scale_, activation_, n_features_in_, feature_names_in_
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.corruption_emphasis = corruption_emphasis
+        self.pretrain = pretrain
+        self.pretrain_max_iter = pretrain_max_iter
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.max_iter = max_iter

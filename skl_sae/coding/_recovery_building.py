@@ -6,6 +6,7 @@ from .._kernels.norms import unit_rows
 from .._model.architecture import Architecture
 from ..sparsity import L1
 from ._code_target import CodePass
+from ._layerwise import pretrain_layers
 from ._pursued import AsFound, PursuedNetwork, PursuedTraining
 from ._recovery_start import atoms_of_codes, atoms_of_data, check_matrix, check_target
 from ._shrinkage import SoftThreshold
@@ -60,6 +61,12 @@ class RecoveryBuildingMixin:
             (apart and self.dead_units == "resample", "dead_units='resample'", both, "'auto'"),
             (pursued and self.sparsity is not None, f"sparsity={self.sparsity!r}", pursuit, "None"),
             (pursued and self.target is not None, f"target={self.target!r}", pursuit, "None"),
+            (
+                self.pretrain and (pursued or self.n_layers == 1),
+                f"pretrain={self.pretrain!r}",
+                "a single layer",
+                "None",
+            ),
             (pursued and self.dead_units == "auxiliary", "dead_units='auxiliary'", pursuit, "'auto'"),
             (self.target == "codes" and bool(self.corruption), "corruption", "target='codes'", "None"),
         ]
@@ -85,18 +92,13 @@ class RecoveryBuildingMixin:
     def _design(self, n_features, dtype):
         """The architecture of the network, and its rule."""
         A = check_matrix("measurement_matrix", self.measurement_matrix, dtype, n_rows=n_features)
-        # half the squared error and alpha, as in the LASSO, are half of the objective
-        charged = 0.0 if self.target == "codes" else 2 * self.alpha
         outputs = A.shape[1] if self.target == "signals" and A is not None else n_features
         if not self._unrolls:
             rule = AsFound()
         elif self.sparsity is not None:
             rule = self._new_rule("sparsity")
-        elif self.positive:
-            rule = L1(charged)
         else:
-            kept = Unrolled(self.n_layers, kept=self.unshrunk).share_kept(self.n_layers - 1)
-            rule = SoftThreshold(charged, kept=kept)
+            rule = self._shrinkage(self.n_layers, self.positive)
         architecture = Architecture(
             encoder_sizes=(n_features, self.n_components),
             decoder_sizes=(outputs, self.n_components),
@@ -105,6 +107,13 @@ class RecoveryBuildingMixin:
             dtype=dtype,
         )
         return architecture, rule
+
+    def _shrinkage(self, n_layers, positive):
+        """The rule that stands for the shrinkage of the last of some layers."""
+        # half the squared error and alpha, as in the LASSO, are half of the objective
+        alpha = 0.0 if self.target == "codes" else 2 * self.alpha
+        kept = Unrolled(kept=self.unshrunk).share_kept(n_layers - 1)
+        return L1(alpha) if positive else SoftThreshold(alpha, kept=kept)
 
     def _new_network(self, rows):
         architecture, rule = self._design(rows.shape[1], rows.dtype)
@@ -117,6 +126,8 @@ class RecoveryBuildingMixin:
             options = {"algorithm": self.recovery, "positive": self.positive}
             options |= {"n_nonzero_coefs": self.n_nonzero_coefs} if self.recovery == "omp" else {"alpha": self.alpha}
             return PursuedNetwork(architecture, rule, options, frozenset(frozen))
+        if isinstance(rule, SoftThreshold):
+            frozen |= {"enc0.bias"}  # as the layers before, which have none
         positive = architecture.activation != "identity"
         kind = Unrolled(self.n_layers, self.variant, positive, self.unshrunk)
         return UnrolledNetwork(architecture, rule, kind, frozenset(frozen))
@@ -126,6 +137,21 @@ class RecoveryBuildingMixin:
         if self.target == "codes":
             kind = UnrolledCodeTraining
         return kind(network, params, random_state)
+
+    def _n_pretrained(self):
+        return self.n_layers
+
+    def _pretrain(self, training, rows, epochs):
+        whole = training.network
+
+        def new_stage(n_layers):
+            kind = whole.unrolled._replace(n_layers=n_layers)
+            rule = self._shrinkage(n_layers, kind.positive)
+            architecture = whole.architecture._replace(activation=rule.default_activation)
+            return UnrolledNetwork(architecture, rule, kind, whole.frozen)
+
+        makers = new_stage, self._new_training
+        return pretrain_layers(whole, rows, training.params, training.random_state, epochs, *makers)
 
     def _start(self, network, rows, random_state):
         """Write the first parameters: one layer as an autoencoder's, several as those of ISTA."""

@@ -60,13 +60,16 @@ class UnrolledPass(EncoderPass):
         def allocate(width):
             return empty_rows(batch_size, width, network.dtype)
 
-        self.depth = n = network.unrolled.n_layers
+        self.n_layers = n = network.unrolled.n_layers
+        # where only the code's layer learns, nothing has to go back
+        learns = not set(network.parameters.further) <= network.frozen
+        self.depth = n if learns else 1
         self.inputs = [allocate(n_inputs)]
         self.room = network.room(allocate, batch_size)
-        self.deltas = [allocate(n_units) for _ in range(n)] if n > 1 else []
-        back = n > 1 and network.dictionary is not None
+        self.deltas = [allocate(n_units) for _ in range(n)] if learns else []
+        back = learns and network.dictionary is not None
         self.pulled = [allocate(n_inputs) for _ in range(n)] if back else []
-        self.scaled = [allocate(n_inputs) for _ in range(n)] if self.network.stepped else self.pulled
+        self.scaled = [allocate(n_inputs) for _ in range(n)] if network.stepped else self.pulled
 
     # tiles of rows
 

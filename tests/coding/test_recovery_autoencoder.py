@@ -206,12 +206,28 @@ def test_codes_as_targets_without_a_dictionary():
 
 
 def test_signals_as_targets():
-    """Clean signals of noisy ones: better than the noisy ones, and than without."""
-    X, clean = (problem(3000)[2] for _ in range(2))
-    noisy = X + 0.5 * np.random.default_rng(0).standard_normal(X.shape)
-    taught = make(target="signals", max_iter=30).fit(noisy, clean)
+    """Clean signals of noisy ones: better than the noisy ones, and than what learns from these alone."""
+    clean = problem(3000)[2]
+    noisy = clean + np.random.default_rng(0).standard_normal(clean.shape)
+    taught, alone = (make(target=target, alpha=0.03, max_iter=30).fit(noisy, clean) for target in ("signals", None))
     assert error(taught.reconstruct(noisy), clean) < 0.8 * error(noisy, clean)
-    assert taught.score(noisy, clean) > taught.score(noisy)
+    assert taught.score(noisy, clean) > 1 - error(alone.reconstruct(noisy), clean)
+
+
+@pytest.mark.parametrize("variant", ["coupled", "lista", "step"])
+def test_layers_one_by_one(variant):
+    """Each improves on the one before it, and all of them are kept for the training of the whole."""
+    atoms, _, X, Z = problem(4000)
+    taught = {"dict_init": atoms, "learn_dictionary": False, "target": "codes", "alpha": 0.02}
+    options = {"n_layers": 5, "variant": variant, "pretrain_max_iter": 5, **taught}
+    only = make(pretrain="layerwise_only", **options).fit(X, Z)
+    losses = [curve[-1] for curve in only.pretrain_loss_curves_]
+    assert len(losses) == 5 and sorted(losses, reverse=True) == losses
+    then = make(pretrain="layerwise", **options).fit(X, Z)
+    assert then.pretrain_loss_curves_ == only.pretrain_loss_curves_
+    assert then.loss_curve_[0] < 1.1 * losses[-1]
+    free = make(n_layers=3, variant=variant, pretrain="layerwise", pretrain_max_iter=5).fit(X)
+    assert free.loss_ < free.pretrain_loss_curves_[0][0]
 
 
 @pytest.mark.parametrize("target", [None, "signals", "codes"])
@@ -286,5 +302,5 @@ def test_errors(options, y, message):
 def test_attributes_of_one_layer():
     model = make().fit(signals())
     with pytest.raises(AttributeError, match="n_layers=1"):
-        model.coefs_
+        assert model.coefs_
     assert not hasattr(model, "intercepts_")
