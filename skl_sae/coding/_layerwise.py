@@ -79,6 +79,13 @@ def _hand_back(network, stage):
         p[f"unrolled{last}.weight"][:] = stage.parameters["enc0.weight"]
     else:
         p["enc0.weight"][:] = stage.parameters["enc0.weight"]
+    same_space = p["dec0.weight"].shape == p["enc0.weight"].shape
+    if (
+        "unrolled.dictionary" in p.further
+        and same_space
+        and not network.frozen & {"dec0.weight", "unrolled.dictionary"}
+    ):
+        p["unrolled.dictionary"][:] = stage.parameters["dec0.weight"]
 
 
 def threshold_of(stage):

@@ -42,8 +42,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     :math:`\theta_t = \alpha / L` and B = D; L is the largest eigenvalue of :math:`D D^\top`, and D are directions of
     the data, or `dict_init`. Then weights, thresholds and dictionary are trained, and ``transform`` is one pass of
     fixed cost. It is trained like :class:`~skl_sae.SparseAutoencoder`, with the same objective, and what is said there
-    of optimizers, schedules, missing values and dead units holds here. A :class:`~skl_sae.SparseAutoencoder` with relu is
-    the case of one layer: ``n_layers=1`` with a rule takes the same steps, to the bit.
+    of optimizers, schedules, missing values and dead units holds here. A :class:`~skl_sae.SparseAutoencoder` with relu
+    is the case of one layer: ``n_layers=1`` with a rule takes the same steps, to the bit.
 
     **What is learned from.** With ``target=None`` the network reconstructs X, and `y` is ignored. With
     ``target="codes"``, ``fit(X, y)`` learns to encode: `y` are the codes of X, and the loss is the squared distance
@@ -132,7 +132,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
 
     scale, solver, learning_rate_init, learning_rate, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
 weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, pretrain_max_iter, batch_size, shuffle, \
-max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, warm_start, random_state, verbose
+max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, \
+warm_start, random_state, verbose
         As in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where `dict_init`,
         `measurement_matrix` or `target` is given. What ``corruption="masking"`` masks is missing for the encoder.
 

@@ -61,12 +61,8 @@ class RecoveryBuildingMixin:
             (apart and self.dead_units == "resample", "dead_units='resample'", both, "'auto'"),
             (pursued and self.sparsity is not None, f"sparsity={self.sparsity!r}", pursuit, "None"),
             (pursued and self.target is not None, f"target={self.target!r}", pursuit, "None"),
-            (
-                self.pretrain and (pursued or self.n_layers == 1),
-                f"pretrain={self.pretrain!r}",
-                "a single layer",
-                "None",
-            ),
+            (self.pretrain and pursued, f"pretrain={self.pretrain!r}", pursuit, "None"),
+            (self.pretrain and self.n_layers == 1, f"pretrain={self.pretrain!r}", "n_layers=1", "None"),
             (pursued and self.dead_units == "auxiliary", "dead_units='auxiliary'", pursuit, "'auto'"),
             (self.target == "codes" and bool(self.corruption), "corruption", "target='codes'", "None"),
         ]
