@@ -6,6 +6,11 @@ Otherwise all layers so far are trained. The next layer starts from the numbers 
 
 from .._training.loop import train
 
+# Thresholds of the next layer at its start, relative to those of the one before: what is wrong with a code, and must be
+# kept below them, shrinks by about so much. One that is too low is raised by what passes it; one that is too high gets
+# no gradient from what it holds back.
+NEXT_THRESHOLD = 0.7
+
 
 def pretrain_layers(network, rows, params, random_state, epochs, new_stage, new_training):
     """Train the layers of an unrolled network one after the other.
@@ -31,7 +36,7 @@ def pretrain_layers(network, rows, params, random_state, epochs, new_stage, new_
     histories : list of History
     """
     histories, n_layers, before = [], network.unrolled.n_layers, None
-    params = {**params, "max_iter": params["pretrain_max_iter"]}
+    params = {**params, "max_iter": params["pretrain_max_iter"], "pretrain": None}
     for n in range(1, n_layers + 1):
         stage = network if n == n_layers else new_stage(n)
         stage.scaling = network.scaling
@@ -65,7 +70,7 @@ def _take_over(stage, network, before):
         mine["enc0.weight"][:] = network.weight(0)
         _write_threshold(stage, network.parameters["unrolled0.threshold"])
     else:
-        _write_threshold(stage, threshold_of(before))
+        _write_threshold(stage, NEXT_THRESHOLD * threshold_of(before))
 
 
 def _hand_back(network, stage):

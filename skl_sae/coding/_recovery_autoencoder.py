@@ -128,7 +128,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other: each as the last one of a network, on what the
         layers before it leave, from the numbers of the one before it. Where layers share weights ("lista", "step"), all
-        layers so far are trained. With "layerwise_only" nothing else follows. Deep networks gain from it.
+        layers so far are trained. The whole is then trained at a tenth of the learning rate; with "layerwise_only"
+        nothing follows. Deep networks gain from it.
 
     scale, solver, learning_rate_init, learning_rate, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
 weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, pretrain_max_iter, batch_size, shuffle, \

@@ -11,6 +11,10 @@ from .._training.training import Training
 from ._shrinkage import add_threshold_gradient, clear_silent
 from ._unrolled import scale_by
 
+# Part of the learning rate for the whole of a network that was trained layer by layer. Its layers are close to what
+# they will be, and many of them together turn larger steps into a code that grows from layer to layer.
+FINE_TUNING = 0.1
+
 
 @kernel("T2", "T2!")
 def _negate_observed(x, h):
@@ -161,6 +165,11 @@ class UnrolledTraining(Training):
     """The training of an unrolled network."""
 
     encoder_pass = UnrolledPass
+
+    @property
+    def rate(self):
+        """The learning rate at the start, less for a network whose layers have been trained one by one."""
+        return super().rate * (FINE_TUNING if self.params["pretrain"] == "layerwise" else 1)
 
     def __init__(self, network, params, random_state):
         super().__init__(network, params, random_state)
