@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from .._kernels.blas import single_threaded_blas
+from .._kernels.layouts import compress_nonzero, pack_rows
 from .._kernels.threads import run
 
 # Work, in numbers of codes and of data, up to which the calling thread does it alone.
@@ -37,6 +38,9 @@ class Coder:
     def __init__(self, dictionary, options):
         self.dictionary, self.options = dictionary, options
 
+    def prepare(self):
+        """Make what all tiles need, before any of them: all threads may work on that."""
+
     def encode(self, tile, out):
         """Write the codes of a tile; returns the number of rows that did not converge.
 
@@ -59,10 +63,11 @@ class Coder:
 
         It is meant for a row with all its entries; of one with missing entries, its share.
         """
-        tolerance = np.square(tile.scale) * (self.options.tol or 0.0)
-        if tile.observed is not None:
-            tolerance *= tile.observed.mean(axis=1)
-        return tolerance
+        if not self.options.tol:
+            return np.zeros(len(tile.scale))
+        with np.errstate(over="ignore"):  # then any residual is small enough
+            tolerance = self.options.tol * np.square(tile.scale)
+        return tolerance if tile.observed is None else tolerance * tile.observed.mean(axis=1)
 
 
 def encode(signals, coder, sparse_output=False):
@@ -81,12 +86,13 @@ def encode(signals, coder, sparse_output=False):
         if (factors != 1).any():
             codes *= factors.astype(codes.dtype)[:, None]
         if out is None:
-            return failed, sparse.csr_array(codes)
+            return failed, _compressed(codes)
         if not in_place:
             out[signals.rows(lo, hi)] = codes
         return failed, None
 
     small = n * (width + signals.X.shape[1]) < SMALL
+    coder.prepare()
     with single_threaded_blas():
         results = run(work, len(edges) - 1, inline=small)
     failed = sum(result[0] for result in results)
@@ -95,9 +101,17 @@ def encode(signals, coder, sparse_output=False):
     return _stacked([result[1] for result in results], signals, width), failed
 
 
+def _compressed(codes):
+    """Numbers of active atoms, which they are, and their values."""
+    index, values = np.empty(codes.shape, np.int32), np.empty_like(codes)
+    count = np.empty(len(codes), np.int32)
+    compress_nonzero(codes, index, values, count)
+    return count, *pack_rows(index, values, count)
+
+
 def _stacked(parts, signals, width):
     """The tiles' codes as one matrix, in the order of X."""
-    codes = sparse.vstack(parts, format="csr") if parts else sparse.csr_array((0, width), dtype=signals.dtype)
-    if signals.order is not None:
-        codes = codes[np.argsort(signals.order)]
-    return sparse.csr_array(codes)
+    count, index, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    ptr = np.concatenate([[0], count.cumsum(dtype=np.int64)])
+    codes = sparse.csr_array((values, index, ptr), shape=(len(signals), width))
+    return codes if signals.order is None else codes[np.argsort(signals.order)]

@@ -5,9 +5,13 @@ from functools import cached_property
 import numpy as np
 
 from .._kernels.blas import single_threaded_blas
+from .._kernels.products import multiply_rows_t
+from .._kernels.threads import partition, run
 
 # Atoms whose squared norm is below this share of the largest are never used: a code could not tell them from zero.
 NEGLIGIBLE = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-28}
+# Atoms of a block of the Gram matrix, and the number of multiplications up to which one thread makes it.
+BLOCK, SMALL = 128, 1 << 21
 
 
 class Dictionary:
@@ -48,9 +52,18 @@ class Dictionary:
 
     @cached_property
     def gram(self):
-        """Products of all pairs of atoms. With one thread: its bits do not depend on their number."""
+        """Products of all pairs of atoms; each block of atoms writes those with itself and the ones before, twice."""
+        atoms, blocks = self.atoms, partition(len(self.atoms), BLOCK)
+        out = np.empty((len(atoms), len(atoms)), self.dtype)
+
+        def multiply(block, slot):
+            lo, hi = blocks[block]
+            out[lo:hi, :hi] = multiply_rows_t(atoms[lo:hi], atoms[:hi], np.zeros(hi, self.dtype))
+            out[:lo, lo:hi] = out[lo:hi, :lo].T
+
         with single_threaded_blas():
-            return self.atoms @ self.atoms.T
+            run(multiply, len(blocks), inline=out.size * atoms.shape[1] < SMALL)
+        return out
 
     @cached_property
     def transposed(self):

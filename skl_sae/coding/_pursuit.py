@@ -24,30 +24,34 @@ class Pursuit(Coder):
     is observed, with the norms that the atoms have there.
     """
 
+    def prepare(self):
+        self.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
-        limit, positive = min(self.options.n_nonzero_coefs, out.shape[1]), self.options.positive
+        limit, tolerances = min(self.options.n_nonzero_coefs, out.shape[1]), self.tolerances(tile)
         whole = np.ones(len(out), bool) if tile.observed is None else tile.observed.all(axis=1)
-        tolerances = self.tolerances(tile)
-        if whole.all():
-            self._pursue(tile, tolerances, limit, positive, out)
-            return 0
-        for rows, pursue in ((whole, self._pursue), (~whole, self._pursue_masked)):
-            codes = np.zeros((rows.sum(), out.shape[1]), out.dtype)
-            pursue(tile.take(rows), tolerances[rows], limit, positive, codes)
-            out[rows] = codes
+        for rows in (whole, ~whole):
+            if rows.all():
+                self._pursue(tile, tolerances, limit, out)
+            elif rows.any():
+                codes = np.zeros((rows.sum(), out.shape[1]), out.dtype)
+                self._pursue(tile.take(rows), tolerances[rows], limit, codes)
+                out[rows] = codes
         return 0
 
-    def _pursue(self, tile, tolerances, limit, positive, out):
-        nothing = np.empty((0, 0), out.dtype), np.empty((0, 0), bool)
-        args = tile.correlations, tile.energy, tolerances, self.gram, self.inverse[None], *nothing
-        _pursue(*args, limits_of(out.dtype), limit, positive, out)
+    def _pursue(self, tile, tolerances, limit, out):
+        args = tile.correlations, tile.energy, tolerances, *self.sources(tile), limits_of(out.dtype), limit
+        _pursue(*args, self.options.positive, out)
 
-    def _pursue_masked(self, tile, tolerances, limit, positive, out):
-        squares = multiply_rows_t(tile.observed.astype(out.dtype), self.squares, np.zeros(out.shape[1], out.dtype))
+    def sources(self, tile):
+        """Products of the atoms, one over their norms, and, with missing entries, what is needed for those of a row."""
+        if tile.observed is None or tile.observed.all():
+            return self.gram, self.inverse[None], np.empty((0, 0), self.dictionary.dtype), np.empty((0, 0), bool)
+        observed = tile.observed.astype(self.dictionary.dtype)
+        squares = multiply_rows_t(observed, self.squares, np.zeros(len(self.squares), self.dictionary.dtype))
         few = squares <= LEAST_OBSERVED * self.dictionary.squared_norms
         inverse = np.where(few, 0, 1 / np.sqrt(np.where(few, 1, squares)))
-        args = tile.correlations, tile.energy, tolerances, self.products, inverse, self.columns, tile.observed
-        _pursue(*args, limits_of(out.dtype), limit, positive, out)
+        return self.products, inverse, self.columns, tile.observed
 
     @cached_property
     def inverse(self):

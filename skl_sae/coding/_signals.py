@@ -90,6 +90,10 @@ class Signals:
                 observed &= self.mask[rows]
             x = np.where(observed, x, 0)
             energy, observed = _energies(x), None if observed.all() else observed
+            if np.isinf(x).any():
+                raise ValueError(
+                    "X contains infinity where mask is True: expected finite numbers, or False in the mask."
+                )
         scale = np.ones(len(x))
         extreme = (energy > 0) & ~((energy > SMALLEST) & (energy < LARGEST))
         extreme |= (energy == 0) & (x != 0).any(axis=1)
