@@ -131,12 +131,93 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         layers so far are trained. The whole is then trained at a tenth of the learning rate; with "layerwise_only"
         nothing follows. Deep networks gain from it.
 
-    scale, solver, learning_rate_init, learning_rate, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, \
-weight_decay, weight_l1, corruption, corruption_level, corruption_emphasis, pretrain_max_iter, batch_size, shuffle, \
-max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, dead_units, sparse_output, \
-warm_start, random_state, verbose
-        As in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where `dict_init`,
-        `measurement_matrix` or `target` is given. What ``corruption="masking"`` masks is missing for the encoder.
+    scale : {"auto", "total", "features"} or bool, default="auto"
+        What data is divided by, as in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where
+        `dict_init`, `measurement_matrix` or `target` is given.
+
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer.
+
+    learning_rate_init : "auto" or float, default="auto"
+        Learning rate at the start, as in :class:`~skl_sae.SparseAutoencoder`.
+
+    learning_rate : {"cooldown", "cosine", "linear", "constant"}, default="cooldown"
+        Schedule of the learning rate, likewise.
+
+    momentum : float, default=0.9
+        Momentum of ``solver="sgd"``.
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum is Nesterov's.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of the moments of ``solver="adam"``.
+
+    epsilon : float, default=1e-8
+        Term for numerical stability of ``solver="adam"``.
+
+    weight_decay : float, default=0.0
+        L2 penalty of all weight matrices.
+
+    weight_l1 : float, default=0.0
+        L1 penalty of all weight matrices.
+
+    corruption : {"gaussian", "masking"} or None, default=None
+        Noise on the input, as in :class:`~skl_sae.SparseAutoencoder`; values that are masked are missing for the
+        encoder.
+
+    corruption_level : float, default=0.3
+        The probability that a value is masked, or the standard deviation of the noise.
+
+    corruption_emphasis : float, default=0.0
+        With masking, the share of the visible values that the loss of a step leaves out.
+
+    pretrain : {"layerwise", "layerwise_only"} or None, default=None
+        Whether ``fit`` first trains the layers one after the other: each as the last one of a network, on what the
+        layers before it leave, from the numbers of the one before it. Where layers share weights ("lista", "step"), all
+        layers so far are trained. The whole is then trained at a tenth of the learning rate; with "layerwise_only"
+        nothing follows. Deep networks gain much from it.
+
+    pretrain_max_iter : "auto" or int, default="auto"
+        Number of epochs of each layer; "auto" as in `max_iter`.
+
+    batch_size : int, default=128
+        Number of rows of a step.
+
+    shuffle : bool, default=True
+        Whether rows are drawn in a new order in each epoch.
+
+    max_iter : "auto" or int, default="auto"
+        Number of epochs, as in :class:`~skl_sae.SparseAutoencoder`.
+
+    tol : float, default=1e-4
+        With a constant learning rate, the improvement that is waited for; as in :class:`~skl_sae.SparseAutoencoder`.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement that are let pass.
+
+    early_stopping : bool, default=False
+        Whether held-out rows decide when to end, likewise.
+
+    validation_fraction : float, default=0.1
+        Share of rows held out by `early_stopping`.
+
+    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
+        How units that no longer fire are revived, as in :class:`~skl_sae.SparseAutoencoder`. "auto" means "resample"
+        for pursuits.
+
+    sparse_output : bool, default=False
+        Whether ``transform`` returns a CSR matrix.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last solution.
+
+    random_state : int, RandomState instance or None, default=None
+        Start of the dictionary and order of the rows. An int gives the same bits in every run, with any number of
+        threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
 
     Attributes
     ----------
@@ -149,12 +230,53 @@ warm_start, random_state, verbose
     sparsity_ : BaseSparsity
         The rule that was used, with its numbers resolved.
 
-    loss_, loss_curve_, auxiliary_loss_curve_, validation_scores_, n_iter_, n_steps_, dead_fraction_, mean_, scale_, \
-code_scale_, activation_, n_features_in_, feature_names_in_
-        As in :class:`~skl_sae.SparseAutoencoder`.
+    coefs_ : list of ndarray
+        Weights of encoder and decoder; only with one layer, as in :class:`~skl_sae.SparseAutoencoder`.
 
-    coefs_, intercepts_ : list of ndarray
-        Only with one layer.
+    intercepts_ : list of ndarray
+        Intercepts that belong to them.
+
+    activation_ : str
+        The activation of the code that was used.
+
+    dead_fraction_ : float
+        Share of the units that did not fire in the last pass over the data.
+
+    mean_ : ndarray of shape (n_features,)
+        What is subtracted from X.
+
+    scale_ : float or ndarray of shape (n_features,)
+        What X is then divided by.
+
+    code_scale_ : float
+        The network's own activations are the codes times this number.
+
+    pretrain_loss_curves_ : list of list of float or None
+        Loss of each epoch of each layer, with `pretrain`.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    loss_curve_ : list of float
+        Loss of each epoch.
+
+    auxiliary_loss_curve_ : list of float
+        What the auxiliary loss of dead units has added in each epoch.
+
+    validation_scores_ : list of float or None
+        Score of the held-out rows after each epoch, if `early_stopping`.
+
+    n_iter_ : int
+        Number of epochs.
+
+    n_steps_ : int
+        Number of steps of the optimizer.
+
+    n_features_in_ : int
+        Number of features, or of measurements, seen by ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X has names that are all strings.
 
     See Also
     --------

@@ -6,7 +6,6 @@ from .._kernels.jit import row_of
 from .._kernels.kernel import add, clear, kernel
 from .._kernels.memory import empty_rows
 from .._kernels.products import multiply, multiply_t
-from .._training.encoder import EncoderPass
 from .._training.training import Training
 from ._shrinkage import add_threshold_gradient, clear_silent
 from ._unrolled import scale_by
@@ -38,7 +37,7 @@ def _subtract_product(x, y, out):
     out[0] -= total
 
 
-class UnrolledPass(EncoderPass):
+class UnrolledPass:
     """Workspace of an unrolled encoder, in the place of an `EncoderPass`; see there, and `unrolled` for the equations.
 
     With :math:`\\delta_t` the gradient at the pre-activations of layer t and :math:`h_t = -\\delta_t W_t`, where the
@@ -58,13 +57,13 @@ class UnrolledPass(EncoderPass):
     """
 
     def __init__(self, network, batch_size, dropout=0.0, window=None):
-        self.network, self.parameters, self.batch_size, self.window = network, network.parameters, batch_size, window
+        self.network, self.batch_size, self.window = network, batch_size, window
         (n_inputs, n_units), self.norm = network.architecture.encoder_sizes, None
 
         def allocate(width):
             return empty_rows(batch_size, width, network.dtype)
 
-        self.n_layers = n = network.unrolled.n_layers
+        n = network.unrolled.n_layers
         # where only the code's layer learns, nothing has to go back
         learns = not set(network.parameters.further) <= network.frozen
         self.depth = n if learns else 1
@@ -100,7 +99,7 @@ class UnrolledPass(EncoderPass):
         below = self.deltas[i - 1][lo:hi] if i else None
         if network.dictionary is None:
             if i:
-                multiply_t(delta, self.parameters["unrolled.lateral"], below)
+                multiply_t(delta, self.network.parameters["unrolled.lateral"], below)
             return
         if i == 0 and not self.network.stepped:
             return
@@ -109,7 +108,7 @@ class UnrolledPass(EncoderPass):
         _negate_observed(x, h)
         if self.network.stepped:
             scaled = self.scaled[i][lo:hi]
-            scale_by(h, self.parameters[f"unrolled{i}.step"], scaled)
+            scale_by(h, self.network.parameters[f"unrolled{i}.step"], scaled)
             h = scaled
         if i:
             multiply_t(h, network.dictionary, below)
@@ -144,12 +143,12 @@ class UnrolledPass(EncoderPass):
     def vector_gradient(self, batch, name):
         """Gradient of the thresholds, or of the step size, of a layer."""
         layer, array, n = *_place(name), batch.n_rows
-        out = np.empty_like(self.parameters[name])
+        out = np.empty_like(self.network.parameters[name])
         clear(out)
         if array == "step":
             _subtract_product(self.room.residuals[layer][:n], self.pulled[layer][:n], out)
         else:
-            arrays = self.room.codes[layer][:n], self.deltas[layer][:n], self.parameters[name]
+            arrays = self.room.codes[layer][:n], self.deltas[layer][:n], self.network.parameters[name]
             bound, positive = self.room.bounds[layer][:n], self.network.unrolled.positive
             add_threshold_gradient(*arrays, bound, positive, out)
         return out
