@@ -125,12 +125,6 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         Whether the mean of X is subtracted, and an intercept learned. "auto" means where neither `dict_init`, nor
         `measurement_matrix`, nor `target` is given; with the latter two it cannot be.
 
-    pretrain : {"layerwise", "layerwise_only"} or None, default=None
-        Whether ``fit`` first trains the layers one after the other: each as the last one of a network, on what the
-        layers before it leave, from the numbers of the one before it. Where layers share weights ("lista", "step"), all
-        layers so far are trained. The whole is then trained at a tenth of the learning rate; with "layerwise_only"
-        nothing follows. Deep networks gain from it.
-
     scale : {"auto", "total", "features"} or bool, default="auto"
         What data is divided by, as in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where
         `dict_init`, `measurement_matrix` or `target` is given.
