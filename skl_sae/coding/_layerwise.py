@@ -68,9 +68,9 @@ def _take_over(stage, network, before):
         mine[name][:] = its[name]
     if before is None:
         mine["enc0.weight"][:] = network.weight(0)
-        _write_threshold(stage, network.parameters["unrolled0.threshold"])
+        stage.set_thresholds(network.parameters["unrolled0.threshold"])
     else:
-        _write_threshold(stage, NEXT_THRESHOLD * threshold_of(before))
+        stage.set_thresholds(NEXT_THRESHOLD * _thresholds(before))
 
 
 def _hand_back(network, stage):
@@ -79,7 +79,7 @@ def _hand_back(network, stage):
     for name, view in stage.parameters.views.items():
         if name.startswith("unrolled") or name.startswith("dec0"):
             p[name][:] = view
-    p[f"unrolled{last}.threshold"][:] = threshold_of(stage)
+    p[f"unrolled{last}.threshold"][:] = _thresholds(stage)
     if network.unrolled.variant == "coupled":
         p[f"unrolled{last}.weight"][:] = stage.parameters["enc0.weight"]
     else:
@@ -93,16 +93,7 @@ def _hand_back(network, stage):
         p["unrolled.dictionary"][:] = stage.parameters["dec0.weight"]
 
 
-def threshold_of(stage):
+def _thresholds(stage):
     """Thresholds of the code's layer of a stage."""
     units = stage.parameters.units
     return units.threshold if "threshold" in stage.parameters.own else -units.encoder_bias
-
-
-def _write_threshold(stage, threshold):
-    """Let the code's layer have these thresholds, if its rule has such."""
-    units = stage.parameters.units
-    if "threshold" in stage.parameters.own and stage.architecture.activation == "identity":
-        units.threshold[:] = threshold
-    elif stage.rule.scope == "entry" and not stage.parameters.own:
-        units.encoder_bias[:] = -threshold

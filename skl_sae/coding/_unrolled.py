@@ -22,7 +22,7 @@ from .._kernels.kernel import add, kernel
 from .._kernels.products import multiply, multiply_t
 from .._kernels.reductions import all_finite
 from .._model.network import REMEDY, TOO_LARGE, Network
-from ._shrinkage import no_bound, shrink
+from ._shrinkage import SoftThreshold, no_bound, shrink
 
 # More units a layer are let pass unshrunk, as a share of all, up to a largest share.
 KEPT_STEP = 0.012
@@ -142,16 +142,20 @@ class UnrolledNetwork(Network):
             if self.unrolled.variant == "lista" and n > 1:
                 p["unrolled.lateral"][:] = np.eye(len(atoms)) - step * (atoms @ atoms.T)
         p["enc0.weight"][:] = atoms if self.stepped else step * atoms
-        p["enc0.bias"][:] = 0
+        p["enc0.bias"][:] = self.rule.initial_bias
         for name, view in p.views.items():
             if name == "unrolled.dictionary":
                 view[:] = atoms
             elif name.startswith("unrolled") and not name.startswith("unrolled."):
                 view[:] = {"weight": step * atoms, "step": step, "threshold": step * alpha}[name.partition(".")[2]]
-        if "threshold" in p.own and self.architecture.activation == "identity":
-            p.units.threshold[:] = step * alpha
-        elif self.unrolled.positive and "threshold" not in p.own and self.rule.scope == "entry":
-            p["enc0.bias"][:] = -step * alpha
+        self.set_thresholds(step * alpha)
+
+    def set_thresholds(self, threshold):
+        """Let the code's layer have these thresholds, if it shrinks: by those of its rule, or by relu and intercept."""
+        if isinstance(self.rule, SoftThreshold):
+            self.parameters.units.threshold[:] = threshold
+        elif self.rule.only_charges and self.architecture.activation == "relu":
+            self.parameters["enc0.bias"][:] = -threshold
 
     @property
     def dictionary(self):

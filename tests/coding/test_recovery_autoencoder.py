@@ -13,7 +13,7 @@ from skl_sae import SparseAutoencoder
 from skl_sae._kernels import addresses, crew, memory, threads
 from skl_sae._training import step
 from skl_sae.coding import SparseRecoveryAutoencoder, sparse_encode
-from skl_sae.sparsity import RULES, TopK
+from skl_sae.sparsity import L1, RULES, JumpReLU, TopK
 
 QUICK = {"n_components": 20, "max_iter": 4, "random_state": 0}
 KINDS = [
@@ -58,6 +58,15 @@ def test_one_layer_is_an_autoencoder(rule, scale):
     one.partial_fit(X[:50])
     sae.partial_fit(X[:50])
     np.testing.assert_array_equal(one._network.parameters.theta, sae._network.parameters.theta)
+
+
+@pytest.mark.filterwarnings("ignore:.*did not fire", "ignore:.*target_l0")
+@pytest.mark.parametrize("rule", [*RULES, L1(target_l0=3), JumpReLU(target_l0=3)], ids=str)
+def test_every_rule_is_a_last_layer(rule):
+    X = signals(1500)
+    model = make(sparsity=rule, n_layers=3, max_iter=15).fit(X)
+    assert model.loss_ < model.loss_curve_[0] and np.isfinite(model.transform(X)).all()
+    assert model.score(X) > 0.2 or rule == "kl"
 
 
 def test_atoms_keep_their_norm_and_codes_are_on_the_scale_of_the_data():
