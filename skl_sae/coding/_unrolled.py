@@ -19,7 +19,7 @@ import numpy as np
 from .._kernels.blas import single_threaded_blas
 from .._kernels.jit import row_of
 from .._kernels.kernel import add, kernel
-from .._kernels.products import multiply, multiply_t
+from .._kernels.products import REGISTER, multiply, multiply_t
 from .._kernels.reductions import all_finite
 from .._model.network import REMEDY, TOO_LARGE, Network
 from ._shrinkage import SoftThreshold, no_bound, shrink
@@ -201,9 +201,15 @@ class UnrolledNetwork(Network):
         return Room(residuals, inputs, [allocate(n_units) for _ in range(n - 1)], bounds)
 
     def pre_activations(self, x, layers):
-        """Pre-activations of the code's layer, of a tile of rows from `Scaling.inputs`."""
+        """Pre-activations of the code's layer, of a tile of rows from `Scaling.inputs`.
+
+        The products of BLAS depend on the rows beside a row: where it makes them, rows are encoded one by one.
+        """
         a = np.empty((len(x), self.architecture.n_units), self.dtype)
-        self.forward(x, self._small_room(len(x)), a)
+        at_once = max(1, len(x)) if REGISTER else 1
+        room = self._small_room(at_once)
+        for lo in range(0, len(x), at_once):
+            self.forward(x[lo : lo + at_once], room, a[lo : lo + at_once])
         if not all_finite(a):
             raise ValueError(f"{TOO_LARGE} the sums of the encoder are not finite in {self.dtype}. {REMEDY}")
         return a
