@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._callbacks import CallbackSupportMixin, Epochs
 from ._estimator.building import BuildingMixin
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
@@ -25,7 +26,6 @@ from ._model import inference
 from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
-from ._training.callbacks import CallbackSupportMixin, Epochs
 from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
@@ -84,9 +84,10 @@ class SparseAutoencoder(
         Number of units of the code.
 
     sparsity : str, BaseSparsity or None, default="topk"
-        Sparsity rule. A name, for the rule's defaults: "topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu",
-        "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an ordinary
-        autoencoder. Parameters of the rule can be set and searched in either case: ``set_params(sparsity__k=8)``.
+        Sparsity rule. A name, for the rule's defaults: "topk", "abs_topk", "batch_topk", "lifetime_topk", "l1", "kl",
+        "jumprelu", "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an
+        ordinary autoencoder. Parameters of the rule can be set and searched in either case:
+        ``set_params(sparsity__k=8)``.
 
     hidden_layer_sizes : int or array-like of int, default=()
         Widths of the encoder's layers between the data and the code. An int is one layer.
@@ -95,7 +96,8 @@ class SparseAutoencoder(
         Widths of the decoder's layers between the code and the data. An int is one layer, None mirrors the encoder.
 
     activation : {"relu", "sigmoid", "tanh", "identity"} or None, default=None
-        Activation of the code. None means "sigmoid" for the rule "kl", "relu" otherwise.
+        Activation of the code. None means "sigmoid" for the rule "kl", "identity" for "abs_topk" (also within
+        "matryoshka"), "relu" otherwise.
 
     hidden_activation : {"relu", "sigmoid", "tanh", "identity"}, default="relu"
         Activation of the hidden layers on both sides.
@@ -223,10 +225,11 @@ class SparseAutoencoder(
         `target_l0` hold out a tenth of the rows, at most 2000 and of fewer than 500 rows up to a fifth, to meet it.
 
     dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
-        How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they
-        learn to reconstruct what the others leave over. "resample": after an epoch they start anew on rows that are
-        badly reconstructed; for networks without hidden layers. None: not at all. "auto" means "auxiliary" for the
-        rules "topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None for the others.
+        How units that have not fired (had a value other than zero) for a quarter of an epoch are revived.
+        "auxiliary": they learn to reconstruct what the others leave over. "resample": after an epoch they start anew on
+        rows that are badly reconstructed; for networks without hidden layers. None: not at all. "auto" means
+        "auxiliary" for the rules "topk", "abs_topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None
+        for the others.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.

@@ -47,6 +47,10 @@ class PursuedNetwork(Network):
         """Write the atoms; pursuits have no other numbers."""
         self.parameters.units.decoder[:] = atoms
 
+    def has_bounded_codes(self):
+        """A pursuit takes no atoms that depend on others, so its codes are of the size of the data."""
+        return True
+
     def find(self, x):
         """Codes of rows, in which NaN is missing."""
         return sparse_encode(x, self.parameters.units.decoder, **self.pursuit)

@@ -192,6 +192,20 @@ class UnrolledNetwork(Network):
                 shrink(a, p[f"unrolled{t}.threshold"], kind.positive, n_kept, room.bounds[t])
         return out
 
+    def largest_pre_activations(self, norm):
+        """A bound on the norm of the pre-activations of the code, for inputs of a norm up to this one."""
+        size, p = 0.0, self.parameters
+        for t in range(self.unrolled.n_layers):
+            weight = np.linalg.norm(self.weight(t))
+            if self.stepped:
+                weight *= abs(float(p[f"unrolled{t}.step"][0]))
+            if t and self.dictionary is None:
+                growth = np.linalg.norm(p["unrolled.lateral"])
+            else:
+                growth = 1 + weight * np.linalg.norm(self.dictionary) if t else 0.0
+            size = growth * size + weight * norm
+        return size + np.linalg.norm(p["enc0.bias"])
+
     def room(self, allocate, n_rows):
         """Arrays for `forward`, each of its own; ``allocate(width)`` makes one of them."""
         (n_inputs, n_units), n = self.architecture.encoder_sizes, self.unrolled.n_layers

@@ -136,6 +136,7 @@ def test_float32_csr_and_memory_maps(kind, tmp_path):
     np.testing.assert_array_equal(codes.toarray(), model.transform(X))
 
 
+@pytest.mark.filterwarnings("ignore:.*did not fire")
 @each_kind
 def test_same_bits_with_any_number_of_threads(kind, monkeypatch):
     monkeypatch.setattr(step, "SMALL_WORK", 0)

@@ -165,3 +165,13 @@ def test_inference_is_the_forward_pass_of_training(rule, variant):
     assert np.count_nonzero(expected) > 7
     got = naive.dense(code.entries, 9) if code.compressed else code.dense.values
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("n_layers", [1, 4])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_bound_on_pre_activations(variant, n_layers):
+    for seed in range(5):
+        problem = Problem(SoftThreshold(0.1), kind_of(variant, SoftThreshold(), n_layers), seed, n_rows=50)
+        a = np.linalg.norm(problem.network.pre_activations(problem.x, None), axis=1)
+        bound = problem.network.largest_pre_activations(np.linalg.norm(problem.x, axis=1).max())
+        assert a.max() <= bound < np.inf
