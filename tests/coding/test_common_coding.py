@@ -6,7 +6,8 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from test_common import MORE_CHECKS, fits, with_checks
 
-from skl_sae.coding import KSVD, SparseRecovery
+from skl_sae.coding import KSVD, SparseRecovery, SparseRecoveryAutoencoder
+from skl_sae.sparsity import TopK
 
 
 class Measured(SparseRecovery):
@@ -33,6 +34,17 @@ CONFIGURATIONS = [
     Measured(algorithm="basis_pursuit"),
     Measured(algorithm="lasso", alpha=0.1),
     Measured(algorithm="basis_pursuit", tol=0.5, polish=True),
+    SparseRecoveryAutoencoder(**QUICK),
+    SparseRecoveryAutoencoder(n_layers=1, sparsity="topk", **QUICK),
+    SparseRecoveryAutoencoder(variant="lista", positive=True, unshrunk=0.2, **QUICK),
+    SparseRecoveryAutoencoder(variant="step", n_layers=5, **QUICK),
+    SparseRecoveryAutoencoder(pretrain="layerwise", pretrain_max_iter=2, **QUICK),
+    SparseRecoveryAutoencoder(sparsity=TopK(3), sparse_output=True, **QUICK),
+    SparseRecoveryAutoencoder(sparsity="l1", early_stopping=True, corruption="masking", **QUICK),
+    SparseRecoveryAutoencoder(warm_start=True, learning_rate_init=1e-12, **QUICK),
+    SparseRecoveryAutoencoder(recovery="omp", n_nonzero_coefs=2, **QUICK),
+    SparseRecoveryAutoencoder(recovery="lasso", dead_units=None, center=False, **QUICK),
+    SparseRecoveryAutoencoder(recovery="fista", positive=True, **QUICK),
 ]
 
 
