@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._callbacks import CallbackSupportMixin, Epochs
 from ._estimator.building import BuildingMixin
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
@@ -25,7 +26,6 @@ from ._model import inference
 from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
-from ._training.callbacks import CallbackSupportMixin, Epochs
 from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS

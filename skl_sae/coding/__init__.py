@@ -3,7 +3,8 @@
 from ._basis_pursuit import basis_pursuit
 from ._certificate import RecoveryCertificate
 from ._coherence import mutual_coherence
+from ._ksvd import KSVD
 from ._recovery import SparseRecovery
 from ._sparse_encode import sparse_encode
 
-__all__ = ["RecoveryCertificate", "SparseRecovery", "basis_pursuit", "mutual_coherence", "sparse_encode"]
+__all__ = ["KSVD", "RecoveryCertificate", "SparseRecovery", "basis_pursuit", "mutual_coherence", "sparse_encode"]

@@ -27,14 +27,16 @@ PART, SHORTER = 0.99, 2
 STEP, FIT, DONE = range(3)
 
 
-@kernel("T2", "T2", "T2", "d1", "n", "T2!")
-def _score(codes, residuals, squares, step, positive, scores):
-    """Sizes that coefficients have after a step, for atoms of norm one."""
+@kernel("T2", "T2", "T2", "T2", "d1", "d1", "n", "T2!")
+def _score(codes, residuals, squares, correlations, step, limits, positive, scores):
+    """Sizes that coefficients have after a step, for atoms of norm one; rounding moves none."""
     for i in range(codes.shape[0]):
         z, c, to = row_of(codes, i), row_of(residuals, i), row_of(scores, i)
-        q, length = row_of(squares, i), codes.dtype.type(step[i])
+        q, p, length, top = row_of(squares, i), row_of(correlations, i), codes.dtype.type(step[i]), 0.0
         for j in range(z.size):
-            value = z[j] * q[j] + length * c[j]
+            top = max(top, abs(p[j]))
+        for j in range(z.size):
+            value = z[j] * q[j] + (length * c[j] if abs(c[j]) > limits[0] * top else z.dtype.type(0))
             to[j] = (value if positive else abs(value)) / np.sqrt(q[j]) if q[j] > 0 else value * 0
 
 
@@ -108,6 +110,9 @@ class IterativeThresholding(Coder):
     A row is done before its support stays if the squared norm of its residual is at most `tol`.
     """
 
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         tolerances = self.tolerances(tile)
         return sum(self._descend(part, tolerances[rows], rows, out) for rows, part in apart(tile))
@@ -143,12 +148,12 @@ class IterativeThresholding(Coder):
         scores, index = np.empty_like(codes), np.empty((len(codes), most), np.int32)
         values, count = np.empty(index.shape, dtype), np.empty(len(codes), np.int32)
         kind, proposal = np.empty(len(codes), np.int32), np.empty_like(codes)
-        _score(codes, residuals, squares, step, positive, scores)
+        limits = np.array([ROUNDING[dtype], INDEPENDENT[dtype]])
+        _score(codes, residuals, squares, batch.correlations, step, limits, positive, scores)
         select_largest_entries(scores, np.finfo(dtype).tiny, index, values, count)
         _propose(codes, residuals, squares, step, index, count, fitted, kind, proposal)
         columns, observed = np.empty((0, 0), dtype), np.empty((0, 0), bool)
         if batch.observed is not None:
             columns, observed = dictionary.transposed, batch.observed
-        limits = np.array([ROUNDING[dtype], INDEPENDENT[dtype]])
         _fit(batch.correlations, dictionary.gram, columns, observed, limits, positive, index, count, kind, proposal)
         return kind, proposal

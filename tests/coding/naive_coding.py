@@ -4,8 +4,13 @@ import numpy as np
 from scipy.optimize import linprog, nnls
 
 
-def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=None):
-    """Orthogonal matching pursuit of one row, over what is observed."""
+def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=None, gaps=None):
+    """Orthogonal matching pursuit of one row, over what is observed.
+
+    To `gaps` is added by how much each decision was made, as a share of the row: between the best atom and the next,
+    between the residual and `tol`.
+    """
+    gaps = [] if gaps is None else gaps
     observed = np.ones(len(x), bool) if observed is None else observed
     x, atoms = x[observed], dictionary[:, observed]
     norms, z, support = np.linalg.norm(atoms, axis=1), np.zeros(len(dictionary)), []
@@ -15,6 +20,10 @@ def pursuit(x, dictionary, n_nonzero_coefs, tol=0.0, positive=False, observed=No
         products = np.divide(atoms @ residual, norms, out=np.zeros(len(atoms)), where=usable)
         products = products if positive else np.abs(products)
         products[support] = 0
+        size = np.linalg.norm(x)
+        best = np.sort(products)[::-1] / (size or 1)
+        gaps += [best[0] - best[1] if len(best) > 1 else 1.0, best[0]]
+        gaps.append(abs(residual @ residual - tol * observed.mean()) / (size**2 or 1) if tol else 1.0)
         if len(support) == n_nonzero_coefs or residual @ residual <= tol * observed.mean():
             break
         if products.max(initial=0) <= 1e-12 * np.linalg.norm(x):
@@ -106,3 +115,71 @@ def mutual_coherence(atoms):
     """Largest cosine of two atoms, pair by pair."""
     pairs = [(a, b) for i, a in enumerate(atoms) for b in atoms[:i]]
     return max([abs(a @ b) / np.sqrt((a @ a) * (b @ b)) for a, b in pairs], default=0.0)
+
+
+# dictionary learning
+
+
+def soft(value, penalty, positive):
+    value = np.sign(value) * max(abs(value) - penalty, 0)
+    return max(value, 0) if positive else value
+
+
+def dictionary_stage(X, Z, D, order, block_size, penalty=0.0, positive=False):
+    """Approximate K-SVD on blocks of atoms: first the atoms, each on the sphere, then the entries, each alone."""
+    Z, D = Z.copy(), D.copy()
+    for lo in range(0, len(order), block_size):
+        block = order[lo : lo + block_size]
+        for k in block:
+            direction = (X - Z @ D + np.outer(Z[:, k], D[k])).T @ Z[:, k]
+            if np.linalg.norm(direction) > 0:
+                D[k] = direction / np.linalg.norm(direction)
+        for i in range(len(X)):
+            for k in np.sort(block):
+                if Z[i, k] != 0:
+                    rest = X[i] - Z[i] @ D + Z[i, k] * D[k]
+                    Z[i, k] = soft(rest @ D[k], penalty, positive)
+    return Z, D
+
+
+def exact_dictionary_stage(X, Z, D, order):
+    """Exact K-SVD: a singular value decomposition for each atom."""
+    Z, D = Z.copy(), D.copy()
+    for k in order:
+        rows = np.flatnonzero(Z[:, k])
+        if rows.size:
+            rest = X[rows] - Z[rows] @ D + np.outer(Z[rows, k], D[k])
+            left, values, right = np.linalg.svd(rest, full_matrices=False)
+            sign = 1 if right[0] @ D[k] >= 0 else -1
+            Z[rows, k], D[k] = sign * values[0] * left[:, 0], sign * right[0]
+    return Z, D
+
+
+def masked_dictionary_stage(X, observed, Z, D, order, penalty=0.0, positive=False):
+    """Updates of rank one by the observed values, one atom after the other."""
+    Z, D = Z.copy(), D.copy()
+    for k in order:
+        rows = np.flatnonzero(Z[:, k])
+        if not rows.size:
+            continue
+        rest = np.where(observed[rows], X[rows] - Z[rows] @ D + np.outer(Z[rows, k], D[k]), 0)
+        g, m = Z[rows, k], observed[rows]
+        for f in range(X.shape[1]):
+            if (m[:, f] * g**2).sum() > 0:
+                D[k, f] = (g * rest[:, f]).sum() / (m[:, f] * g**2).sum()
+        D[k] /= np.linalg.norm(D[k])
+        for i, row in enumerate(rows):
+            square = (m[i] * D[k] ** 2).sum()
+            if square > 0:
+                Z[row, k] = soft(rest[i] @ D[k], penalty, positive) / square
+    return Z, D
+
+
+def online_update(gram, moment, D, n_frozen=0):
+    """Atoms that minimise the error under the sums, each on the sphere, one after the other."""
+    D = D.copy()
+    for k in range(n_frozen, len(D)):
+        direction = moment[k] - gram[k] @ D + gram[k, k] * D[k]
+        if gram[k, k] > 0 and np.linalg.norm(direction) > 0:
+            D[k] = direction / np.linalg.norm(direction)
+    return D

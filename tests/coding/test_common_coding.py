@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from test_common import MORE_CHECKS, fits, with_checks
 
-from skl_sae.coding import SparseRecovery
+from skl_sae.coding import KSVD, SparseRecovery
 
 
 class Measured(SparseRecovery):
@@ -16,7 +16,14 @@ class Measured(SparseRecovery):
         return np.random.default_rng(width).standard_normal((2 * width, width))
 
 
+QUICK = {"n_components": 12, "max_iter": 3, "random_state": 0}
 CONFIGURATIONS = [
+    KSVD(**QUICK),
+    KSVD(update="exact", sparse_output=True, **QUICK),
+    KSVD(method="online", batch_size=16, **QUICK),
+    KSVD(n_nonzero_coefs=2, positive=True, dict_init="svd", **QUICK),
+    KSVD(tol=1e-3, dict_init="dct", transform_n_nonzero_coefs=1, **QUICK),
+    KSVD(method="online", memory=50, min_usage=2, max_coherence=0.9, sparse_output=True, **QUICK),
     SparseRecovery(),
     SparseRecovery(algorithm="basis_pursuit"),
     SparseRecovery(sparse_output=True),
@@ -24,16 +31,19 @@ CONFIGURATIONS = [
     Measured(tol=0.1, polish=True),
     Measured(n_nonzero_coefs=2, positive=True, polish=True, sparse_output=True),
     Measured(algorithm="basis_pursuit"),
+    Measured(algorithm="lasso", alpha=0.1),
     Measured(algorithm="basis_pursuit", tol=0.5, polish=True),
 ]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @with_checks(CONFIGURATIONS)
 def test_estimator(estimator, check):
     check(estimator)
 
 
 # The checks of set_output mix arrays and DataFrames; the one of feature names makes these warnings errors again.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
 @pytest.mark.parametrize(
     "estimator, name", [(e, name) for e in CONFIGURATIONS for name in MORE_CHECKS if fits(e, name)]

@@ -11,7 +11,7 @@ from sources import FILES, PACKAGE, TREES, imports, module, name_of, room
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
-GROUND = {"_named_parameters", "_version", "_warning"}
+GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
 SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding"}, "inspection": {"metrics"}}
@@ -95,7 +95,7 @@ OWNERS = {
     "multiprocessing": ("_kernels.thread_count", set()),
     "joblib": ("_kernels.thread_count", {("_warning", "joblib")}),
     "threadpoolctl": ("_kernels.blas", set()),
-    "sklearn.callback": ("_training.callbacks", set()),
+    "sklearn.callback": ("_callbacks", set()),
 }
 
 

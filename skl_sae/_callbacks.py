@@ -12,21 +12,23 @@ except ImportError:
 
 
 class Epochs:
-    """Tells the callbacks of an estimator about its epochs.
+    """Tells the callbacks of an estimator about its epochs, or what else its iterations are.
 
     Parameters
     ----------
-    estimator : SparseAutoencoder
+    estimator : estimator
     X : array-like
         The training data.
     max_iter : int
         Largest number of epochs.
     attributes : callable
         Returns the fitted attributes as they stand, for callbacks that ask for a fitted estimator.
+    name : str
+        What an iteration is called.
     """
 
-    def __init__(self, estimator, X, max_iter, attributes):
-        self.context = None
+    def __init__(self, estimator, X, max_iter, attributes, name="epoch"):
+        self.context, self.name = None, name
         if hasattr(estimator, "_init_callback_context"):
             self.context = estimator._init_callback_context(max_subtasks=max_iter)
             self.begin = {"estimator": estimator, "X": X, "y": X}
@@ -36,7 +38,7 @@ class Epochs:
     def start(self):
         """Begin an epoch."""
         if self.context is not None:
-            self.epoch = self.context.subcontext(task_name="epoch")
+            self.epoch = self.context.subcontext(task_name=self.name)
             self.epoch.call_on_fit_task_begin(**self.begin)
 
     def stop(self):
