@@ -85,9 +85,10 @@ class SparseAutoencoder(
         Number of units of the code.
 
     sparsity : str, BaseSparsity or None, default="topk"
-        Sparsity rule. A name, for the rule's defaults: "topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu",
-        "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an ordinary
-        autoencoder. Parameters of the rule can be set and searched in either case: ``set_params(sparsity__k=8)``.
+        Sparsity rule. A name, for the rule's defaults: "topk", "abs_topk", "batch_topk", "lifetime_topk", "l1", "kl",
+        "jumprelu", "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an
+        ordinary autoencoder. Parameters of the rule can be set and searched in either case:
+        ``set_params(sparsity__k=8)``.
 
     hidden_layer_sizes : int or array-like of int, default=()
         Widths of the encoder's layers between the data and the code. An int is one layer.
@@ -96,7 +97,8 @@ class SparseAutoencoder(
         Widths of the decoder's layers between the code and the data. An int is one layer, None mirrors the encoder.
 
     activation : {"relu", "sigmoid", "tanh", "identity"} or None, default=None
-        Activation of the code. None means "sigmoid" for the rule "kl", "relu" otherwise.
+        Activation of the code. None means "sigmoid" for the rule "kl", "identity" for "abs_topk" (also within
+        "matryoshka"), "relu" otherwise.
 
     hidden_activation : {"relu", "sigmoid", "tanh", "identity"}, default="relu"
         Activation of the hidden layers on both sides.
@@ -224,10 +226,11 @@ class SparseAutoencoder(
         `target_l0` hold out a tenth of the rows, at most 2000 and of fewer than 500 rows up to a fifth, to meet it.
 
     dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
-        How units that have not fired (had a positive value) for a quarter of an epoch are revived. "auxiliary": they
-        learn to reconstruct what the others leave over. "resample": after an epoch they start anew on rows that are
-        badly reconstructed; for networks without hidden layers. None: not at all. "auto" means "auxiliary" for the
-        rules "topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None for the others.
+        How units that have not fired (had a value other than zero) for a quarter of an epoch are revived.
+        "auxiliary": they learn to reconstruct what the others leave over. "resample": after an epoch they start anew on
+        rows that are badly reconstructed; for networks without hidden layers. None: not at all. "auto" means
+        "auxiliary" for the rules "topk", "abs_topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None
+        for the others.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skl_sae.sparsity import L1, BatchTopK, Gated, JumpReLU, KLDivergence, LifetimeTopK, Matryoshka, TopK
+from skl_sae.sparsity import L1, AbsTopK, BatchTopK, Gated, JumpReLU, KLDivergence, LifetimeTopK, Matryoshka, TopK
 
 ACTIVATIONS = ["relu", "sigmoid", "tanh", "identity"]
-NAMES = ["topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu", "gated", "matryoshka", None]
+NAMES = ["topk", "abs_topk", "batch_topk", "lifetime_topk", "l1", "kl", "jumprelu", "gated", "matryoshka", None]
 
 
 class Case(NamedTuple):
@@ -96,10 +96,10 @@ def draw_rule(rng, n_units, wide):
     """A rule by name or as an object, and the largest number of active units of a row."""
     if wide:
         k = int(rng.integers(1, n_units // 33))
-        return pick(rng, [(TopK(k), k), (Matryoshka(TopK(k)), k), (BatchTopK(k), None)])
+        return pick(rng, [(TopK(k), k), (AbsTopK(k), k), (Matryoshka(TopK(k)), k), (BatchTopK(k), None)])
     if rng.random() < 0.35:
         name = pick(rng, NAMES)
-        return name, max(1, min(32, n_units // 8)) if name == "topk" else None
+        return name, max(1, min(32, n_units // 8)) if name in ("topk", "abs_topk") else None
     k = int(rng.integers(1, n_units + 2))
     target = often(rng, float(rng.uniform(0.1, n_units)), [1e-3, float(n_units), float(n_units + 1)])
     prefixes = pick(rng, [(1.0,), (0.5, 1.0), (0.0, 0.3, 1.0)])
@@ -107,6 +107,7 @@ def draw_rule(rng, n_units, wide):
         rng,
         [
             TopK(k, transform_k=often(rng, None, [1, n_units])),
+            AbsTopK(k, transform_k=often(rng, None, [1, n_units])),
             BatchTopK(often(rng, k, [0.5, 1.0])),
             LifetimeTopK(float(rng.uniform(1e-3, 1))),
             L1(pick(rng, [0.0, 0.1, 1e4]), norm_aware=rng.random() < 0.3, target_l0=often(rng, None, [target], 0.5)),
@@ -121,6 +122,7 @@ def draw_rule(rng, n_units, wide):
             Gated(pick(rng, [0.0, 0.1, 1e4]), target_l0=often(rng, None, [target], 0.5)),
             Matryoshka(BatchTopK(k), prefixes=prefixes),
             Matryoshka(TopK(k), prefixes=prefixes),
+            Matryoshka(AbsTopK(k), prefixes=prefixes),
         ],
     )
     top = rule.rule if isinstance(rule, Matryoshka) else rule

@@ -120,6 +120,11 @@ def topk(rule, activation, at):
     return [Code(np.where(keep, ACTIVATIONS[activation](at.a), 0.0))], 0.0
 
 
+def abs_topk(rule, activation, at):
+    keep = largest(abs(at.a), number_of_units(rule.k, at.a.shape[-1]))
+    return [Code(np.where(keep, ACTIVATIONS[activation](at.a), 0.0))], 0.0
+
+
 def batch_topk(rule, activation, at):
     """The k * rows largest of all entries."""
     budget = number_of_units(rule.k, at.a.shape[-1]) * at.a.shape[-2]
@@ -194,6 +199,7 @@ def kl(rule, activation, at):
 
 
 RULES = {
+    "AbsTopK": abs_topk,
     "BaseSparsity": no_sparsity,
     "BatchTopK": batch_topk,
     "Gated": gated,
@@ -330,10 +336,13 @@ def residual(model, P_0, x, target, h=1e-6):
     return -0.5 * ((value(u + shifts) - value(u - shifts)) / (2 * h)).reshape(u.shape)
 
 
-def auxiliary_loss(model, P, P_0, x, target, dead, k, weight):
-    """Of the dead units the k largest of a row reconstruct the residual, without bias, relative to its variance."""
+def auxiliary_loss(model, P, P_0, x, target, dead, k, weight, signed=False):
+    """Of the dead units the k largest of a row reconstruct the residual, without bias, relative to its variance.
+
+    Of signed codes, those of largest absolute value.
+    """
     a = pre_activations(model, P, x)
-    keep = largest(np.where(dead, a, -np.inf), min(k, dead.sum())) & dead
+    keep = largest(np.where(dead, abs(a) if signed else a, -np.inf), min(k, dead.sum())) & dead
     f = np.where(keep, ACTIVATIONS[model.activation](a), 0.0)
     e = residual(model, P_0, x, target)
     error = f @ decoder_weight(model, P, len(model.decoder_sizes) - 2) - e

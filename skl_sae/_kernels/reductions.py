@@ -28,14 +28,14 @@ def add_sums(x, out):
 
 
 @kernel("T2", "b1!")
-def find_positive(x, out):
-    """Write of each column whether a number is positive."""
+def find_nonzero(x, out):
+    """Write of each column whether a number is not zero."""
     for j in range(out.size):
         out[j] = False
     for i in range(x.shape[0]):
         row = row_of(x, i)
         for j in range(row.size):
-            out[j] |= row[j] > 0
+            out[j] |= row[j] != 0
 
 
 @kernel("T2", "d1!")
@@ -86,12 +86,12 @@ def add_segments(ptr, x, out):
 
 
 @kernel("l1", "T1", "b1!")
-def find_positive_segments(ptr, x, out):
-    """Write of each unit whether an entry is positive."""
+def find_nonzero_segments(ptr, x, out):
+    """Write of each unit whether an entry is not zero."""
     for u in range(out.size):
         found = False
         for q in range(ptr[u], ptr[u + 1]):
-            found |= x[q] > 0
+            found |= x[q] != 0
         out[u] = found
 
 

@@ -1,4 +1,4 @@
-"""The largest entries of each row, and the bound that a number of entries of each column reach."""
+"""The largest entries of each row, also by their sizes, and the bound that a number of entries of each column reach."""
 
 from functools import partial
 
@@ -123,6 +123,16 @@ def _keep_largest(row, bound, at, index, values):
 
 
 @jit
+def _searched(row, sizes):
+    """What entries are chosen by: themselves or, where `sizes` has room, their absolute values, which are written."""
+    if sizes.size == 0:
+        return row
+    for j in range(row.size):
+        sizes[j] = abs(row[j])
+    return sizes
+
+
+@jit
 def _group_maxima(row, n_groups, out):
     """Maxima of the groups j, j + n_groups, j + 2 n_groups, ...: as if the row were folded, so that loops vectorise.
 
@@ -147,20 +157,20 @@ def _next_step(x, step, way):
     return mean if mean < most else most
 
 
-@kernel("T2", "d1", "i1!", "i2!", "T2!", "i1!")
-def _select_from_short_rows(a, least, at, index, values, count):
+@kernel("T2", "d1", "i1!", "T1!", "i2!", "T2!", "i1!")
+def _select_from_short_rows(a, least, at, sizes, index, values, count):
     real, none = a.dtype.type, np.int64(0)
     floor = real(least[0])
     bound, step = real(0), real(0)
     for i in range(a.shape[0]):
-        row = row_of(a, i)
+        row = _searched(row_of(a, i), sizes)
         bound, _, way = _find_bound(row, row.size, index.shape[1], floor, none, bound, step)
         step = _next_step(a, step, way)
         count[i] = _keep_largest(row, bound, at, row_of(index, i), row_of(values, i))
 
 
-@kernel("T2", "d1", "i1!", "i2!", "T2!", "i1!")
-def _select_from_long_rows(a, least, at, index, values, count):
+@kernel("T2", "d1", "i1!", "T1!", "i2!", "T2!", "i1!")
+def _select_from_long_rows(a, least, at, sizes, index, values, count):
     """The k-th largest of the groups' maxima is a lower bound of the k-th largest entry.
 
     So only the groups whose maximum reaches that bound hold candidates, and they are little more than k.
@@ -171,7 +181,7 @@ def _select_from_long_rows(a, least, at, index, values, count):
     maxima, x = np.empty(n_groups, a.dtype), np.empty(m + 1, a.dtype)  # better aligned than by NumPy
     bound, group_bound, step = real(0), real(0), real(0)
     for i in range(a.shape[0]):
-        row = row_of(a, i)
+        row = _searched(row_of(a, i), sizes)
         _group_maxima(row, n_groups, maxima)
         group_bound, _, _ = _find_bound(maxima, n_groups, k, floor, np.int64(2), group_bound, step)
         n = np.int64(0)
@@ -189,12 +199,26 @@ def _select_from_long_rows(a, least, at, index, values, count):
             index[i, q], values[i, q] = places[at[q]], x[at[q]]
 
 
-def select_largest_entries(a, floor, index, values, count):
-    """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns."""
+@kernel("T2", "i2", "i1", "T2!")
+def _take_entries(a, index, count, values):
+    """Write the entries that were chosen."""
+    for i in range(count.size):
+        for q in range(count[i]):
+            values[i, q] = a[i, index[i, q]]
+
+
+def select_largest_entries(a, floor, index, values, count, signed=False):
+    """Keep the k largest entries, at least `floor`, of each row; `index` and `values` have k columns.
+
+    If `signed`, it is their absolute values that are the largest and at least `floor`.
+    """
     m, k = a.shape[1], index.shape[1]
     grouped = m > SHORT_ROW and m // GROUP >= 2 * k
     select = _select_from_long_rows if grouped else _select_from_short_rows
-    select(a, np.array([floor], np.float64), np.empty(m + 1, np.int32), index, values, count)
+    at, sizes = np.empty(m + 1, np.int32), np.empty(m if signed else 0, a.dtype)
+    select(a, np.array([floor], np.float64), at, sizes, index, values, count)
+    if signed:
+        _take_entries(a, index, count, values)
 
 
 @kernel("T2", "n", "d1", "T1!")

@@ -17,7 +17,7 @@ from .._kernels import layouts
 from .._kernels.kernel import add, copy, recording
 from .._kernels.noise import drop, drop_in_rows
 from .._kernels.products import multiply, multiply_t
-from .._kernels.reductions import add_sums, count_nonzero, count_true, find_positive, sum_columns, sum_of_counts
+from .._kernels.reductions import add_sums, count_nonzero, count_true, find_nonzero, sum_columns, sum_of_counts
 from .._kernels.sparse_products import sddmm, spmm
 from .activations import ALL
 from .unit_code import UnitCode
@@ -130,8 +130,8 @@ class DenseCode:
         return np.arange(0, n * m + 1, n), np.tile(np.arange(n, dtype=np.int32), m), ordered.reshape(-1)
 
     def find_fired(self, out):
-        """Write of each unit whether it has a positive value."""
-        find_positive(self.values, out)
+        """Write of each unit whether it has a value other than zero."""
+        find_nonzero(self.values, out)
 
     def count_active(self, out):
         """Write the number of entries whose gradient is needed."""

@@ -150,6 +150,12 @@ def active_mean_square(network, rows, most=CODE_SCALE_ROWS):
     return float(squares / max(count, 1)), len(sample)
 
 
+def check_codes(network, rows):
+    """Raise ValueError where `transform` would give codes that are not finite."""
+    codes = _codes(network, network.rule.deployed(), rows)
+    _for_tiles(network, len(rows), lambda lo, hi: network.give(codes(lo, hi).values))
+
+
 def decoded_codes(network, rows):
     """Targets and decoded codes without intercept, both on the network's scale: an iterator over tiles of rows."""
     codes, decoder = _codes(network, network.rule.scored(), rows), network.parameters.units.decoder

@@ -117,6 +117,20 @@ class Network:
                 return True
         return all(np.isfinite(array).all() for array in [*self.coefs(), *self.intercepts()])
 
+    def has_bounded_codes(self):
+        """Whether the codes of all rows whose squares are finite are finite, too, as bounds on the parameters tell."""
+        largest = float(np.finfo(self.dtype).max)
+        norm = np.sqrt(largest)
+        with np.errstate(all="ignore"):
+            for weight, bias in self.encoder():  # the values of a sigmoid are at most 1, those of the others shrink
+                norm = np.linalg.norm(weight) * norm + np.linalg.norm(bias) + np.sqrt(bias.size)
+            if not norm < largest:
+                return False
+            extremes = np.outer([1, -1], np.full(self.architecture.n_units, norm)).astype(self.dtype)
+            context = StepContext(self.architecture.activation)
+            values = self.rule.deployed().encode(extremes, self.parameters.units, context)[0].values
+            return all_finite(values / self.dtype.type(self.scaling.code_scale))
+
     # training, a tile of rows
 
     def decode_hidden(self, u, values=None, outputs=None):

@@ -9,7 +9,7 @@ import numpy as np
 from .._kernels import layouts
 from .._kernels.kernel import recording
 from .._kernels.noise import drop_in_units
-from .._kernels.reductions import add_segments, find_positive_segments, sum_segments
+from .._kernels.reductions import add_segments, find_nonzero_segments, sum_segments
 from .._kernels.sparse_products import spmm_by_unit
 
 
@@ -96,8 +96,8 @@ class UnitCode:
         add_segments(self.bounds, self.whole["grad"], out)
 
     def find_fired(self, out):
-        """Write of each unit whether it has a positive value."""
-        find_positive_segments(self.bounds, self.whole["values"], out)
+        """Write of each unit whether it has a value other than zero."""
+        find_nonzero_segments(self.bounds, self.whole["values"], out)
 
     def add_gradient(self, out):
         """Add the gradient to a dense array (rows, units)."""

@@ -33,7 +33,7 @@ class CodeLayer:
     scratch : list of Scratch
         Memory for the gradients, with a part for each thread.
     fired : ndarray of bool of shape (n_units,)
-        Whether a unit had a positive value in the last batch.
+        Whether a unit had a value other than zero in the last batch.
     context : StepContext
         Of the step that is run, for hooks that are not recorded.
     """

@@ -22,8 +22,8 @@ RESAMPLED_NORM = 0.2
 
 @kernel("T2", "b1", "T2!")
 def mask_living(a, dead, out):
-    """Write the pre-activations of the dead units, and minus infinity for the others."""
-    none = a.dtype.type(-np.inf)
+    """Write the pre-activations of the dead units, and for the others NaN, which is never among the largest."""
+    none = a.dtype.type(np.nan)
     for i in range(a.shape[0]):
         x, y = row_of(a, i), row_of(out, i)
         for j in range(x.size):
@@ -31,7 +31,7 @@ def mask_living(a, dead, out):
 
 
 class DeadUnits:
-    """Counts for each unit the rows since it fired. A unit fires where its value is positive.
+    """Counts for each unit the rows since it fired. A unit fires where its value is not zero.
 
     Parameters
     ----------
@@ -72,8 +72,9 @@ class DeadUnits:
 class Auxiliary(BaseSparsity):
     r"""A second rule beside another one: dead units learn to reconstruct what the living leave over.
 
-    Of the dead units the k with the largest pre-activations in each row reconstruct the residual e, without the
-    decoder's bias: :math:`w \min(n_{dead} / k, 1) \sum \|\hat e - e\|^2 / \sum \|e - ar e\|^2` is added to the loss.
+    Of the dead units the k with the largest pre-activations in each row (absolute ones, where the code is signed)
+    reconstruct the residual e, without the decoder's bias: :math:`w \min(n_{dead} / k, 1) \sum \|\hat e - e\|^2 / \sum
+    \|e - \bar e\|^2` is added to the loss.
     The residual takes no gradient; encoder and decoder of the dead units do.
 
     Parameters
@@ -82,6 +83,8 @@ class Auxiliary(BaseSparsity):
         Number of dead units a row.
     weight : float, default=1/32
         Weight w of the loss.
+    signed : bool, default=False
+        Whether absolute pre-activations count.
 
     References
     ----------
@@ -90,13 +93,13 @@ class Auxiliary(BaseSparsity):
 
     scope = "row"
 
-    def __init__(self, k, weight=1 / 32):
-        self.k, self.weight = k, weight
+    def __init__(self, k, weight=1 / 32, signed=False):
+        self.k, self.weight, self.signed = k, weight, signed
 
     @recordable
     def encode(self, a, p, step):
-        """Select among the dead units; the pre-activations of the others are minus infinity, see `mask_living`."""
-        code = select_largest(a, self.k, step, least=np.finfo(a.dtype).min)
+        """Select among the dead units; the pre-activations of the others are NaN, see `mask_living`."""
+        code = select_largest(a, self.k, step, self.signed)
         code.decoding = Decoding([(a.shape[1], self.weight)], target="residual")
         return [code]
 
@@ -108,7 +111,8 @@ class Auxiliary(BaseSparsity):
 def auxiliary_rule(network):
     """Return the second rule by which dead units learn from the residual."""
     kind = network.architecture
-    return Auxiliary(max(1, min(AUXILIARY_UNITS, kind.n_units, kind.decoder_sizes[-2] // 2)))
+    k = max(1, min(AUXILIARY_UNITS, kind.n_units, kind.decoder_sizes[-2] // 2))
+    return Auxiliary(k, signed=network.rule.signed)
 
 
 def resample(network, optimizer, rows, dead, random_state):

@@ -67,7 +67,7 @@ class TrainingStep:
     Attributes
     ----------
     units : CodeLayer
-        Its `fired` tells which units had a positive value in the last batch.
+        Its `fired` tells which units had a value other than zero in the last batch.
     plans : Plans
         What has been recorded, and the threads that run it.
     finite : bool

@@ -192,12 +192,16 @@ class Training(ChunkMixin):
     def _choose_code_scale(self, rows, most, anew):
         """Choose the scale from up to `most` rows; raise where the last step has left numbers that are not finite.
 
-        They must be finite in the network and on the scale of the data.
+        They must be finite in the network and on the scale of the data. The other rows are only looked at if parameters
+        are so large that these rows may tell something else.
         """
+        network = self.network
         try:
-            mean_square, n_rows = inference.active_mean_square(self.network, rows, most)
+            mean_square, n_rows = inference.active_mean_square(network, rows, most)
+            network.scaling.set_code_scale(mean_square, n_rows, anew)
+            if n_rows < len(rows) and not network.has_bounded_codes():
+                inference.check_codes(network, rows)
         except ValueError as error:
             raise ValueError(self._failure("its codes or reconstructions are not finite")) from error
-        self.network.scaling.set_code_scale(mean_square, n_rows, anew)
-        if not self.network.has_finite_coefs():
+        if not network.has_finite_coefs():
             raise ValueError(self._failure("the parameters are not finite on the scale of the data"))

@@ -114,7 +114,7 @@ class Signals:
         extreme = (largest > 0) & ~((largest > SMALLEST) & (largest < LARGEST))
         exponent = np.where(extreme, -np.frexp(largest)[1], 0)
         x.data = np.ldexp(x.data, exponent[row])
-        energy = np.bincount(row, np.square(x.data, dtype=np.float64), minlength=n)
+        energy = np.bincount(row, np.square(x.data, dtype=np.float64), minlength=n).astype(np.float64)
         correlations = np.asarray(x @ dictionary.transposed)
         return Tile(x, correlations, energy, np.ldexp(np.ones(n), exponent), None, groups)
 

@@ -10,14 +10,27 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._kernels.sparse_structure import check_sparse_structure
+from ._basis_pursuit import BasisPursuit
 from ._coder import Options, encode
 from ._dictionary import Dictionary
+from ._fista import Fista
 from ._group_pursuit import GroupPursuit
+from ._iterative_thresholding import IterativeThresholding
+from ._lasso import Lasso
 from ._pursuit import Pursuit
 from ._signals import Signals
+from ._thresholding import Threshold, TopK
 
 # Algorithms by name.
-CODERS = {"omp": Pursuit}
+CODERS = {
+    "omp": Pursuit,
+    "lasso": Lasso,
+    "fista": Fista,
+    "threshold": Threshold,
+    "topk": TopK,
+    "iht": IterativeThresholding,
+    "basis_pursuit": BasisPursuit,
+}
 # Those for rows that share one support.
 GROUP_CODERS = {"omp": GroupPursuit}
 
@@ -48,7 +61,7 @@ def sparse_encode(
     positive=False,
     mask=None,
     groups=None,
-    max_iter=1000,
+    max_iter=10000,
     sparse_output=False,
 ):
     r"""Find a sparse code of each row with a fixed dictionary.
@@ -79,11 +92,10 @@ def sparse_encode(
         Number of active atoms, at most, of "omp", "topk" and "iht"; more than there are count as all. None is a tenth
         of the features, or with "omp" and a `tol` as many as it takes.
     tol : float, default=None
-        - "omp": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`. Of a row
-          with missing entries its share. Both this and `n_nonzero_coefs` may be given.
+        - "omp", "iht": the squared norm of the residual at which a row is done, as in scikit-learn's `orthogonal_mp`.
+          Of a row with missing entries its share. Both this and `n_nonzero_coefs` may be given.
         - "lasso", "fista": the duality gap over the squared norm of the row at which it is done; None is 1e-10 in
-          float64 and 1e-5 in float32.
-        - "iht": the change of a code, relative, at which it is done.
+          float64 ("fista": 1e-8) and 1e-5 in float32.
         - "basis_pursuit": the largest norm of the residual; None is zero.
     alpha : float, default=None
         Weight of the L1 norm in "lasso" and "fista", and what "threshold" takes away; None is 1, as in scikit-learn.
@@ -94,7 +106,7 @@ def sparse_encode(
     groups : array-like of shape (n_samples,), default=None
         A label for each row. Rows of one label get the same active atoms, such as the colours of a patch; "omp" only,
         in its simultaneous form [5]_. `tol` is then that of the group's mean.
-    max_iter : int, default=1000
+    max_iter : int, default=10000
         Iterations of "lasso" (rounds over all atoms), "fista", "iht" and "basis_pursuit", at most.
     sparse_output : bool, default=False
         Return CSR instead of a dense array.
@@ -161,7 +173,7 @@ def sparse_encode(
             f"{failed} of {len(signals)} rows have not converged after max_iter={max_iter} iterations. Raise max_iter "
             "or tol, or scale the data.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return codes
 

@@ -20,8 +20,8 @@ from ._common import (
 class ComponentsDisplay:
     """Filters of an autoencoder as tiles of one image.
 
-    Red adds to the reconstruction, blue takes away, white is zero. Filters with colour channels are drawn in their own
-    colours, with grey for zero.
+    Red adds to the reconstruction, blue takes away, white is zero; where the code is signed and a unit has a negative
+    value, it is the other way round. Filters with colour channels are drawn in their own colours, with grey for zero.
 
     Create it with `from_estimator`; the parameters are stored as attributes.
 

@@ -2,6 +2,7 @@
 
 from .._kernels.kernel import recordable
 from .._model.context import StepContext
+from ._abs_topk import AbsTopK
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
 from ._gated import Gated
@@ -13,6 +14,7 @@ from ._topk import LifetimeTopK, TopK
 
 # One row a rule, by the name that ``SparseAutoencoder(sparsity=...)`` and ``Matryoshka(...)`` accept.
 RULES |= {
+    "abs_topk": AbsTopK,
     "batch_topk": BatchTopK,
     "gated": Gated,
     "jumprelu": JumpReLU,
@@ -26,6 +28,7 @@ RULES |= {
 __all__ = [
     "L1",
     "RULES",
+    "AbsTopK",
     "BaseSparsity",
     "BatchTopK",
     "Gated",

@@ -35,6 +35,8 @@ class BaseSparsity(BaseEstimator):
         Whether `after_fit` is to see rows that the training has not seen.
     shrinks : bool
         Whether the rule leaves codes too small for the data, so that one factor on them is chosen after the fit.
+    signed : bool
+        Whether entries are chosen by their absolute values: then those of dead units are, too.
     """
 
     scope = "entry"
@@ -44,6 +46,7 @@ class BaseSparsity(BaseEstimator):
     dead_units = None
     calibrates = False
     shrinks = False
+    signed = False
 
     def initialize(self, n_units, activation):
         """Check the setting once the number of units is known, and name the rule's own parameters.

@@ -84,6 +84,11 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         """The inner rule's."""
         return self.rule_.shrinks
 
+    @property
+    def signed(self):
+        """The inner rule's."""
+        return self.rule_.signed
+
     def initialize(self, n_units, activation):
         """Check the prefixes, and initialize the inner rule."""
         rule = self._new_rule("rule")

@@ -123,16 +123,15 @@ def resolve_k(name, k, n_units):
     )
 
 
-def select_largest(a, k, step, least=-np.inf):
-    """Compress each row of `a` to its k largest entries, activated, of those that are not below `least`."""
+def select_largest(a, k, step, signed=False):
+    """Compress each row of `a` to its k largest entries, activated; if `signed`, of the largest absolute values."""
     n_rows, dtype = len(a), a.dtype
-    floor = max(smallest_live(dtype, step), dtype.type(least))
     index, values, count = np.empty((n_rows, k), np.int32), np.zeros((n_rows, k), dtype), np.empty(n_rows, np.int32)
-    select_largest_entries(a, floor, index, values, count)
+    select_largest_entries(a, smallest_live(dtype, step, signed), index, values, count, signed)
     step.activation.forward(values)
     return RowCode(index, values, count)
 
 
-def smallest_live(dtype, step):
-    """Smallest pre-activation that may be kept: with relu only positive ones have a value and a gradient."""
-    return np.finfo(dtype).smallest_subnormal if step.activation.zeros else dtype.type(-np.inf)
+def smallest_live(dtype, step, signed=False):
+    """Smallest pre-activation that may be kept, or absolute value: with relu only positive ones have a gradient."""
+    return np.finfo(dtype).smallest_subnormal if signed or step.activation.zeros else dtype.type(-np.inf)

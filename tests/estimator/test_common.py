@@ -7,7 +7,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl_sae import SparseAutoencoder, SparseAutoencoderImputer
-from skl_sae.sparsity import RULES, TopK
+from skl_sae.sparsity import RULES, AbsTopK, Matryoshka, TopK
 
 
 class Float32(SparseAutoencoder):
@@ -39,6 +39,8 @@ CONFIGURATIONS = [
     SparseAutoencoder(solver="sgd", learning_rate="linear", **QUICK),
     SparseAutoencoder(output_activation="sigmoid", sparsity="kl", **QUICK),
     SparseAutoencoder(activation="tanh", sparsity=TopK(0.5), weight_decay=1e-3, **QUICK),
+    SparseAutoencoder(activation="tanh", sparsity=AbsTopK(0.5, transform_k=1.0), tied_weights=True, **QUICK),
+    SparseAutoencoder(sparsity=Matryoshka("abs_topk"), hidden_layer_sizes=(8,), sparse_output=True, **QUICK),
     SparseAutoencoder(activation="identity", sparsity=None, weight_l1=1e-3, scale=False, **QUICK),
     SparseAutoencoder(dropout=0.2, **QUICK),
     SparseAutoencoder(hidden_layer_sizes=(8,), batch_norm=True, sparsity="l1", **QUICK),

@@ -360,3 +360,36 @@ def test_parameters_that_only_the_units_of_the_data_make_infinite(monkeypatch):
     monkeypatch.setattr(training.Training, "_step", spoilt)
     with pytest.raises(ValueError, match="the parameters are not finite on the scale of the data"):
         make(sparsity=TopK(4), batch_size=2000, max_iter=1).fit(1e10 * DIGITS)
+
+
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
+@pytest.mark.parametrize("method, n_rows", [("fit", 9000), ("partial_fit", 100)])
+def test_a_row_that_was_not_sampled_and_has_no_finite_code(method, n_rows, monkeypatch):
+    """The scale of the codes comes from some rows; another one has a feature that no other row has."""
+    X = np.random.default_rng(0).normal(size=(n_rows, 3)).astype(np.float32)
+    X[:, 0] = 10 * (np.arange(n_rows) == 1)
+    step, sae = training.Training._step, make(sparsity=TopK(4), scale=False, batch_size=10_000, max_iter=1)
+    before = getattr(sae, method)(X).transform(X)
+
+    def spoilt(self, *args):
+        loss = step(self, *args)
+        self.network.parameters.units.encoder[3] = [3e38, 0, 0]
+        return loss
+
+    monkeypatch.setattr(training.Training, "_step", spoilt)
+    with pytest.raises(ValueError, match="its codes or reconstructions are not finite"):
+        getattr(sae, method)(X)
+    np.testing.assert_array_equal(sae.transform(X), before)
+
+
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rule", [None, *RULES])
+def test_other_rows_are_looked_at_where_parameters_are_large(rule, dtype):
+    """Not after a fit like any other: that would cost as much as a step."""
+    for options in ({}, {"hidden_layer_sizes": (16, 8), "batch_norm": True}):
+        network = make(sparsity=rule, **options).fit(DIGITS.astype(dtype))._network
+        assert network.has_bounded_codes()
+        if network.architecture.activation in ("relu", "identity"):
+            network.parameters.units.encoder_bias[:] = np.finfo(dtype).max
+            assert not network.has_bounded_codes()

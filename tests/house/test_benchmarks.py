@@ -147,3 +147,32 @@ def test_self_taught_learning_on_digits(path):
     assert accuracy > 75
     assert np.isfinite(loss)
     assert 0.05 < activation < 0.5
+
+
+def test_phase_transition_of_theory(path):
+    """Published values: of the curves, and of another implementation of the signed one (delta at k / n)."""
+    from recovery import transition
+
+    known = {0.05: 0.154, 0.1: 0.189, 0.2: 0.243, 0.25: 0.267, 0.3: 0.291, 0.5: 0.386, 0.75: 0.534, 0.9: 0.678}
+    for delta, rho in known.items():
+        assert transition(delta) == pytest.approx(rho, abs=6e-4)
+    for delta, rho in {0.1: 0.241, 0.25: 0.365, 0.5: 0.558, 0.75: 0.766, 0.9: 0.903}.items():
+        assert transition(delta, positive=True) == pytest.approx(rho, abs=6e-4)
+    for delta, share in {0.3288: 0.1, 0.8313: 0.5}.items():
+        assert transition(delta) * delta == pytest.approx(share, abs=2e-4)
+
+
+def test_a_short_run_of_recovery(path):
+    from types import SimpleNamespace
+
+    from recovery import OMP_SIGNS, POSITIVE, SIGNED, half_point, measured_transition, share_recovered, transition
+
+    rho = np.linspace(0, 1, 101)
+    assert half_point(rho, np.random.default_rng(0).random(101) < 1 / (1 + np.exp(30 * (rho - 0.4)))) == pytest.approx(
+        0.4, abs=0.05
+    )
+    assert share_recovered(256, 4, 56, 20) >= 0.9
+    options = SimpleNamespace(features=100, matrices=2, per_matrix=2)
+    for name in (SIGNED, POSITIVE):
+        assert measured_transition(name, 0.5, options) == pytest.approx(transition(0.5, name == POSITIVE), abs=0.08)
+    assert 0.1 < measured_transition(OMP_SIGNS, 0.5, options) < 0.5

@@ -83,13 +83,13 @@ def selection(make, dtype):
             a = np.where(make.rng.random(a.shape) < strange, make.rng.choice(odd, a.shape), a)
             a[::3] = np.round(a[::3])
             a = make(a, dtype)
-            for floor in 1e-45, -np.inf:
+            for floor, signed in (1e-45, False), (-np.inf, False), (0, True):
                 index, values, count = (
                     make(np.zeros((9, k), np.int32)),
                     make(np.zeros((9, k), dtype)),
                     make(np.zeros(9, np.int32)),
                 )
-                top_k.select_largest_entries(a, dtype(floor), index, values, count)
+                top_k.select_largest_entries(a, dtype(floor), index, values, count, signed)
                 assert 0 <= count.min() <= count.max() <= k
                 top_k.column_bounds(a, min(k, 9), make(np.array([floor], float)), make(np.zeros(m, dtype)))
                 layouts.scatter_rows(index, values, count, make(np.zeros((9, m), dtype)))
@@ -118,14 +118,14 @@ def code_kernels(make, dtype):
         entries, slopes = make(np.zeros(size, dtype)), make(np.zeros(size, dtype))
         layouts.order_by_unit(index, values, grad, count, ptr, row, position, entries, slopes)
         reductions.sum_segments(ptr, entries)
-        reductions.find_positive_segments(ptr, entries, make(np.zeros(m, bool)))
+        reductions.find_nonzero_segments(ptr, entries, make(np.zeros(m, bool)))
         layouts.restore_rows(ptr, position, entries, grad)
         layouts.take_entries(ptr, row, dense, entries)
         layouts.add_entries(ptr, row, entries, make(np.zeros((n, m), dtype)))
         for add in False, True:
             sparse_products.spmm_by_unit(ptr, row, entries, rows, make(np.zeros((m, width), dtype)), add)
         reductions.sum_columns(dense)
-        reductions.find_positive(dense, make(np.zeros(m, bool)))
+        reductions.find_nonzero(dense, make(np.zeros(m, bool)))
         reductions.count_nonzero(dense, make(np.zeros(1)))
         key = make(np.array([5]))
         noise.drop(dense, key, 0, 0, 0, 0.5)

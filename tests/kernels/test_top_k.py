@@ -26,18 +26,18 @@ def assert_stays_in_bounds(a, k):
     n, behind = len(a), 3 * a.shape[1]
     index, values = np.full(n * k + behind, -7, np.int32), np.full(n * k + behind, -7, a.dtype)
     count = np.empty(n, np.int32)
-    for floor in 1e-45, -np.inf:
+    for floor, signed in (1e-45, False), (-np.inf, False), (0, True), (1e-45, True):
         with np.errstate(all="ignore"):
             at, to = index[: n * k].reshape(n, k), values[: n * k].reshape(n, k)
-            select_largest_entries(a, a.dtype.type(floor), at, to, count)
+            select_largest_entries(a, a.dtype.type(floor), at, to, count, signed)
         assert count.min() >= 0 and count.max() <= k
         assert (index[n * k :] == -7).all() and (values[n * k :] == -7).all()
 
 
-def selected(a, k, activation):
+def selected(a, k, activation, signed=False):
     """The code of `select_largest` as a mask and a dense matrix."""
     assert_stays_in_bounds(a, min(k, a.shape[1]))
-    code = select_largest(a.copy(), min(k, a.shape[1]), StepContext(activation))
+    code = select_largest(a.copy(), min(k, a.shape[1]), StepContext(activation), signed)
     mask, values = np.zeros(a.shape, int), np.zeros_like(a)
     for i in range(len(a)):
         at = code.index[i, : code.count[i]]
@@ -49,11 +49,18 @@ def selected(a, k, activation):
 
 
 def assert_selects(a, k, activation):
-    """Equality with the twin; with relu, what is not positive may be left out. NaN is never selected."""
+    """Equality with the twin; with relu, what is not positive may be left out. NaN is never selected.
+
+    By absolute values the same; zeros are left out.
+    """
     keep = naive.largest(a, k) & ~np.isnan(a)
     if activation == "relu":
         keep &= a > 0
     mask, values = selected(a, k, activation)
+    assert_array_equal(mask, keep)
+    assert_array_equal(values, np.where(keep, a, 0))
+    keep = naive.largest(abs(a), k) & ~np.isnan(a) & (a != 0)
+    mask, values = selected(a, k, "identity", signed=True)
     assert_array_equal(mask, keep)
     assert_array_equal(values, np.where(keep, a, 0))
 

@@ -12,6 +12,7 @@ from skl_sae._training.optimizers import OPTIMIZERS
 from skl_sae.sparsity import (
     L1,
     RULES,
+    AbsTopK,
     BaseSparsity,
     BatchTopK,
     Gated,
@@ -135,7 +136,7 @@ def test_what_a_derived_rule_changes_after_a_step_counts_in_the_next():
 
 def test_hooks_that_can_be_recorded_are():
     """Of these rules all are, so that a step of theirs never needs the interpreter."""
-    rules = [BaseSparsity(), L1(), L1(target_l0=3), KLDivergence(), TopK(2), LifetimeTopK(), BatchTopK(2)]
+    rules = [BaseSparsity(), L1(), L1(target_l0=3), KLDivergence(), TopK(2), AbsTopK(2), LifetimeTopK(), BatchTopK(2)]
     for rule in [*rules, Matryoshka(TopK(2))]:
         rule.initialize(9, rule.default_activation)
         assert all(rule.records(hook) for hook in ("encode", "penalty", "backward")), rule

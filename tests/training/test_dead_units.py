@@ -23,7 +23,7 @@ from skl_sae._training.dead_units import (
 )
 from skl_sae._training.optimizers import Adam
 from skl_sae._training.step import TrainingStep
-from skl_sae.sparsity import L1, BatchTopK, Gated, LifetimeTopK, Matryoshka, TopK
+from skl_sae.sparsity import L1, AbsTopK, BatchTopK, Gated, LifetimeTopK, Matryoshka, TopK
 
 DEAD = np.array([True, False, True, False, False, True, False, False, True])
 SIZES = {"shallow": ((4, 9), (4, 9)), "deep": ((4, 5, 9), (4, 6, 9))}
@@ -33,15 +33,16 @@ class ProblemWithDeadUnits(Problem):
     """The objective with the auxiliary loss of k units a row."""
 
     def __init__(self, model, seed, k=3, dead=DEAD, missing=False):
-        super().__init__(model, seed, missing=missing, auxiliary=Auxiliary(k, 0.5))
-        self.k, self.dead = k, dead
+        self.k, self.dead, self.signed = k, dead, getattr(model.rule, "rule", model.rule).signed
+        super().__init__(model, seed, missing=missing, auxiliary=Auxiliary(k, 0.5, self.signed))
 
     def run(self, update):
         return super().run(update, self.dead)
 
     def naive_losses(self, theta):
         views, held = self.views(theta), self.views(self.parameters.theta)
-        extra = naive.auxiliary_loss(self.model, views, held, self.x, self.target, self.dead, self.k, 0.5)
+        of_units = self.dead, self.k, 0.5, self.signed
+        extra = naive.auxiliary_loss(self.model, views, held, self.x, self.target, *of_units)
         return naive.objective(self.model, views, held, self.x, self.target), extra
 
     def naive_value(self, theta):
@@ -54,12 +55,23 @@ class ProblemWithDeadUnits(Problem):
 @pytest.mark.parametrize("loss, output", [("squared_error", "identity"), ("binary_cross_entropy", "sigmoid")])
 @pytest.mark.parametrize("depth", SIZES)
 @pytest.mark.parametrize(
-    "rule", [TopK(2), L1(0.3), LifetimeTopK(0.3), BatchTopK(2), Gated(0.3), Matryoshka(TopK(2), (0.3, 1.0))], ids=repr
+    "rule",
+    [
+        TopK(2),
+        AbsTopK(2),
+        L1(0.3),
+        LifetimeTopK(0.3),
+        BatchTopK(2),
+        Gated(0.3),
+        Matryoshka(TopK(2), (0.3, 1.0)),
+        Matryoshka(AbsTopK(2), (0.3, 1.0)),
+    ],
+    ids=repr,
 )
 def test_gradient_of_the_auxiliary_loss(rule, depth, loss, output, k, missing, batch_norm, dropout):
     """T1: it reaches the encoder of the dead units, not their decoder alone."""
     options = {"batch_norm": batch_norm, "dropout": dropout, "skip": missing}
-    model = naive.Model(*SIZES[depth], "relu", "tanh", output, loss, rule, l2=0.1, **options)
+    model = naive.Model(*SIZES[depth], rule.default_activation, "tanh", output, loss, rule, l2=0.1, **options)
     for seed in range(3):
         value_error, error = ProblemWithDeadUnits(model, seed, k, missing=missing).errors()
         if error <= TOLERANCE:
@@ -155,6 +167,20 @@ def test_a_selected_unit_of_value_zero_has_not_fired(compressed):
     assert fired[~DEAD].any()
 
 
+@pytest.mark.parametrize("rule", [AbsTopK(4), TopK(4), L1(0.1)], ids=repr)
+def test_a_unit_with_negative_values_alone_has_fired(rule):
+    """It takes part in reconstructions, as every unit with a value other than zero."""
+    model = naive.Model((4, 9), (4, 9), "identity", "relu", "identity", "squared_error", rule)
+    problem = Problem(model, 0)
+    problem.parameters.units.encoder_bias[:] = -100
+    problem.gradient()
+    a = naive.pre_activations(model, problem.parameters.views, problem.x)
+    code = naive.RULES[type(rule).__name__](rule, "identity", naive.Point(a, a, {}, {}, 1))[0][0].values
+    fired = (code != 0).any(axis=0)
+    assert (code <= 0).all() and fired.any()
+    assert_array_equal(problem.step.units.fired, fired)
+
+
 def test_a_unit_is_dead_after_a_share_of_an_epoch():
     units = DeadUnits(3)
     units.count(np.array([True, False, False]), 600)
@@ -207,19 +233,23 @@ def test_the_auxiliary_rule_fits_the_network():
     assert auxiliary_rule(sae._network).k == 3  # half the width of the data
 
 
-@pytest.mark.parametrize("how, rule", [("auxiliary", TopK(4)), ("resample", L1(0.1))])
-def test_dead_units_live_again(how, rule):
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
+@pytest.mark.parametrize(
+    "how, rule, n_units", [("auxiliary", TopK(4), 64), ("auxiliary", AbsTopK(4), 32), ("resample", L1(0.1), 64)]
+)
+def test_dead_units_live_again(how, rule, n_units):
     """Units that never win, or whose intercept keeps them silent, stay dead without help."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 16)) @ rng.standard_normal((16, 16))
 
     def dead_at_the_end(dead_units):
-        sae = SparseAutoencoder(64, sparsity=rule, dead_units=dead_units, random_state=0, warm_start=True)
+        sae = SparseAutoencoder(n_units, sparsity=rule, dead_units=dead_units, random_state=0, warm_start=True)
         sae.set_params(max_iter=1, learning_rate_init=1e-9).fit(X)
         units = sae._network.parameters.units
-        units.encoder[32:] *= 1e-3
-        units.encoder_bias[32:] = -1e-3 if how == "auxiliary" else -1
-        units.encoder_bias[:32] += 1e-2
+        silent = np.arange(n_units) >= n_units // 2
+        units.encoder[silent] *= 1e-3
+        units.encoder_bias[silent] = -1e-3 if how == "auxiliary" else -1
+        units.encoder_bias[~silent] += 1e-2
         sae.set_params(max_iter=50, learning_rate_init=3e-3).fit(X)
         return sae.dead_fraction_
 

@@ -29,6 +29,7 @@ data = {"complete": X, "missing": np.where(rng.random(X.shape) < 0.2, np.float32
 common = {"n_components": 256, "max_iter": 2, "random_state": 0}
 CONFIGURATIONS = {
     "topk": {"sparsity": "topk"},
+    "abs_topk": {"sparsity": "abs_topk"},
     "l1": {"sparsity": "l1"},
     "kl": {"sparsity": "kl"},
     "None": {"sparsity": None},

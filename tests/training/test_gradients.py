@@ -20,6 +20,7 @@ from skl_sae._training.encoder import EncoderPass
 from skl_sae.sparsity import (
     L1,
     RULES,
+    AbsTopK,
     BaseSparsity,
     BatchTopK,
     Gated,
@@ -33,19 +34,21 @@ from skl_sae.sparsity import (
 ALL = ("identity", "relu", "sigmoid", "tanh")
 
 # (name, instances, activations that they accept)
-RELU, LINEAR, BOUNDED = ("relu",), ("identity", "relu"), ("sigmoid", "tanh")
+RELU, LINEAR, BOUNDED, SIGNED = ("relu",), ("identity", "relu"), ("sigmoid", "tanh"), ("identity", "tanh")
 INSTANCES = [
     (None, [BaseSparsity()], ALL),
     ("l1", [L1(0.3), L1(0.3, norm_aware=True), L1(0.3, unit_decoder=False)], ALL),
     ("l1", [L1(0.3, target_l0=2)], RELU),
     ("kl", [KLDivergence(0.2, 0.4), KLDivergence(0.2, 0.4, momentum=0.8)], BOUNDED),
     ("topk", [TopK(3), TopK(0.6)], ALL),
+    ("abs_topk", [AbsTopK(3), AbsTopK(0.6)], SIGNED),
     ("batch_topk", [BatchTopK(2)], LINEAR),
     ("lifetime_topk", [LifetimeTopK(0.3)], ALL),
     ("jumprelu", [JumpReLU(0.3, 0.3, 0.8), JumpReLU(0.3, 0.3, 0.8, cost="tanh", sharpness=1.5)], RELU),
     ("jumprelu", [JumpReLU(0.3, 0.3, 0.8, target_l0=2)], RELU),
     ("gated", [Gated(0.3), Gated(0.3, target_l0=2)], RELU),
     ("matryoshka", [Matryoshka(TopK(3), (0.25, 0.5, 1.0))], ALL),
+    ("matryoshka", [Matryoshka(AbsTopK(3), (0.25, 1.0))], SIGNED),
     ("matryoshka", [Matryoshka(L1(0.3, norm_aware=True), (0, 0.4, 1.0), (0.2, 0.3, 0.9))], ALL),
     ("matryoshka", [Matryoshka(BatchTopK(2), (0.3, 1.0))], LINEAR),
     ("matryoshka", [Matryoshka(Gated(0.3), (0.3, 1.0)), Matryoshka(JumpReLU(0.3, 0.3, 0.8), (0.3, 1.0))], RELU),
