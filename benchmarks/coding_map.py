@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from compositional import ACTIVE, ROWS, autoencoder, ksvd, mcc, problem
 
 import processors
 import report
+from compositional import ACTIVE, ROWS, autoencoder, ksvd, mcc, problem
 from skl_sae.coding import SparseRecovery, SparseRecoveryAutoencoder
 from skl_sae.metrics import explained_variance
 
