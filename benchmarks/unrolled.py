@@ -99,16 +99,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--depths", type=int, nargs="+", default=DEPTHS)
     parser.add_argument("--variants", nargs="+", default=VARIANTS[:1], choices=VARIANTS)
-    parser.add_argument("--rows", type=int, default=40_000, help="of the training set")
-    parser.add_argument("--layer-epochs", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--rows", type=int, default=60_000, help="of the training set")
+    parser.add_argument("--layer-epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few rows and layers: a look at the code, not at numbers")
     parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     if options.quick:
         options.depths, options.rows, options.layer_epochs, options.epochs = DEPTHS[:3], 4000, 1, 1
     table = compare(options)
-    settings = f"{options.rows} training rows, {options.layer_epochs} epochs a layer, {options.epochs} of the whole."
+    settings = f"{options.rows} training rows, {options.layer_epochs} epoch(s) a layer, {options.epochs} of the whole."
     text = "\n\n".join(["# Unrolled networks", " ".join(__doc__.split()), settings, table]) + "\n"
     if not options.quick:
         options.out.mkdir(parents=True, exist_ok=True)
