@@ -29,7 +29,6 @@ from ._model.rows import Rows
 from ._training.dead_units import STREAM_ROWS
 from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
-from ._training.pretraining import pretrain
 from ._training.schedule import SCHEDULES
 from ._warning import warn
 from .sparsity._names import RuleParametersMixin
@@ -505,13 +504,13 @@ class SparseAutoencoder(
                 "none: got both, expected early_stopping=False or pretrain='layerwise'."
             )
         with self._training_lock(), np.errstate(all="ignore"):
-            self._fit(X, X_val)
+            self._fit(X, X_val, y)
         return self
 
-    def _fit(self, X, X_val):
+    def _fit(self, X, X_val, y):
         """Assign nothing before the fit has succeeded."""
         seen = self._copy_for_features()
-        rows = self._read_to_learn(seen, X, reset=True)
+        rows = self._with_target(self._read_to_learn(seen, X, reset=True), y)
         random_state = check_random_state(self.random_state)
         validation = None
         if X_val is not None:
@@ -530,7 +529,7 @@ class SparseAutoencoder(
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         curves = None
         if phases[1:]:
-            last, histories = pretrain(training.network, rows, training.params, training.random_state, epochs)
+            last, histories = self._pretrain(training, rows, epochs)
             curves, history = [each.loss_curve for each in histories], histories[-1]
         if phases[0]:
             history = train(training, rows, validation, epochs, self.batch_size, held_out=held_out)
@@ -574,15 +573,16 @@ class SparseAutoencoder(
             The fitted estimator.
         """
         with self._training_lock(), np.errstate(all="ignore"):
-            self._partial_fit(X)
+            self._partial_fit(X, y)
         return self
 
-    def _partial_fit(self, X):
+    def _partial_fit(self, X, y):
         """Whatever happens before `_commit` leaves the model as it was."""
         first = "_network" not in vars(self)
         seen = self._copy_for_features()
         # infinities show in the means, which are needed anyway
         rows = self._read_to_learn(seen, X, first, None if first else self._network.dtype, known_means=True)
+        rows = self._with_target(rows, y)
         training = self._training_for_chunk(seen, rows, first)
         try:
             with single_threaded_blas():

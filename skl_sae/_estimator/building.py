@@ -9,6 +9,7 @@ from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
 from .._model.rows import merge_means
 from .._model.units import find_units, have_own_units
+from .._training.pretraining import pretrain
 from .._training.schedule import n_epochs
 from .._training.training import Training
 from .checks import check_skip, check_widths, copy_parameters, differ
@@ -48,7 +49,7 @@ class BuildingMixin:
         """A training that goes on from the last fit with `network`, which has its parameters already."""
         random_state = check_random_state(self.random_state)
         if self._training is None:
-            training = Training(network, params, random_state)
+            training = self._new_training(network, params, random_state)
             training.n_steps, training.dead_units = self.n_steps_, self._dead_units.copy()
             return training
         if not differ({"random_state": self.random_state}, self._params):
@@ -73,7 +74,7 @@ class BuildingMixin:
         `going_on` is what goes on, in the words of an error: "partial_fit" or "warm_start=True". `moments` are those of
         the data where it is more than these rows.
         """
-        network = Network(*self._design(seen.n_features_in_, rows.dtype))
+        network = self._new_network(rows)
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
             check_means(rows, names)
@@ -89,8 +90,32 @@ class BuildingMixin:
         warn_of_dominance(rows, names, network.scaling)
         network.scaling.observe(mean, count, anew=True)
         network.scaling.look_at_density(rows)
-        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
+        self._start(network, rows, random_state)
+        return self._new_training(network, params, random_state)
+
+    # what a subclass may have of other kinds
+
+    def _with_target(self, rows, y):
+        """Rows with what they are to be turned into; here that is themselves, whatever `y` is."""
+        return rows
+
+    def _new_network(self, rows):
+        return Network(*self._design(rows.shape[1], rows.dtype))
+
+    def _new_training(self, network, params, random_state):
         return Training(network, params, random_state)
+
+    def _pretrain(self, training, rows, epochs):
+        """Train layer by layer; returns the training of the last layer and the history of each."""
+        return pretrain(training.network, rows, training.params, training.random_state, epochs)
+
+    def _n_pretrained(self):
+        """Number of layers that are trained one by one."""
+        return len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1
+
+    def _start(self, network, rows, random_state):
+        """Write the network's first parameters; its scaling is known."""
+        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
 
     def _kind_of_scale(self, architecture, choose):
         """What the parameter `scale` asks for, `Scaling.kind`; with "auto", what is chosen."""
@@ -183,5 +208,5 @@ class BuildingMixin:
                 "expected skip=False or pretrain='layerwise'."
             )
         whole, layer = (n_epochs(n, n_rows, self.batch_size) for n in (self.max_iter, self.pretrain_max_iter))
-        layers = [layer] * (len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1) if pretrains else []
+        layers = [layer] * self._n_pretrained() if pretrains else []
         return [0 if pretrains and self.pretrain == "layerwise_only" else whole, *layers]

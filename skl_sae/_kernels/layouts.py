@@ -49,6 +49,15 @@ def scatter_rows(index, values, count, out):
             o[index[i, j]] = values[i, j]
 
 
+@kernel("i2", "T2", "i1", "T2!")
+def add_rows(index, values, count, out):
+    """Add the entries of rows to a dense array (rows, units)."""
+    for i in range(count.size):
+        at, v, o = row_of(index, i), row_of(values, i), row_of(out, i)
+        for j in range(count[i]):
+            o[at[j]] += v[j]
+
+
 @jit
 def pack_rows(index, values, count):
     """The entries of all rows in one piece, by ascending unit within a row."""

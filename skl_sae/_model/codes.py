@@ -110,6 +110,10 @@ class DenseCode:
             else:
                 copy(its, mine[at])
 
+    def add_values(self, out):
+        """Add the values to a dense array (rows, units)."""
+        add(self.values, out)
+
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the units ``start..stop``, times the values, to `out` or to `origin`."""
         multiply(self.seen[:, start:stop], decoder[start:stop], out, out if origin is None else origin)
@@ -230,6 +234,10 @@ class RowCode:
             layouts.compress_nonzero(code.values, *mine)
         else:
             layouts.compress_support(code.values, code.support, *mine)
+
+    def add_values(self, out):
+        """Add the values to a dense array (rows, units)."""
+        layouts.add_rows(self.index, self.values, self.count, out)
 
     def decode(self, decoder, start, stop, out, origin=None):
         """Add the decoder's rows of the entries with units ``start..stop`` to `out`, or to `origin`."""

@@ -197,7 +197,7 @@ def pre_activations(network, rows):
 
 def decode(network, codes):
     """Reconstructions of codes, dense or CSR, as an array (n_rows, n_features)."""
-    out = np.empty((codes.shape[0], network.architecture.n_features), network.dtype)
+    out = np.empty((codes.shape[0], network.architecture.decoder_sizes[0]), network.dtype)
 
     def visit(lo, hi):
         out[lo:hi] = network.decode(codes[lo:hi])
@@ -208,7 +208,8 @@ def decode(network, codes):
 
 def reconstruct(network, rows):
     """Reconstructions of all rows, as an array (n_rows, n_features), with as many active units as in the training."""
-    out, reconstruction = np.empty(rows.shape, network.dtype), _reconstructions(network, network.rule.scored(), rows)
+    out = np.empty((len(rows), network.architecture.decoder_sizes[0]), network.dtype)
+    reconstruction = _reconstructions(network, network.rule.scored(), rows)
 
     def visit(lo, hi):
         out[lo:hi] = reconstruction(lo, hi)

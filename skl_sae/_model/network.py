@@ -40,7 +40,11 @@ class Network:
     ----------
     parameters : Parameters
     scaling : Scaling
+    frozen : frozenset of str
+        Names of parameters that training leaves as they are.
     """
+
+    frozen = frozenset()
 
     def __init__(self, architecture, rule):
         self.architecture, self.rule = architecture, rule
@@ -48,9 +52,13 @@ class Network:
         #: whether training keeps the decoder's rows at norm one; with tied weights, a code cannot shrink while the
         #: decoder grows, so that nothing need be kept
         self.unit_norm = rule.unit_norm and not architecture.tied
-        self.parameters, self.scaling = Parameters(architecture, own), Scaling(architecture)
+        self.parameters, self.scaling = Parameters(architecture, own, self.further()), Scaling(architecture)
 
     dtype = property(lambda self: self.architecture.dtype)
+
+    def further(self):
+        """Names and shapes of what a network of another kind has besides its layers; see `Parameters`."""
+        return {}
 
     def copy(self):
         """A network of its own parameters, rule and scaling."""
@@ -83,7 +91,7 @@ class Network:
         weights[kind.encoder_depth - 1] /= scaling.code_scale
         weights[kind.encoder_depth] *= scaling.code_scale
         if kind.rescaled:
-            weights[-1] *= scaling.divisor
+            weights[-1] *= scaling.output_divisor
         return weights
 
     def intercepts(self):
@@ -120,16 +128,20 @@ class Network:
     def has_bounded_codes(self):
         """Whether the codes of all rows whose squares are finite are finite, too, as bounds on the parameters tell."""
         largest = float(np.finfo(self.dtype).max)
-        norm = np.sqrt(largest)
         with np.errstate(all="ignore"):
-            for weight, bias in self.encoder():  # the values of a sigmoid are at most 1, those of the others shrink
-                norm = np.linalg.norm(weight) * norm + np.linalg.norm(bias) + np.sqrt(bias.size)
+            norm = self.largest_pre_activations(np.sqrt(largest))
             if not norm < largest:
                 return False
             extremes = np.outer([1, -1], np.full(self.architecture.n_units, norm)).astype(self.dtype)
             context = StepContext(self.architecture.activation)
             values = self.rule.deployed().encode(extremes, self.parameters.units, context)[0].values
             return all_finite(values / self.dtype.type(self.scaling.code_scale))
+
+    def largest_pre_activations(self, norm):
+        """A bound on the norm of the pre-activations of the code, for inputs of a norm up to this one."""
+        for weight, bias in self.encoder():  # the values of a sigmoid are at most 1, those of the others shrink
+            norm = np.linalg.norm(weight) * norm + np.linalg.norm(bias) + np.sqrt(bias.size)
+        return norm
 
     # training, a tile of rows
 

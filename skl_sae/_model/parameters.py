@@ -30,6 +30,8 @@ class Parameters:
     architecture : Architecture
     own : dict of str to float
         Initial values of the rule's per-unit parameters.
+    further : dict of str to tuple of int
+        Names and shapes of arrays that a network of another kind has besides; they stand before all others.
 
     Attributes
     ----------
@@ -45,15 +47,15 @@ class Parameters:
         For each of these names, that in `views`.
     """
 
-    def __init__(self, architecture, own):
-        self.architecture, self.own = architecture, dict(own)
+    def __init__(self, architecture, own, further=()):
+        self.architecture, self.own, self.further = architecture, dict(own), dict(further)
         size = sum(_size(shape) for shape in self.shapes().values())
         self.theta = zeros(size, architecture.dtype)
         self._name()
 
     def shapes(self):
         """Shape of each array by name, in the order of the flat vector."""
-        shapes, kind = {}, self.architecture
+        shapes, kind = dict(self.further), self.architecture
         if kind.skip:
             shapes["skip.weight"] = (kind.n_features, kind.n_features)
         encoder, decoder = list(pairwise(kind.encoder_sizes)), list(pairwise(kind.decoder_sizes))
@@ -112,7 +114,7 @@ class Parameters:
 
     def __getstate__(self):
         """Only what the views are made from."""
-        return {name: getattr(self, name) for name in ("architecture", "own", "theta")}
+        return {name: getattr(self, name) for name in ("architecture", "own", "further", "theta")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -90,10 +90,12 @@ class Rows:
         The type that rows are given in; that of X by default.
     chosen : ndarray of int, optional
         The rows of X that are meant, in their order; all by default.
+    target : Rows, optional
+        What the rows of X with the same numbers are to be turned into, where that is not themselves.
     """
 
-    def __init__(self, X, dtype=None, chosen=None):
-        self.dtype, self.chosen = np.dtype(X.dtype if dtype is None else dtype), chosen
+    def __init__(self, X, dtype=None, chosen=None, target=None):
+        self.dtype, self.chosen, self.target = np.dtype(X.dtype if dtype is None else dtype), chosen, target
         self.sparse = sparse.issparse(X)
         if self.sparse:
             X = _canonical(X.astype(self.dtype, copy=False))
@@ -134,7 +136,7 @@ class Rows:
 
     def subset(self, chosen):
         """Some of the rows, without a copy."""
-        return Rows(self.X, self.dtype, chosen if self.chosen is None else self.chosen[chosen])
+        return Rows(self.X, self.dtype, chosen if self.chosen is None else self.chosen[chosen], self.target)
 
     def sample(self, most):
         """Up to `most` of the rows, evenly spaced."""
@@ -167,7 +169,8 @@ class Rows:
 
     def kind(self):
         """What must be the same of all data that a plan reads."""
-        return self.sparse, self.direct, self.X.indices.dtype if self.sparse else None
+        target = None if self.target is None else self.target.kind()
+        return self.sparse, self.direct, self.X.indices.dtype if self.sparse else None, target
 
     def tile(self, lo, hi):
         """Rows ``lo..hi`` as a dense array of the type asked for."""

@@ -40,6 +40,10 @@ class Scaling:
         What codes are divided by before they are given.
     code_rows : int
         Number of rows behind `code_scale`, up to `CODE_ROWS`.
+    codes_like_data : bool
+        Whether codes are given on the scale of the data, so that the decoder's rows keep their norms.
+    keeps_missing : bool
+        Whether the encoder is shown where a value is missing: NaN, instead of `fill`.
     """
 
     def __init__(self, architecture):
@@ -48,6 +52,7 @@ class Scaling:
         self.offset, self.units = np.zeros(n, architecture.dtype), np.ones(n)
         self.fill, self.observed = self.offset, np.zeros(n)
         self.measured, self.reads_sparse, self.code_scale, self.code_rows = False, False, 1.0, 0
+        self.codes_like_data = self.keeps_missing = False
 
     @property
     def scaled(self):
@@ -58,6 +63,19 @@ class Scaling:
     def divisor(self):
         """What each feature is divided by, in the type of the network."""
         return (self.units * self.scale).astype(self.architecture.dtype)
+
+    @property
+    def output_divisor(self):
+        """The same of the reconstruction: an output of another width than the data has no units of its own."""
+        kind = self.architecture
+        if kind.decoder_sizes[0] == kind.n_features:
+            return self.divisor
+        return np.full(kind.decoder_sizes[0], self.scale, kind.dtype)
+
+    @property
+    def shown(self):
+        """What the encoder sees in the place of a missing value, on the scale of the data."""
+        return np.full_like(self.fill, np.nan) if self.keeps_missing else self.fill
 
     @property
     def public(self):
@@ -111,7 +129,9 @@ class Scaling:
         A code with bounds, as of a sigmoid, means what it is, and so does one of data that is not scaled. The mean is
         one over about the last `CODE_ROWS` rows, or `anew` of these alone.
         """
-        if not self.scaled or self.architecture.activation not in ("relu", "identity"):
+        if self.codes_like_data:
+            self.code_scale, self.code_rows = 1 / self.scale, 0
+        elif not self.scaled or self.architecture.activation not in ("relu", "identity"):
             self.code_scale, self.code_rows = 1.0, 0  # an earlier network may have had an activation without bounds
         elif 0 < mean_square < np.inf:
             before = 0 if anew else self.code_rows
@@ -130,7 +150,7 @@ class Scaling:
 
     def load(self, rows, chosen, x, target=None):
         """Write the `chosen` rows of the data as inputs, and as targets: with NaN where a value is missing."""
-        rows.take(chosen, self.offset, self.factor, self.fill, x)
+        rows.take(chosen, self.offset, self.factor, self.shown, x)
         if target is not None:
             rows.take(chosen, *self.target(), np.full_like(self.offset, np.nan), target)
 
@@ -138,6 +158,10 @@ class Scaling:
         """What is subtracted from the data to make the target, and what each feature is then multiplied by."""
         kind, offset = self.architecture, self.offset
         return offset if kind.centred else 0 * offset, self.factor if kind.rescaled else np.ones(offset.size)
+
+    def own_target(self, width):
+        """The same of targets that are not the data: they are divided by `scale`."""
+        return np.zeros(width, self.architecture.dtype), np.full(width, 1 / self.scale)
 
     def sparse_rows(self, rows, chosen):
         """The `chosen` rows for the products of the first layer; None where products with dense rows are faster."""
@@ -158,8 +182,8 @@ class Scaling:
     def restore(self, y):
         """Bring reconstructions, in place, to the scale of the data."""
         if self.architecture.rescaled:
-            y *= self.divisor
-        if self.architecture.centred:
+            y *= self.output_divisor
+        if self.architecture.centred and y.shape[-1] == self.offset.size:  # others have no offset
             y += self.offset
 
     def in_units(self, x):

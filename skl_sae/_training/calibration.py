@@ -41,9 +41,12 @@ def undo_shrinkage(network, rows):
 
     With P the reconstructions without intercept, :math:`c = \\mathrm{cov}(X, P) / \\mathrm{var}(P)`, summed over the
     features, is a factor on encoder and threshold of a relu code, and the output's intercept follows the means. Where
-    the decoder has hidden layers, shares the encoder's weights or is not alone, the code stays as it is.
+    the decoder has hidden layers, shares the encoder's weights or is not alone, the code stays as it is; and where it
+    is made of more than the encoder's layers, or the target is not the data.
     """
     kind = network.architecture
+    if network.parameters.further or rows.target is not None:
+        return
     if kind.decoder_depth > 1 or kind.tied or kind.skip or not kind.centred or kind.activation != "relu":
         return
     mean_x, mean_p, factor, seen = _regression(network, rows)

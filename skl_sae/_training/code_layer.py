@@ -55,16 +55,16 @@ class CodeLayer:
     def pull(self, batch, block):
         """Let the rules turn gradients of codes, in ``grad``, into those of pre-activations."""
         lo, hi = self.blocks[block]
-        g, parameters = self._gradients[block], self.network.parameters
+        network, g, parameters = self.network, self._gradients[block], self.network.parameters
         for name in ("encoder_bias", *parameters.norm_arrays, *parameters.own):
             clear(getattr(g, name))
         adds = False
         for rule, passes in batch.rules:
             codes = [each.whole.block(lo, hi) for each in passes]
-            if rule is self.network.rule:
+            if rule is network.rule:
                 codes[0].find_fired(self.fired[lo:hi])
             for each, code in zip(passes, codes, strict=True):
-                if not each.decoding.frozen:
+                if not (each.decoding.frozen or network.parameters.unit_names["decoder"] in network.frozen):
                     each.decoder_gradient(batch, code, lo, hi, g.decoder, adds)
                     adds = True
             self._call_hooks(batch, block, rule, codes)
@@ -107,13 +107,15 @@ class CodeLayer:
         p, g, tied = self.units[block], self._gradients[block], network.architecture.tied
         for i, delta in enumerate(self._deltas(batch, lo, hi)):
             self.encoder.correlate(batch, self.encoder.depth - 1, delta, g.encoder, tied or i > 0)
+        self.encoder.add_code_gradient(batch, lo, hi, g.encoder)
         add_weight_penalty(p.encoder, g.encoder, *self.penalties, batch.costs.new())
-        if not tied:
+        frozen = [short for short, name in network.parameters.unit_names.items() if name in network.frozen]
+        if not (tied or "decoder" in frozen):
             add_weight_penalty(p.decoder, g.decoder, *self.penalties, batch.costs.new())
         if network.unit_norm:
             remove_radial(p.decoder, g.decoder)
         for short, name in network.parameters.unit_names.items():
-            if not (tied and short == "decoder"):
+            if not (tied and short == "decoder") and short not in frozen:
                 gradient, width = getattr(g, short), getattr(p, short)[0].size
                 batch.move(network.parameters.start[name] + lo * width, gradient)
         if network.unit_norm:

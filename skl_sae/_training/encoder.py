@@ -6,12 +6,13 @@ layer is a pass over tiles of rows and one over blocks of units.
 
 import numpy as np
 
-from .._kernels.kernel import copy
+from .._kernels.kernel import clear, copy
 from .._kernels.memory import empty_rows
 from .._kernels.noise import drop
 from .._kernels.products import multiply, multiply_t
 from .._kernels.reductions import sum_columns
 from .._model.activations import ACTIVATIONS
+from .._model.codes import DenseCode
 from .normalisation import Normalisation
 
 
@@ -34,7 +35,7 @@ class EncoderPass:
     Attributes
     ----------
     depth : int
-        Number of layers, that of the code included.
+        Number of layers, that of the code included. With one, nothing has to wait for gradients to pass back.
     inputs : list of ndarray of shape (batch_size, fan_in)
         What each layer reads; the first is the data, to be filled by the step.
     values, gradients : list of ndarray of shape (batch_size, width)
@@ -92,6 +93,13 @@ class EncoderPass:
             copy(self.values[i][at], kept)
             drop(kept, batch.context.key, i, row, unit, self.dropout)
 
+    def pull_code(self, batch, lo, hi, deltas):
+        """Gradient of rows ``lo..hi`` at the last hidden layer, from those of the pre-activations, as codes."""
+        dh, units = self.gradients[-1][lo:hi], self.parameters.units.encoder
+        clear(dh)
+        for delta in deltas:
+            delta.decode(units, 0, len(units), dh)
+
     def pull(self, batch, i, lo, hi):
         """Gradient of rows ``lo..hi`` at hidden layer i, from that of the layer above, back through the activation."""
         dh = self.gradients[i][lo:hi]
@@ -115,6 +123,24 @@ class EncoderPass:
         at = np.s_[: batch.n_rows, lo:hi]
         self.norm.backward(i, (self.gradients[i] if i < self.depth - 1 else self.norm.delta)[at], at)
 
-    def vector_gradient(self, batch, i, name):
+    # gradients of what is not the code layer's
+
+    def vector_gradient(self, batch, name):
         """Gradient of a hidden layer's bias, or of an array of its batch normalisation."""
-        return self.norm.gradients[i][name] if self.norm else sum_columns(self.gradients[i][: batch.n_rows])
+        i, array = _place(name)
+        return self.norm.gradients[i][array] if self.norm else sum_columns(self.gradients[i][: batch.n_rows])
+
+    def weight_gradient(self, batch, name, lo, hi, out):
+        """Write the gradient of rows ``lo..hi`` of a hidden layer's weights."""
+        i, _ = _place(name)
+        delta = self.gradients[i][: batch.n_rows, lo:hi]
+        self.correlate(batch, i, DenseCode(delta, grad=delta), out)
+
+    def add_code_gradient(self, batch, lo, hi, gradient):
+        """Add what other layers that share the weights of the units ``lo..hi`` of the code have to their gradient."""
+
+
+def _place(name):
+    """Layer and array of a parameter of the encoder."""
+    layer, _, array = name.removeprefix("enc").partition(".")
+    return int(layer), array

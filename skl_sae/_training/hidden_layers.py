@@ -7,16 +7,15 @@ import numpy as np
 
 from .._kernels.kernel import clear
 from .._kernels.memory import Scratch
-from .._model.codes import DenseCode
 from .weights import add_weight_penalty, blocks_of
 
 
 class HiddenLayers:
-    """The hidden layers, the output's bias, and the path past the code.
+    """The hidden layers, the output's bias, the path past the code, and what else an encoder has.
 
     Parameters
     ----------
-    parameters : Parameters
+    network : Network
     encoder : EncoderPass
     penalties : tuple of float
         Weight penalties ``l2 / 2 * ||W||^2 + l1 * |W|_1``.
@@ -29,17 +28,19 @@ class HiddenLayers:
         Memory for the gradients, with a part for each thread.
     """
 
-    def __init__(self, parameters, encoder, penalties):
+    def __init__(self, network, encoder, penalties):
+        parameters = network.parameters
         self.parameters, self.encoder, self.penalties = parameters, encoder, penalties
         self.tied = parameters.architecture.tied
         self.vectors, self.blocks, self._room = [], [], {}
         for name, view in parameters.views.items():
-            place, _, array = name.partition(".")
-            side, layer = (place, 0) if place == "skip" else (place[:3], place[3:])
-            if name in parameters.unit_names.values():
+            place = name.partition(".")[0]
+            side = place.rstrip("0123456789")
+            layer = place.removeprefix(side) or 0
+            if name in parameters.unit_names.values() or name in network.frozen:
                 continue
             if view.ndim == 1:
-                self.vectors.append((name, side, int(layer), array))
+                self.vectors.append((name, side, int(layer)))
             elif not (self.tied and side == "dec"):
                 blocks = blocks_of(*view.shape)
                 self.blocks += [(name, side, int(layer), lo, hi) for lo, hi in blocks]
@@ -53,12 +54,12 @@ class HiddenLayers:
 
     def update_vectors(self, batch):
         """Update all that is not a matrix."""
-        for name, side, i, array in self.vectors:
-            batch.move(self.parameters.start[name], self._vector_gradient(batch, name, side, i, array))
+        for name, side, i in self.vectors:
+            batch.move(self.parameters.start[name], self._vector_gradient(batch, name, side, i))
 
-    def _vector_gradient(self, batch, name, side, i, array):
-        if side == "enc":
-            return self.encoder.vector_gradient(batch, i, array)
+    def _vector_gradient(self, batch, name, side, i):
+        if side != "dec":
+            return self.encoder.vector_gradient(batch, name)
         gradient = np.empty_like(self.parameters[name])
         clear(gradient)
         for each in batch.teachers:
@@ -75,10 +76,9 @@ class HiddenLayers:
         """Gradient of some rows; of tied weights, the sum of both sides."""
         (gradient,), adds = self._room[name].arrays(0), False
         gradient = gradient[: hi - lo]
-        if side == "enc":
-            delta = self.encoder.gradients[i][: batch.n_rows, lo:hi]
-            self.encoder.correlate(batch, i, DenseCode(delta, grad=delta), gradient)
-            if not self.tied:
+        if side not in ("dec", "skip"):
+            self.encoder.weight_gradient(batch, name, lo, hi, gradient)
+            if not self.tied or side != "enc":
                 return gradient
             adds = True
         for each in batch.teachers:

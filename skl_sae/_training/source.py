@@ -23,6 +23,8 @@ class Source:
     batch_size : int
     own_target : bool
         Whether the target is not the input.
+    target_width : int
+        Number of columns of the target.
     addresses : Addresses
         Told where the data is.
 
@@ -36,13 +38,14 @@ class Source:
         Of the optimizer, in this step.
     """
 
-    def __init__(self, network, params, batch_size, own_target, addresses):
+    def __init__(self, network, params, batch_size, own_target, target_width, addresses):
         self.params, self.own_target, self.addresses = params, own_target, addresses
         self.scaling, n = network.scaling, network.architecture.n_features
         self.chosen, self.key = np.zeros(batch_size, np.int64), np.zeros(1, np.int64)
-        offset, fill, missing = (np.zeros(n, network.dtype) for _ in range(3))
-        missing[:] = np.nan
-        self.shift, self.target_shift = (offset, np.zeros(n), fill), (np.zeros_like(offset), np.ones(n), missing)
+        offset, fill = (np.zeros(n, network.dtype) for _ in range(2))
+        missing = np.full(target_width, np.nan, network.dtype)
+        self.shift = offset, np.zeros(n), fill
+        self.target_shift = np.zeros_like(missing), np.ones(target_width), missing
         self.masked, self.factor, self.settings = np.zeros_like(offset), np.zeros(1), np.zeros(N_SETTINGS)
         self.rows = self.sparse = self.kind = None
 
@@ -50,11 +53,14 @@ class Source:
         """Read from these rows from now on. Returns whether plans hold no longer."""
         self.rows, self.scaling, scaling = rows, network.scaling, network.scaling
         offset, factor, fill = self.shift
-        offset[:], factor[:], fill[:] = scaling.offset, scaling.factor, scaling.fill
-        self.masked[:], self.factor[0] = (scaling.fill - scaling.offset) / scaling.divisor, 1 / scaling.scale
-        self.target_shift[0][:], self.target_shift[1][:] = scaling.target()
+        offset[:], factor[:], fill[:] = scaling.offset, scaling.factor, scaling.shown
+        self.masked[:], self.factor[0] = (scaling.shown - scaling.offset) / scaling.divisor, 1 / scaling.scale
+        target = scaling.target() if rows.target is None else scaling.own_target(self.target_shift[0].size)
+        self.target_shift[0][:], self.target_shift[1][:] = target
         for name, array in rows.arrays().items():
             self.addresses.follow(name, array)
+        for name, array in (rows.target.arrays() if rows.target is not None else {}).items():
+            self.addresses.follow(f"target.{name}", array)
         reads_sparse = rows.sparse and scaling.reads_sparse and not self.params["corruption"]
         before, self.kind = self.kind, (rows.kind(), reads_sparse)
         if self.kind != before:
@@ -71,14 +77,18 @@ class Source:
     @property
     def load(self):
         """Function that a plan records, if the data is read by a kernel and nothing is drawn for it."""
-        if self.rows.direct and self.params["corruption"] != "gaussian":
+        if self.rows.direct and self._target.direct and self.params["corruption"] != "gaussian":
             return self._load
         return self._load_each_time
+
+    @property
+    def _target(self):
+        return self.rows if self.rows.target is None else self.rows.target
 
     def _load_each_time(self, lo, hi, x, target):
         self.rows.gather(self.chosen[lo:hi], *self.shift, x)
         if self.own_target:
-            self.rows.gather(self.chosen[lo:hi], *self.target_shift, target)
+            self._target.gather(self.chosen[lo:hi], *self.target_shift, target)
         level = self.params["corruption_level"]
         if self.params["corruption"] == "masking":
             mask_inputs(x, self.masked, self.key, lo, level)

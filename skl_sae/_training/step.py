@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels.cells import Cells
-from .._kernels.kernel import clear
 from .._kernels.memory import Scratch, empty_rows
 from .._kernels.plan import Plans
 from .._kernels.threads import partition
@@ -60,6 +59,10 @@ class TrainingStep:
         Probability that the decoder does not see an entry of the code.
     own_target : bool
         Whether the target is not the input: `load` must then fill both.
+    decoder_pass : type, optional
+        Class of the pass of each code of the network's rule: `DecoderPass`, or another that can take its place.
+    target_width : int, optional
+        Number of columns of an own target, by default as many as the decoder gives.
     densities : list of float, optional
         Of each code, the share of its entries that needed a gradient in the last step. The step reads the list, and
         writes to it.
@@ -75,19 +78,29 @@ class TrainingStep:
     """
 
     def __init__(
-        self, network, encoder, penalties=(0.0, 0.0), auxiliary=None, dropout=0.0, own_target=True, densities=None
+        self,
+        network,
+        encoder,
+        penalties=(0.0, 0.0),
+        auxiliary=None,
+        dropout=0.0,
+        own_target=True,
+        densities=None,
+        decoder_pass=DecoderPass,
+        target_width=None,
     ):
         self.network, self.encoder, kind = network, encoder, network.architecture
-        self.target = empty_rows(*encoder.inputs[0].shape, network.dtype) if own_target else encoder.inputs[0]
+        shape = len(encoder.inputs[0]), target_width or kind.decoder_sizes[0]
+        self.target = empty_rows(*shape, network.dtype) if own_target else encoder.inputs[0]
         self.work = encoder.batch_size * sum(outer * inner for outer, inner in pairwise(kind.encoder_sizes))
         self.tile_rows = _rows_of_a_tile(encoder.batch_size, self.work)
         self.now = Now(np.zeros(2), np.zeros(kind.n_units, bool), np.zeros(1, np.int64))
-        self.passes = self._make_passes(network.rule, DecoderPass, dropout)
+        self.passes = self._make_passes(network.rule, decoder_pass, dropout)
         self.auxiliary = None if auxiliary is None else (auxiliary, self._make_passes(auxiliary, ResidualPass))
         self.densities = [] if densities is None else densities
         self.densities += [1.0] * (len(self.passes) - len(self.densities))
         self.units = CodeLayer(network, encoder, penalties)
-        self.hidden = HiddenLayers(network.parameters, encoder, penalties)
+        self.hidden = HiddenLayers(network, encoder, penalties)
         self.plans, self.finite = Plans(), True
         self._pre, self._masked = self._place_pre_activations()
         for scratch in self.units.scratch + self.hidden.scratch:
@@ -283,13 +296,10 @@ class TrainingStep:
 
     def _pull_tile(self, batch, tile, layers):
         """A tile of rows back through hidden layers of the encoder."""
-        (lo, hi), units = batch.tiles[tile], self.network.parameters.units.encoder
+        lo, hi = batch.tiles[tile]
         for i in layers:
             if i == self.encoder.depth - 2:
-                dh = self.encoder.gradients[i][lo:hi]
-                clear(dh)
-                for delta in self._tile_deltas(batch, lo, hi):
-                    delta.decode(units, 0, len(units), dh)
+                self.encoder.pull_code(batch, lo, hi, self._tile_deltas(batch, lo, hi))
             self.encoder.pull(batch, i, lo, hi)
 
     def _tile_deltas(self, batch, lo, hi):

@@ -13,6 +13,7 @@ from .._model.context import StepContext
 from .calibration import calibrate
 from .chunks import ChunkMixin
 from .dead_units import DeadUnits, auxiliary_rule, resample
+from .decoder import DecoderPass
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
 from .schedule import Schedule, batch_edges
@@ -50,8 +51,8 @@ class Training(ChunkMixin):
         What is done for dead units.
     """
 
-    #: class of the encoder that steps are given
-    encoder_pass = EncoderPass
+    #: classes of the encoder and of the pass of a code that steps are given
+    encoder_pass, decoder_pass = EncoderPass, DecoderPass
 
     def __init__(self, network, params, random_state):
         self.network, self.params, self.random_state = network, params, random_state
@@ -109,7 +110,12 @@ class Training(ChunkMixin):
         """Allocate the workspace for batches of up to `batch_size` of the rows."""
         params, network, space, window = self.params, self.network, self.workspace, None
         batch_size, n_features = min(batch_size, len(rows)), rows.shape[1]
-        own_target = rows.missing or not network.architecture.centred or params["corruption"] is not None
+        own_target = (
+            rows.missing
+            or rows.target is not None
+            or not network.architecture.centred
+            or params["corruption"] is not None
+        )
         if rows.sparse and network.scaling.reads_sparse and params["corruption"] is None:
             window = max(1, WINDOW_SIZE // n_features) if batch_size * n_features > LARGE_BATCH else None
         fits = space is not None and space.encoder.batch_size >= batch_size and space.encoder.window == window
@@ -117,8 +123,11 @@ class Training(ChunkMixin):
             auxiliary = auxiliary_rule(network) if self.revival == "auxiliary" else None
             penalties, dropout = (params["weight_decay"], params["weight_l1"]), params["dropout"]
             encoder = self.encoder_pass(network, batch_size, dropout, window)
-            space = TrainingStep(network, encoder, penalties, auxiliary, dropout, own_target, self.densities)
-            self.source = Source(network, params, encoder.batch_size, own_target, space.plans.addresses)
+            target_width = network.architecture.decoder_sizes[0] if rows.target is None else rows.target.shape[1]
+            options = dropout, own_target, self.densities, self.decoder_pass, target_width
+            space = TrainingStep(network, encoder, penalties, auxiliary, *options)
+            width, addresses = space.target.shape[1], space.plans.addresses
+            self.source = Source(network, params, encoder.batch_size, own_target, width, addresses)
             self.workspace = space
         for name, moments in self.optimizer.moments().items():
             space.plans.addresses.follow(name, moments)

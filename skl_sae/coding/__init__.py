@@ -5,6 +5,15 @@ from ._certificate import RecoveryCertificate
 from ._coherence import mutual_coherence
 from ._ksvd import KSVD
 from ._recovery import SparseRecovery
+from ._recovery_autoencoder import SparseRecoveryAutoencoder
 from ._sparse_encode import sparse_encode
 
-__all__ = ["KSVD", "RecoveryCertificate", "SparseRecovery", "basis_pursuit", "mutual_coherence", "sparse_encode"]
+__all__ = [
+    "KSVD",
+    "RecoveryCertificate",
+    "SparseRecovery",
+    "SparseRecoveryAutoencoder",
+    "basis_pursuit",
+    "mutual_coherence",
+    "sparse_encode",
+]

@@ -16,8 +16,8 @@ from ._coder import Coder
 from ._measurements import Measurements
 from ._splitting import solve
 
-# Rows that a thread works on at a time.
-ROWS = 256
+# Rows that a thread works on at a time: an eighth of them, between these numbers.
+FEWEST, ROWS = 32, 256
 # Relative duality gap at which a row is solved.
 GAP = 1e-8
 
@@ -43,8 +43,9 @@ def basis_pursuit(A, y, *, noise=0.0, positive=False, tol=GAP, max_iter=10000):
     Without noise, :math:`A x = y`. Where x is sparse enough, it is the sparsest solution, and recovered exactly [1]_.
 
     All signals are solved side by side by ADMM [2]_. Once the support of an iterate settles, the solution on this
-    support is computed directly, and a point of the dual problem proves that it is optimal. Without noise, a signal
-    that has not got there after 4000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog`.
+    support is computed directly, and a point of the dual problem proves that it is optimal. A signal that has
+    not got there after 4000 iterations, or `max_iter`, is solved by :func:`scipy.optimize.linprog` or, with noise, by
+    following the solutions of the LASSO (:func:`sklearn.linear_model.lars_path`).
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def pursue(measured, y, noise, positive, max_iter, tol=GAP):
     failed : int
         Number of rows whose gap is above `tol`.
     """
-    size = min(ROWS, max(16, len(y) // 8))
+    size = min(ROWS, max(FEWEST, len(y) // 8))
     noise = np.broadcast_to(noise, len(y))
 
     def work(block, slot):
@@ -166,6 +167,9 @@ class BasisPursuit(Coder):
 
     Of a row with missing entries, what is observed is to be explained, within its share of `tol`.
     """
+
+    def prepare(self):
+        self.measured  # noqa: B018 - it is kept
 
     def encode(self, tile, out):
         x = tile.x.toarray() if sparse.issparse(tile.x) else tile.x

@@ -45,6 +45,11 @@ class Dictionary:
         return self.atoms.dtype
 
     @cached_property
+    def squares(self):
+        """Squares of the atoms' values: their sum over what is observed is the squared norm there."""
+        return np.square(self.atoms)
+
+    @cached_property
     def squared_norms(self):
         """Squared norm of each atom; 0 for those that are never used."""
         squares = np.einsum("ij,ij->i", self.atoms, self.atoms)
@@ -74,4 +79,6 @@ class Dictionary:
     def largest_eigenvalue(self):
         """Of the Gram matrix, from above: the Lipschitz constant of the gradient of the squared error."""
         with single_threaded_blas():
-            return float(np.linalg.norm(self.atoms.astype(np.float64), 2) ** 2)
+            few = self.gram if len(self.atoms) <= self.shape[1] else self.transposed @ self.atoms
+            largest = float(np.linalg.eigvalsh(few.astype(np.float64))[-1])
+        return max(largest, 0.0) * (1 + len(few) * float(np.finfo(self.dtype).eps))

@@ -77,6 +77,9 @@ class Fista(Coder):
         super().__init__(dictionary, options)
         check_penalty(options.alpha)
 
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         penalties = self.penalties(tile)
         return sum(self._descend(part, penalties[rows], rows, out) for rows, part in apart(tile))

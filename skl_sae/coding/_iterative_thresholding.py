@@ -110,6 +110,9 @@ class IterativeThresholding(Coder):
     A row is done before its support stays if the squared norm of its residual is at most `tol`.
     """
 
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
+
     def encode(self, tile, out):
         tolerances = self.tolerances(tile)
         return sum(self._descend(part, tolerances[rows], rows, out) for rows, part in apart(tile))

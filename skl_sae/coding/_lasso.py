@@ -43,7 +43,7 @@ CAPACITY = 64
 
 
 @jit
-def _join(small, new, p, where, gram, columns, features, sign):
+def _join(small, new, p, outside, gram, columns, features, sign):
     """Give each new atom a slot: one whose code is zero, or another."""
     list_support(small)
     slot = 0
@@ -53,9 +53,9 @@ def _join(small, new, p, where, gram, columns, features, sign):
         if slot == small.counts[0]:
             small.counts[0] += 1
         else:
-            where[small.atom[slot]] = False
+            outside[small.atom[slot]] = 1
         small.atom[slot], small.code[slot], small.place[slot], small.target[slot] = atom, 0, -1, p[atom]
-        where[atom] = True
+        outside[atom] = 0
         for k in range(small.counts[0]):
             value = product(gram, columns, features, sign, atom, small.atom[k])
             small.gram[slot, k] = small.gram[k, slot] = value
@@ -63,33 +63,44 @@ def _join(small, new, p, where, gram, columns, features, sign):
 
 
 @jit
-def _largest(c, where, positive):
-    """The largest correlation, and the largest of atoms outside of the working set."""
-    top = outside = c.dtype.type(0)
+def _measure(c, outside, positive, sizes, folded):
+    """Write the sizes of the correlations of atoms outside of the working set, zero for others; returns the largest.
+
+    The row is folded in halves, which is vectorised: a maximum of one row of numbers is not.
+    """
     for j in range(c.size):
         size = c[j] if positive else abs(c[j])
-        top = size if size > top else top
-        size = c.dtype.type(0) if where[j] else size
-        outside = size if size > outside else outside
-    return top, outside
+        sizes[j] = size * outside[j]
+        folded[j] = sizes[j]
+    n, largest = c.size, c.dtype.type(0)
+    while n > 16:
+        left, right = folded[: n - n // 2], folded[n - n // 2 : n]
+        for j in range(right.size):
+            left[j] = right[j] if right[j] > left[j] else left[j]
+        n = left.size
+    for j in range(n):
+        largest = folded[j] if folded[j] > largest else largest
+    return largest
 
 
 @jit
-def _choose(c, where, alpha, excess, part, most, positive, new):
-    """List the atoms outside whose correlation exceeds alpha by a part of the largest `excess`, at most `most`."""
+def _choose(sizes, bound, largest, most, new):
+    """List the atoms that reach the bound, or one nearer to the largest size if there are more than `most`."""
+    real = sizes.dtype.type
+    limit, part = real(min(bound, largest)), 1.0
     while True:
-        n, bound = 0, alpha + part * excess
-        for j in range(c.size):
-            n += (c[j] if positive else abs(c[j])) >= bound
-        if n <= most or part > 0.99:
+        n = real(0)
+        for j in range(sizes.size):
+            n += real(1) if sizes[j] >= limit else real(0)
+        if n <= most or part < 0.02:
             break
-        part = (1 + part) / 2
-    n = 0
-    for j in range(c.size):
-        if n < most and not where[j] and (c[j] if positive else abs(c[j])) >= bound:
-            new[n] = j
-            n += 1
-    return new[:n]
+        part /= 2
+        limit = real(min(largest - part * (largest - bound), largest))
+    found = 0
+    for j in range(sizes.size):  # no branches; `new` has room for one more
+        new[found] = j
+        found += sizes[j] >= limit
+    return new[: min(found, most)]
 
 
 @jit
@@ -104,9 +115,9 @@ def _gap(atoms, values, n, p, c, energy, alpha, top):
 
 
 @jit
-def _empty(small, where):
+def _empty(small, outside):
     for slot in range(small.counts[0]):
-        where[small.atom[slot]] = False
+        outside[small.atom[slot]] = 1
         small.place[slot] = -1
     for i in range(small.counts.size):
         small.counts[i] = 0
@@ -117,27 +128,31 @@ def _solve(correlations, gram, columns, observed, energy, alpha, limits, positiv
     """Code each row; ``limits`` are the gap, and what counts as rounding and as independent."""
     size = gram.shape[0]
     small, c = new_problem(min(CAPACITY, size)), np.empty(size, gram.dtype)
-    where, new = np.zeros(size, np.bool_), np.empty(size, np.int64)
+    outside, new = np.ones(size, c.dtype), np.empty(size + 1, np.int64)
+    sizes, folded = np.empty(size, c.dtype), np.empty(size, c.dtype)
     atoms, values = np.empty(size, np.int64), np.empty(size)
-    room, complete = np.empty(observed.shape[1], np.int64), observed.shape[0] == 0
+    listed, complete = np.empty(observed.shape[1], np.int64), observed.shape[0] == 0
     for i in range(correlations.shape[0]):
         p, z = row_of(correlations, i), row_of(out, i)
-        features, sign = choose_features(observed[i], room) if not complete else (room[:0], -1)
+        features, sign = choose_features(observed[i], listed) if not complete else (listed[:0], -1)
         n, part, settled, rounding = 0, PART, False, 0.0
         for turn in range(max_iter + 1):
             correlate(p, gram, columns, features, sign, atoms, values, n, c)
-            top, outside = _largest(c, where, positive)
+            top = largest = np.float64(_measure(c, outside, positive, sizes, folded))
+            for slot in range(small.counts[0]):
+                own = np.float64(c[small.atom[slot]])
+                top = max(top, own if positive else abs(own))
             rounding = max(rounding, limits[1] * top)
-            violated = outside > alpha[i] + rounding
+            violated = largest > alpha[i] + rounding
             gap = _gap(atoms, values, n, p, c, energy[i], alpha[i], top)
             converged[i] = gap <= limits[0] * energy[i] or (settled and not violated)
             if converged[i] or turn == max_iter:
                 break
             if violated:
-                most = max(FIRST, n)
-                joining = _choose(c, where, alpha[i], outside - alpha[i], part, most, positive, new)
+                bound = alpha[i] + part * (largest - alpha[i])
+                joining = _choose(sizes, bound, largest, max(FIRST, n), new)
                 small = with_room_for(small, small.counts[0] + joining.size)
-                _join(small, joining, p, where, gram, columns, features, sign)
+                _join(small, joining, p, outside, gram, columns, features, sign)
             part *= 0.5
             for slot in range(small.counts[0]):
                 small.rest[slot] = c[small.atom[slot]]
@@ -147,7 +162,7 @@ def _solve(correlations, gram, columns, observed, energy, alpha, limits, positiv
                 atoms[k], values[k] = small.atom[small.order[k]], small.code[small.order[k]]
         for k in range(n):
             z[atoms[k]] = values[k]
-        _empty(small, where)
+        _empty(small, outside)
 
 
 class Lasso(Coder):
@@ -160,6 +175,9 @@ class Lasso(Coder):
     def __init__(self, dictionary, options):
         super().__init__(dictionary, options)
         check_penalty(options.alpha)
+
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
 
     def encode(self, tile, out):
         dtype, nothing = out.dtype, np.empty((0, 0), bool)

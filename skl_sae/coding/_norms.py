@@ -3,7 +3,9 @@
 import numpy as np
 
 from .._kernels.products import multiply_rows_t
-from ._pursuit import LEAST_OBSERVED
+
+# Share of an atom's squared norm that must be observed in a row, or the row does not use the atom.
+LEAST_OBSERVED = 1e-6
 
 
 def squared_norms(tile, dictionary):
@@ -13,5 +15,5 @@ def squared_norms(tile, dictionary):
         return np.broadcast_to(squares, tile.correlations.shape)
     whole = tile.observed.all(axis=1)[:, None]
     observed = tile.observed.astype(dictionary.dtype)
-    parts = multiply_rows_t(observed, np.square(dictionary.atoms), np.zeros(len(squares), dictionary.dtype))
+    parts = multiply_rows_t(observed, dictionary.squares, np.zeros(len(squares), dictionary.dtype))
     return np.where(whole, squares, np.where(parts > LEAST_OBSERVED * squares, parts, 0))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import linprog
+from sklearn.linear_model import lars_path
 
 # Columns are dependent where the diagonal of R falls below this part of its first number.
 DEPENDENT = 1e-10
@@ -50,6 +51,8 @@ def largest(correlations, positive):
 def polish(measured, b, radius, z, nu, positive):
     """Solve on the support of an iterate, with its signs.
 
+    Columns that depend on the others keep what the iterate has: there are many solutions, and this is one near it.
+
     Parameters
     ----------
     measured : Measurements
@@ -75,28 +78,28 @@ def polish(measured, b, radius, z, nu, positive):
     q, r, order = qr(columns, mode="economic", pivoting=True, check_finite=False)
     diagonal = np.abs(np.diag(r))
     n = int(np.count_nonzero(diagonal > DEPENDENT * diagonal.max(initial=0.0)))
-    q, r, support = q[:, :n], r[:n, :n], support[order[:n]]
-    signs = np.sign(z[support]).astype(np.float64)
-    inside = b @ q
-    rest = b - q @ inside
+    q, r, free = q[:, :n], r[:n, :n], order[:n]
+    signs, target = np.sign(z[support[free]]).astype(np.float64), b
+    rest = b - q @ (b @ q)
     if radius > 0:
         slack = radius**2 - rest @ rest
         if slack <= 0:
             return None
         direction = solve_triangular(r, signs, trans="T", check_finite=False)
         shrinkage = np.sqrt(slack) / np.linalg.norm(direction)
-        nu = measured.weights * (rest / shrinkage + q @ direction)
-        inside = inside - shrinkage * direction
+        nu = rest / shrinkage + q @ direction
+        target, b, nu = b - shrinkage * nu, b / measured.weights, measured.weights * nu
     else:
         if np.linalg.norm(rest) > FEASIBLE[measured.dtype.name] * np.linalg.norm(b):
             return None
-        missing = signs - columns[:, order[:n]].T @ nu
+        missing = signs - columns[:, free].T @ nu
         nu = nu + q @ solve_triangular(r, missing, trans="T", check_finite=False)
-    x = np.zeros(z.size)
-    x[support] = solve_triangular(r, inside, check_finite=False)
+    x = z.astype(np.float64)
+    missing = target - columns @ x[support]
+    x[support[free]] += solve_triangular(r, missing @ q, check_finite=False)
     if positive and x.min(initial=0.0) < 0:
         return None
-    return Solution(x, bound(measured, b if radius == 0 else b / measured.weights, radius, nu, positive))
+    return Solution(x, bound(measured, b, radius, nu, positive))
 
 
 def bound(measured, b, radius, nu, positive):
@@ -148,3 +151,22 @@ def finish(measured, b, z, nu, positive):
     plain = Solution(x, bound(measured, b, 0.0, nu, positive))
     polished = polish(measured, b, 0.0, x, nu, positive)
     return polished if polished is not None and polished.gap() < max(plain.gap(), 1e-9) else plain
+
+
+def follow(measured, b, radius, positive):
+    """Solve one row with noise exactly, by the path of LASSO solutions, of which it is one: scikit-learn follows it."""
+    matrix, target = measured.weights[:, None] * measured.exact_rows, measured.weights * b
+    _, _, path = lars_path(matrix, target, method="lasso", positive=positive)
+    residuals = target[:, None] - matrix @ path
+    inside = np.flatnonzero(np.linalg.norm(residuals, axis=0) <= radius)
+    if inside.size == 0 or inside[0] == 0:
+        return None
+    end = inside[0]
+    # between two knots all is linear: ||r + s d|| = radius
+    r, d = residuals[:, end - 1], residuals[:, end] - residuals[:, end - 1]
+    half, square = d @ r, d @ d
+    s = (-half - np.sqrt(max(half * half - square * (r @ r - radius * radius), 0.0))) / square
+    x, rest = path[:, end - 1] + s * (path[:, end] - path[:, end - 1]), r + s * d
+    return Solution(
+        x, bound(measured, b, radius, measured.weights * rest / largest(matrix.T @ rest, positive), positive)
+    )

@@ -7,12 +7,9 @@ import numpy as np
 from .._kernels.gram_qr import choose, join, limits_of, padded, solve, start
 from .._kernels.jit import jit, row_of
 from .._kernels.kernel import kernel
-from .._kernels.products import multiply_rows_t
 from .._kernels.sparse_products import WIDE
 from ._coder import Coder
-
-# Share of an atom's squared norm that must be observed in a row, or the row does not use the atom.
-LEAST_OBSERVED = 1e-6
+from ._norms import squared_norms
 
 
 class Pursuit(Coder):
@@ -47,17 +44,13 @@ class Pursuit(Coder):
         """Products of the atoms, one over their norms, and, with missing entries, what is needed for those of a row."""
         if tile.observed is None or tile.observed.all():
             return self.gram, self.inverse[None], np.empty((0, 0), self.dictionary.dtype), np.empty((0, 0), bool)
-        observed = tile.observed.astype(self.dictionary.dtype)
-        squares = multiply_rows_t(observed, self.squares, np.zeros(len(self.squares), self.dictionary.dtype))
-        few = squares <= LEAST_OBSERVED * self.dictionary.squared_norms
-        inverse = np.where(few, 0, 1 / np.sqrt(np.where(few, 1, squares)))
+        inverse = _inverse_root(squared_norms(tile, self.dictionary))
         return self.products, inverse, self.columns, tile.observed
 
     @cached_property
     def inverse(self):
         """One over the norm of each atom, 0 of those that are never used."""
-        squares = self.dictionary.squared_norms
-        return np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1)), 0).astype(self.dictionary.dtype)
+        return _inverse_root(self.dictionary.squared_norms).astype(self.dictionary.dtype)
 
     @cached_property
     def gram(self):
@@ -70,14 +63,14 @@ class Pursuit(Coder):
         return padded(self.dictionary.gram)
 
     @cached_property
-    def squares(self):
-        """Squares of the atoms' values: their sum over what is observed is the squared norm there."""
-        return np.square(self.dictionary.atoms)
-
-    @cached_property
     def columns(self):
         """The values that the atoms have in each feature, in whole chunks."""
         return padded(self.dictionary.transposed)
+
+
+def _inverse_root(squares):
+    """One over the root; 0 of zeros."""
+    return np.where(squares > 0, 1 / np.sqrt(np.where(squares > 0, squares, 1)), 0)
 
 
 @jit

@@ -54,7 +54,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Whether the coefficients of a code are replaced by those of least squares on its support. This undoes the
         shrinkage of the l1 norm.
 
-    transform_max_iter : int, default=1000
+    transform_max_iter : int, default=10000
         Largest number of iterations of ``transform``, for the algorithms that iterate.
 
     sparse_output : bool, default=False
@@ -118,7 +118,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         alpha=None,
         positive=False,
         polish=False,
-        transform_max_iter=1000,
+        transform_max_iter=10000,
         sparse_output=False,
     ):
         self.dictionary = dictionary

@@ -1,6 +1,5 @@
 """`sparse_encode`, and the algorithms by name."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._kernels.sparse_structure import check_sparse_structure
+from .._warning import warn
 from ._basis_pursuit import BasisPursuit
 from ._coder import Options, encode
 from ._dictionary import Dictionary
@@ -169,11 +169,10 @@ def sparse_encode(
     signals = Signals(X, dtype, check_mask(mask, X), check_groups(groups, X))
     codes, failed = encode(signals, coder, sparse_output)
     if failed:
-        warnings.warn(
+        warn(
             f"{failed} of {len(signals)} rows have not converged after max_iter={max_iter} iterations. Raise max_iter "
             "or tol, or scale the data.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return codes
 

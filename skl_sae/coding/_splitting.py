@@ -16,7 +16,7 @@ import numpy as np
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel
-from ._polish import Solution, bound, finish, polish
+from ._polish import Solution, bound, finish, follow, polish
 
 # Over-relaxation, below 2.
 ETA = 1.8
@@ -28,8 +28,10 @@ ADAPT, ADAPT_UNTIL = 100, 2000
 START = 2.0
 # After a support that was wrong, so much of the iterations so far are waited before another is tried.
 PATIENCE = 0.25
-# Without noise, linear programming takes over after so many iterations.
+# An exact method takes over after so many iterations.
 TAKE_OVER = 4000
+# The relative duality gap that such a method may leave by rounding.
+EXACT = 1e-7
 NEWTON_STEPS = 60
 
 
@@ -154,7 +156,7 @@ def solve(measured, targets, positive, max_iter, tol):
     positive : bool
         Whether solutions are non-negative.
     max_iter : int
-        Number of iterations after which a row is given up or, without noise, left to linear programming.
+        Number of iterations after which a row is left to an exact method.
     tol : float
         Relative duality gap at which a row is solved.
 
@@ -167,7 +169,7 @@ def solve(measured, targets, positive, max_iter, tol):
     """
     n = len(targets.b)
     x, dual, solved = np.zeros((n, measured.shape[1])), np.zeros(n), np.zeros(n, bool)
-    last = np.where(targets.radius == 0, min(max_iter, TAKE_OVER), max_iter)
+    last = min(max_iter, TAKE_OVER)
     window = _Window(measured, targets, positive)
     solved[np.setdiff1d(np.arange(n), np.append(window.index, window.waiting))] = True
     while window.index.size:
@@ -175,7 +177,7 @@ def solve(measured, targets, positive, max_iter, tol):
         u, z = window.split()
         gone = np.zeros(window.index.size, bool)
         stable = (np.sign(z) == np.sign(window.z)).all(axis=1) & (window.age >= window.wait)
-        ended = window.age >= last[window.index]
+        ended = window.age >= last
         for place in np.flatnonzero(stable | ended):
             row = window.index[place]
             nu = measured.exact_rows @ (u[place] / window.tau[place].astype(np.float64))
@@ -185,7 +187,8 @@ def solve(measured, targets, positive, max_iter, tol):
                 found = _last(*args)
             window.wait[place] = window.age[place] * (1 + PATIENCE)
             if found:
-                x[row], dual[row], solved[row] = found.x, found.dual, found.gap() <= tol
+                enough = max(tol, EXACT) if ended[place] else tol
+                x[row], dual[row], solved[row] = found.x, found.dual, found.gap() <= enough
             gone[place] = solved[row] or ended[place]
         window.adapt(g, u, z, window.z)
         window.z = window.split()[1]
@@ -196,7 +199,6 @@ def solve(measured, targets, positive, max_iter, tol):
 
 
 def _last(measured, b, radius, z, nu, positive):
-    """What becomes of a row that is still open: the exact solution without noise, else the iterate."""
-    if radius == 0:
-        return finish(measured, b, z, nu, positive)
-    return Solution(z, bound(measured, b, radius, nu, positive))
+    """What becomes of a row that is still open: the exact solution by a method that takes longer, else the iterate."""
+    found = finish(measured, b, z, nu, positive) if radius == 0 else follow(measured, b, radius, positive)
+    return found or Solution(z, bound(measured, b, radius, nu, positive))

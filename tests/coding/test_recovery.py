@@ -168,6 +168,23 @@ def test_certificate_of_a_greedy_code():
     assert np.abs(pursuit.gap).max() < 1e-7
 
 
+@pytest.mark.parametrize("positive", [False, True])
+def test_certificate_of_lasso(signals, positive):
+    """The gap bounds how much the objective can still fall."""
+    D, _, X, _, _ = signals
+    exact = SparseRecovery(D, algorithm="lasso", alpha=0.1, tol=1e-13, positive=positive)
+    best = exact.transform(X)
+    assert np.abs(exact.certificate(X).gap).max() < 1e-9
+
+    def objective(Z):
+        return np.square(X - Z @ D).sum(axis=1) / 2 + 0.1 * np.abs(Z).sum(axis=1)
+
+    for other in (best * 0.9, best + 0.01):
+        gap = exact.certificate(X, other).gap
+        assert (gap >= 1 - objective(best) / objective(other) - 1e-12).all()
+        assert gap.max() > 1e-3
+
+
 def test_coherence_proves_what_is_sparsest():
     atoms = np.vstack([np.eye(16), np.kron(np.kron(H, H), np.kron(H, H)) / 4])  # coherence 1 / 4: up to two entries
     Z = np.zeros((3, 32))

@@ -176,3 +176,18 @@ def test_a_short_run_of_recovery(path):
     for name in (SIGNED, POSITIVE):
         assert measured_transition(name, 0.5, options) == pytest.approx(transition(0.5, name == POSITIVE), abs=0.08)
     assert 0.1 < measured_transition(OMP_SIGNS, 0.5, options) < 0.5
+
+
+def test_compositional_generalisation(path):
+    """Ten active latents a row, latent 0 in all rows out of distribution; units are matched whatever their order."""
+    from compositional import correlations, mcc, problem
+
+    train, inside, outside, A = problem(50, 0, rows=200)
+    assert A.shape == (33, 50) and train.shape == inside.shape == outside.shape == (200, 50)
+    assert ((train > 0).sum(axis=1) == 10).all() and (outside[:, 0] > 0).all() and not outside[:, 1:25].any()
+    codes = -2 * inside[:, ::-1]
+    assert mcc(inside, codes, out=False) == pytest.approx(1)
+    assert mcc(outside, np.hstack([outside, np.zeros((200, 3))]), out=True) == pytest.approx(1)
+    expected = np.abs(np.corrcoef(inside[:, :3].T, codes[:, :3].T)[:3, 3:])
+    np.testing.assert_allclose(correlations(inside[:, :3], codes[:, :3]), expected, atol=1e-12)
+    assert mcc(inside, codes[:, :40], out=False) < 0.95

@@ -16,7 +16,13 @@ GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
 SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding"}, "inspection": {"metrics"}}
 # Files of satellites that reach further, each by name.
-REACH_FURTHER = {"coding._unrolled", "coding._recovery_autoencoder", "compression"}
+REACH_FURTHER = {
+    *(
+        f"coding.{name}"
+        for name in ("_unrolled", "_unrolled_pass", "_shrinkage", "_layerwise", "_code_target", "_pursued")
+    ),
+    *("coding._recovery_start", "coding._recovery_building", "coding._recovery_autoencoder", "compression"),
+}
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
 RANK = {name: rank for rank, wing in enumerate(WINGS) for name in wing}
