@@ -8,6 +8,8 @@ from ._sparse_encode import sparse_encode
 
 # Algorithms that minimise a penalised error.
 PENALISED = ("lasso", "fista")
+# Powers of the unit of the data that `tol` has; where it is not named, a share.
+POWERS = {"omp": 2, "iht": 2, "basis_pursuit": 1}
 # Shares of a fit at which a penalty that falls begins to do so, and has fallen.
 FALLS, FALLEN = 0.45, 0.8
 
@@ -18,16 +20,14 @@ class Coding(NamedTuple):
     algorithm: str
     n_nonzero_coefs: int | None
     tol: float | None
-    alpha: float | None
+    alpha: float
     positive: bool
 
     def scaled(self, exponent):
         """The same for data that is divided by two to the power of `exponent`."""
-        alpha = None if self.alpha is None else np.ldexp(self.alpha, -exponent)
-        tol = self.tol
-        if tol is not None and self.algorithm == "omp":
-            tol = np.ldexp(tol, -2 * exponent)
-        return self._replace(alpha=alpha, tol=tol)
+        power = POWERS.get(self.algorithm)
+        tol = self.tol if self.tol is None or power is None else np.ldexp(self.tol, -power * exponent)
+        return self._replace(alpha=np.ldexp(self.alpha, -exponent), tol=tol)
 
     def encode(self, data, atoms):
         """Codes of the rows of `data` (a `LearningData`), as a CSR array."""

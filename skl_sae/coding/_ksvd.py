@@ -59,10 +59,10 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         least 1.
 
     tol : float or None, default=None
-        For "omp", the squared error of a row that is good enough. For the others, their accuracy.
+        The error of a row that is good enough, or the accuracy of its code; see `sparse_encode`.
 
     alpha : float or None, default=None
-        The penalty of "lasso" and "fista", the threshold of "threshold".
+        The penalty of "lasso" and "fista", the threshold of "threshold". None is 1, as in scikit-learn.
 
     alpha_start : float or None, default=None
         The penalty at the beginning of ``fit``, which lasts for nearly half of `max_iter`, and then falls to `alpha`

@@ -15,7 +15,7 @@ def make_learner(estimator, data, random_state):
     """What has a method `iterate`: K-SVD or passes of the online method."""
     atoms, coder, replacement = _parts(estimator, data, random_state)
     start = estimator.alpha_start
-    if start is not None and (estimator.algorithm not in PENALISED or not estimator.alpha or not start):
+    if start is not None and (estimator.algorithm not in PENALISED or estimator.alpha == 0):
         raise ValueError(
             f"Got alpha_start={start} with alpha={estimator.alpha} and algorithm={estimator.algorithm!r}; expected two "
             f"positive numbers and one of {PENALISED}."
@@ -66,7 +66,9 @@ def _replacement(estimator):
 def _fit_coding(estimator, n_features):
     """How the fit encodes."""
     e = estimator
-    return _with_default(Coding(e.algorithm, e.n_nonzero_coefs, e.tol, e.alpha, e.positive), e.n_components, n_features)
+    return _with_default(
+        Coding(e.algorithm, e.n_nonzero_coefs, e.tol, _or_one(e.alpha), e.positive), e.n_components, n_features
+    )
 
 
 def transform_coding(estimator):
@@ -78,10 +80,14 @@ def transform_coding(estimator):
         algorithm,
         e.n_nonzero_coefs if n_nonzero_coefs is None else n_nonzero_coefs,
         e.tol if tol is None and algorithm == e.algorithm else tol,
-        e.alpha if alpha is None else alpha,
+        _or_one(e.alpha) if alpha is None else alpha,
         e.positive,
     )
     return _with_default(coding, *e.components_.shape)
+
+
+def _or_one(alpha):
+    return 1.0 if alpha is None else alpha
 
 
 def _with_default(coding, n_components, n_features):
