@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval, validate_params
 from .._kernels.blas import single_threaded_blas
 from .._kernels.threads import run
 from .._warning import warn
-from ._coder import Coder
-from ._measurements import Measurements
-from ._splitting import solve
+from ._coders.coder import Coder
+from ._coders.measurements import Measurements
+from ._coders.splitting import solve
 
 # Rows that a thread works on at a time: an eighth of them, between these numbers.
 FEWEST, ROWS = 32, 256

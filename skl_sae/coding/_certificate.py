@@ -6,8 +6,8 @@ import numpy as np
 
 from .._kernels.blas import single_threaded_blas
 from ._basis_pursuit import pursue
+from ._coders.measurements import Measurements
 from ._coherence import mutual_coherence
-from ._measurements import Measurements
 
 # Largest number of iterations for a bound.
 MAX_ITER = 10_000

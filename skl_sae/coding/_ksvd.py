@@ -10,12 +10,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._callbacks import CallbackSupportMixin, Epochs
 from .._kernels.blas import single_threaded_blas
-from ._dictionary_start import STARTS
-from ._fitted_dictionary import FittedDictionaryMixin, read
-from ._ksvd_loop import UPDATES
-from ._learners import has_converged, make_learner, make_online, transform_coding
-from ._learning_data import learning_data
-from ._online import Pace
+from ._learning.dictionary_start import STARTS
+from ._learning.fitted_dictionary import FittedDictionaryMixin, read
+from ._learning.ksvd_loop import UPDATES
+from ._learning.learners import has_converged, make_learner, make_online, transform_coding
+from ._learning.learning_data import learning_data
+from ._learning.online import Pace
 from ._sparse_encode import CODERS
 
 

@@ -14,8 +14,8 @@ from .._estimator.output import like_the_input
 from .._kernels.memory import read_only
 from .._model import inference
 from ..metrics import explained_variance
-from ._recovery_building import RecoveryBuildingMixin
-from ._recovery_start import check_matrix, lift
+from ._unrolling.recovery_building import RecoveryBuildingMixin
+from ._unrolling.recovery_start import check_matrix, lift
 
 # Parameters of the autoencoder that are those of this one, too; the others have no meaning here.
 SHARED = (

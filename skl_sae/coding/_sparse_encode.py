@@ -11,15 +11,15 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from .._kernels.sparse_structure import check_sparse_structure
 from .._warning import warn
 from ._basis_pursuit import BasisPursuit
-from ._coder import Options, encode
-from ._dictionary import Dictionary
-from ._fista import Fista
-from ._group_pursuit import GroupPursuit
-from ._iterative_thresholding import IterativeThresholding
-from ._lasso import Lasso
-from ._pursuit import Pursuit
-from ._signals import Signals
-from ._thresholding import Threshold, TopK
+from ._coders.coder import Options, encode
+from ._coders.dictionary import Dictionary
+from ._coders.fista import Fista
+from ._coders.group_pursuit import GroupPursuit
+from ._coders.iterative_thresholding import IterativeThresholding
+from ._coders.lasso import Lasso
+from ._coders.pursuit import Pursuit
+from ._coders.signals import Signals
+from ._coders.thresholding import Threshold, TopK
 
 # Algorithms by name.
 CODERS = {

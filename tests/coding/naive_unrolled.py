@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skl_sae.coding import _unrolled
-from skl_sae.coding._shrinkage import SoftThreshold
+from skl_sae.coding._unrolling import unrolled
+from skl_sae.coding._unrolling.shrinkage import SoftThreshold
 from skl_sae.sparsity import L1, TopK
 
 
@@ -36,7 +36,7 @@ def pre_activations(p, kind, x):
             a = z + p[f"unrolled{t}.step"] * np.where(seen, x - z @ W, 0) @ W.T
         if last:
             return a + p["enc0.bias"]
-        share = min(_unrolled.KEPT_STEP * (t + 1), kind.kept)
+        share = min(unrolled.KEPT_STEP * (t + 1), kind.kept)
         z = shrink(a, p[f"unrolled{t}.threshold"], kind.positive, int(share * len(W)))
 
 

@@ -7,7 +7,8 @@ from scipy import sparse
 from sklearn.datasets import make_sparse_coded_signal
 from sklearn.linear_model import Lasso
 
-from skl_sae.coding import _basis_pursuit, _splitting, basis_pursuit, sparse_encode
+from skl_sae.coding import _basis_pursuit, basis_pursuit, sparse_encode
+from skl_sae.coding._coders import splitting
 
 
 def problem(kind, seed, n_signals=6):
@@ -122,7 +123,7 @@ def test_linear_programming_takes_over():
 
 
 def test_rows_that_leave_make_room(monkeypatch):
-    monkeypatch.setattr(_splitting, "WINDOW", 3)
+    monkeypatch.setattr(splitting, "WINDOW", 3)
     A, X = problem("gaussian", 2, n_signals=20)
     found = basis_pursuit(A, X @ A.T)
     monkeypatch.undo()

@@ -9,14 +9,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from skl_sae.coding import _atoms
-from skl_sae.coding._atoms import update_atoms
-from skl_sae.coding._entries import entries_of
-from skl_sae.coding._exact_atoms import update_atoms_exactly
-from skl_sae.coding._masked_atoms import update_masked_atoms
-from skl_sae.coding._online import Pace, Statistics
-from skl_sae.coding._residual import residual_of, row_energies
-from skl_sae.coding._tiled_atoms import update_by_tiles
+from skl_sae.coding._learning import atoms
+from skl_sae.coding._learning.atoms import update_atoms
+from skl_sae.coding._learning.entries import entries_of
+from skl_sae.coding._learning.exact_atoms import update_atoms_exactly
+from skl_sae.coding._learning.masked_atoms import update_masked_atoms
+from skl_sae.coding._learning.online import Pace, Statistics
+from skl_sae.coding._learning.residual import residual_of, row_energies
+from skl_sae.coding._learning.tiled_atoms import update_by_tiles
 
 EVEN = Pace(None, None, 1.0)
 PLAIN = np.array([0.0, 0.0])
@@ -48,8 +48,8 @@ def stage(update, X, Z, D, order, refit=PLAIN, observed=None):
 @pytest.mark.parametrize("refit", [(0, 0), (0.3, 0), (0, 1), (0.3, 1)])
 @pytest.mark.parametrize("block", [1, 5, 16])
 def test_blocks_of_atoms(block, refit, monkeypatch):
-    monkeypatch.setattr(_atoms, "ATOMS", block)
-    monkeypatch.setattr(_atoms, "ENTRIES", 10)
+    monkeypatch.setattr(atoms, "ATOMS", block)
+    monkeypatch.setattr(atoms, "ENTRIES", 10)
     X, Z, D, order = problem()
     n_blocks = max(1, round(len(order) / block))
     edges = [round(len(order) * i / n_blocks) for i in range(n_blocks + 1)]
@@ -85,7 +85,7 @@ def test_updates_by_observed_values(refit):
 
 
 def test_updates_by_observed_values_are_those_of_single_atoms_where_all_are_observed(monkeypatch):
-    monkeypatch.setattr(_atoms, "ATOMS", 1)
+    monkeypatch.setattr(atoms, "ATOMS", 1)
     X, Z, D, order = problem()
     some = stage(update_masked_atoms, X, Z, D, order, observed=np.ones(X.shape, bool))
     for a, b in zip(some, stage(update_atoms, X, Z, D, order), strict=True):

@@ -9,11 +9,11 @@ from skl_sae._model.architecture import Architecture
 from skl_sae._training import batch, step, weights
 from skl_sae._training.decoder import DecoderPass
 from skl_sae._training.step import TrainingStep
-from skl_sae.coding import _unrolled
-from skl_sae.coding._code_target import CodePass
-from skl_sae.coding._shrinkage import SoftThreshold
-from skl_sae.coding._unrolled import Unrolled, UnrolledNetwork
-from skl_sae.coding._unrolled_pass import UnrolledPass
+from skl_sae.coding._unrolling import unrolled
+from skl_sae.coding._unrolling.code_target import CodePass
+from skl_sae.coding._unrolling.shrinkage import SoftThreshold
+from skl_sae.coding._unrolling.unrolled import Unrolled, UnrolledNetwork
+from skl_sae.coding._unrolling.unrolled_pass import UnrolledPass
 from skl_sae.sparsity import L1, StepContext, TopK
 
 TOLERANCE = 1e-6
@@ -97,7 +97,7 @@ def assert_gradient(rule, kind, **options):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradient(variant, rule, n_layers, monkeypatch):
     """In both layouts of the code, with and without missing entries and values that are not shrunk."""
-    monkeypatch.setattr(_unrolled, "KEPT_STEP", 0.15)
+    monkeypatch.setattr(unrolled, "KEPT_STEP", 0.15)
     for layout, kept, missing in [(0.0, 0.0, False), (2.0, 0.4, False), (0.0, 0.4, True), (2.0, 0.0, True)]:
         monkeypatch.setattr(batch, "DENSITY_BREAK_EVEN", layout)
         assert_gradient(rule, kind_of(variant, rule, n_layers, kept), missing=missing)

@@ -18,10 +18,11 @@ SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding"}, "inspection": 
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
     *(
-        f"coding.{name}"
-        for name in ("_unrolled", "_unrolled_pass", "_shrinkage", "_layerwise", "_code_target", "_pursued")
+        f"coding._unrolling.{name}"
+        for name in ("unrolled", "unrolled_pass", "shrinkage", "layerwise", "code_target", "pursued")
     ),
-    *("coding._recovery_start", "coding._recovery_building", "coding._recovery_autoencoder", "compression"),
+    *("coding._unrolling.recovery_start", "coding._unrolling.recovery_building"),
+    *("coding._recovery_autoencoder", "compression"),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
@@ -37,7 +38,13 @@ def test_a_stranger_finds_the_wings():
     assert {"_kernels", "_model", "sparsity", "_training", "_autoencoder"} <= names
 
 
-@pytest.mark.parametrize("wing", ["_kernels", "_model", "_training", "_estimator"])
+@pytest.mark.parametrize(
+    "wing",
+    [
+        *("_kernels", "_model", "_training", "_estimator"),
+        *(f"coding/{name}" for name in ("_coders", "_learning", "_unrolling")),
+    ],
+)
 def test_inside_a_private_wing_names_carry_no_underscore(wing):
     names = {path.stem for path in (PACKAGE / wing).glob("*.py")} - {"__init__"}
     assert names and not {name for name in names if name.startswith("_")}

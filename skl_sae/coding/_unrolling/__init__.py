@@ -1,0 +1,1 @@
+"""Encoders that are iterations of a pursuit, as networks that are trained."""
