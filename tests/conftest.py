@@ -24,7 +24,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Files whose tests would train for hours with NUMBA_DISABLE_JIT=1, where kernels are interpreted. The other files,
 # about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
-    *("guide.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py", "test_data_checks.py"),
+    *("guide.rst", "sparse_coding.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py"),
+    *(
+        "test_data_checks.py",
+        "test_common_coding.py",
+        "test_ksvd.py",
+        "test_recovery_autoencoder.py",
+        "test_recovery.py",
+    ),
+    *("test_basis_pursuit.py", "test_unrolled.py", "test_abs_topk.py"),
     *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
     *("test_interrupts.py", "test_missing_values.py", "test_pretraining.py", "test_published.py", "test_quantile.py"),
     *("test_loop.py", "test_readme.py", "test_sparse_rows.py", "test_state.py"),
