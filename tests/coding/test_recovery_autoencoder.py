@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from skl_sae import SparseAutoencoder
 from skl_sae._kernels import addresses, crew, memory, products, threads
 from skl_sae._training import step
-from skl_sae.coding import SparseRecoveryAutoencoder, _unrolled, sparse_encode
+from skl_sae.coding import SparseRecoveryAutoencoder, sparse_encode
+from skl_sae.coding._unrolling import unrolled
 from skl_sae.sparsity import L1, RULES, JumpReLU, TopK
 
 QUICK = {"n_components": 20, "max_iter": 4, "random_state": 0}
@@ -159,7 +160,7 @@ def test_a_row_is_encoded_alike_among_any_others(kind, register, monkeypatch):
     X = signals(100)
     model = make(**kind).fit(X)
     if register is not None:
-        for module in products, _unrolled:
+        for module in products, unrolled:
             monkeypatch.setattr(module, "REGISTER", register)
     codes = model.transform(X)
     for size in 1, 7, 99:

@@ -26,6 +26,7 @@ SHAPE = (4, 6)
 
 @pytest.fixture(autouse=True)
 def _close_figures():
+    plt.close("all")  # other tests of the same process may leave some
     yield
     plt.close("all")
 
