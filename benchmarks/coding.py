@@ -95,6 +95,8 @@ def solvers(task, dtype, n_active, alpha):
     found = {"ours": ours, "scikit-learn": sklearn, "SPAMS": spams}
     if task == "omp" and dtype == np.float64:
         found["dictlearn"] = dictlearn
+    if task == "lasso" and dtype == np.float32:
+        del found["scikit-learn"]  # its fixed tolerance of 1e-8 is below rounding, so that it never ends
     return found
 
 

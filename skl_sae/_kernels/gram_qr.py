@@ -12,19 +12,16 @@ way (Rubinstein, Zibulevsky & Elad 2008, Batch-OMP, in the form of Gram and Schm
 number is summed in the same order wherever its row stands.
 """
 
-from functools import partial
-
 import numpy as np
 
-from .jit import FASTMATH, jit, row_of
+from .jit import jit, row_of
+from .maxima import largest_size, largest_value
 from .sparse_products import WIDE, combine_wide
 
 # Part of an atom's squared norm that the chosen ones must leave, or it is taken to be one of their combinations; and
 # the part of a signal's norm that a product with it must exceed, to be more than rounding.
 DEPENDENT = {4: 1e-5, 8: 1e-12}
 ROUNDING = {4: 4e-6, 8: 7e-15}
-# The largest of finite numbers is found by vectors only where NaN is left out of account.
-FINITE = FASTMATH | {"nnan"}
 
 
 def limits_of(dtype):
@@ -47,15 +44,11 @@ def padded(array):
     return out
 
 
-@partial(jit, fastmath=FINITE)
+@jit
 def largest(p, free, best, columns, positive):
     """Write the largest product with an atom that is free, of each chunk."""
     for b in range(best.size):
-        q, f = p[b * columns : (b + 1) * columns], free[b * columns : (b + 1) * columns]
-        m = p.dtype.type(0)
-        for c in range(columns):
-            m = max(m, (q[c] if positive else abs(q[c])) * f[c])
-        best[b] = m
+        best[b] = largest_value(p, free, b * columns) if positive else largest_size(p, free, b * columns)
 
 
 @jit
@@ -65,11 +58,11 @@ def choose(p, free, best, columns, positive):
     for b in range(1, best.size):
         if best[b] > best[chunk]:
             chunk = b
-    for c in range(chunk * columns, (chunk + 1) * columns):
-        size = (p[c] if positive else abs(p[c])) * free[c]
-        if size == best[chunk] and size > 0:
-            return c
-    return -1
+    q, f = p[chunk * columns : (chunk + 1) * columns], free[chunk * columns : (chunk + 1) * columns]
+    at, top = columns, best[chunk]
+    for c in range(columns):  # without a way out, the loop is vectorised
+        at = min(at, c if (q[c] if positive else abs(q[c])) * f[c] == top else columns)
+    return chunk * columns + at if top > 0 and at < columns else -1
 
 
 @jit
@@ -107,18 +100,15 @@ def orthogonalise(V, n, norm, w, order):
             row[c] *= inverse
 
 
-@partial(jit, fastmath=FINITE)
+@jit
 def subtract(V, n, y, p, free, best, positive):
     """Take the part of row n of V from the products of the residual, and find the largest ones."""
     columns = V.shape[2]
     for b in range(V.shape[0]):
-        row, q, f = V[b, n], p[b * columns : (b + 1) * columns], free[b * columns : (b + 1) * columns]
-        m = p.dtype.type(0)
+        row, q = V[b, n], p[b * columns : (b + 1) * columns]
         for c in range(columns):
-            u = q[c] - y * row[c]
-            q[c] = u
-            m = max(m, (u if positive else abs(u)) * f[c])
-        best[b] = m
+            q[c] -= y * row[c]
+    largest(p, free, best, columns, positive)
 
 
 @jit
