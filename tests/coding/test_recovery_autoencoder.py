@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from skl_sae import SparseAutoencoder
 from skl_sae._kernels import addresses, crew, memory, products, threads
 from skl_sae._training import step
-from skl_sae.coding import SparseRecoveryAutoencoder, _unrolled, sparse_encode
+from skl_sae.coding import SparseRecoveryAutoencoder, sparse_encode
+from skl_sae.coding._unrolling import unrolled
 from skl_sae.sparsity import L1, RULES, JumpReLU, TopK
 
 QUICK = {"n_components": 20, "max_iter": 4, "random_state": 0}
@@ -159,7 +160,7 @@ def test_a_row_is_encoded_alike_among_any_others(kind, register, monkeypatch):
     X = signals(100)
     model = make(**kind).fit(X)
     if register is not None:
-        for module in products, _unrolled:
+        for module in products, unrolled:
             monkeypatch.setattr(module, "REGISTER", register)
     codes = model.transform(X)
     for size in 1, 7, 99:
@@ -310,6 +311,7 @@ def test_pursuits_learn_a_dictionary():
         ({"target": "signals", "center": True}, np.zeros((50, 12)), "center=True"),
         ({"target": "signals", "early_stopping": True}, np.zeros((50, 12)), "early_stopping"),
         ({"target": "codes", "corruption": "masking"}, np.zeros((50, 20)), "corruption"),
+        ({"target": "signals", "measurement_matrix": np.ones(12)}, np.zeros((50, 12)), "2D array"),
         ({"measurement_matrix": np.ones((11, 30))}, None, "measurement_matrix has 11 rows, expected 12"),
         ({"measurement_matrix": np.ones((12, 30)), "dict_init": np.ones((20, 12))}, None, "12 columns, expected 30"),
         ({"dict_init": np.ones((19, 12))}, None, "dict_init has 19 rows, expected 20"),
@@ -318,6 +320,9 @@ def test_pursuits_learn_a_dictionary():
         ({"recovery": "omp", "target": "codes"}, np.zeros((50, 20)), "target='codes' has no meaning"),
         ({"recovery": "omp", "dead_units": "auxiliary"}, None, "auxiliary"),
         ({"dead_units": "resample"}, None, "n_layers"),
+        ({"corruption": "masking", "corruption_level": 2}, None, "at most 1, got 2"),
+        ({"corruption_emphasis": 0.5}, None, "corruption=None, expected 0"),
+        ({"recovery": "lasso", "alpha": 0}, None, "alpha=0 has no meaning with recovery='lasso'"),
     ],
 )
 def test_errors(options, y, message):

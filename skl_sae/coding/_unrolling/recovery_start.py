@@ -57,6 +57,15 @@ def atoms_of_codes(rows):
         return np.linalg.solve(gram, products).astype(rows.dtype)
 
 
+def mean_norm(atoms):
+    """Root mean square of the norms of atoms that are not zero; 1 if all are."""
+    largest = float(abs(atoms).max())
+    if not largest:
+        return 1.0
+    squares = np.square(atoms / atoms.dtype.type(largest), dtype=np.float64).sum(axis=1)
+    return largest * float(np.sqrt(squares[squares > 0].mean()))
+
+
 def lift(atoms, matrix, given):
     """Atoms of signals whose measurements are `atoms`: those nearest to the given ones, or of the least norm."""
     matrix = matrix.astype(np.float64)
