@@ -52,10 +52,11 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
 
     **Measurements.** With a `measurement_matrix` A of shape (n_measurements, n_signal_features), X are measurements
     :math:`y = A x` of signals x that are sparse in the dictionary, in ``fit`` and in all other methods, and
-    ``reconstruct``, ``inverse_transform`` and `components_` give signals. ``target="signals"`` learns the dictionary
-    from the signals behind the measurements. Without, a dictionary can be given (`dict_init`); what is learned of it
-    from measurements alone is the part that A sees, and of all dictionaries with these measurements, `components_` is
-    the one that is nearest to the given one, or has the least norm.
+    ``reconstruct``, ``inverse_transform`` and `components_` give signals; ``score``, ``score_samples`` and ``impute``
+    measure these again, to compare them with X (the scorers of :mod:`skl_sae.metrics` don't). ``target="signals"``
+    learns the dictionary from the signals behind the measurements. Without, a dictionary can be given (`dict_init`);
+    what is learned of it from measurements alone is the part that A sees, and of all dictionaries with these
+    measurements, `components_` is the one that is nearest to the given one, or has the least norm.
 
     **Scale.** Data is divided by one number as in :class:`~skl_sae.SparseAutoencoder`, and penalties, `alpha` and
     learning rates are about such data; but codes are given on the scale of X, so that with the rules that keep atoms at
@@ -423,7 +424,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Signals; with a `measurement_matrix` what was measured of them, of shape (n_samples, n_measurements).
         y : array-like of shape (n_samples, n_signal_features) or (n_samples, n_components), optional
-            The signals or the codes that belong to X, as `target` says. With ``target=None`` it is ignored.
+            The signals or the codes that belong to X, as `target` says; codes may be a sparse matrix. With
+            ``target=None`` it is ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
             Held-out data for `early_stopping`.
 

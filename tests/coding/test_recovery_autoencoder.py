@@ -232,6 +232,13 @@ def test_codes_as_targets_without_a_dictionary():
     assert error(model.partial_fit(X, Z).transform(X), Z) < 1.2 * before < 0.5
 
 
+@pytest.mark.parametrize("kind", [{}, {"sparsity": "topk"}], ids=str)
+def test_codes_as_targets_may_be_sparse(kind):
+    _, _, X, Z = problem(200)
+    model, same = (make(target="codes", **kind).fit(X, y).partial_fit(X, y) for y in (Z, sparse.csr_array(Z)))
+    np.testing.assert_array_equal(model.transform(X), same.transform(X))
+
+
 def test_signals_as_targets():
     """Clean signals of noisy ones: better than the noisy ones, and than what learns from these alone."""
     clean = problem(3000)[2]
