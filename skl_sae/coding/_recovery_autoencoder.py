@@ -62,8 +62,9 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     learning rates are about such data; but codes are given on the scale of X, so that with the rules that keep atoms at
     norm one, the rows of `components_` have norm one. Where atoms are given, or found from given codes, or measured,
     the root mean square of the norms of what the encoder compares with X is divided out as well: `alpha` and the others
-    don't depend on the scale of `dict_init`, of `measurement_matrix`, nor of codes as targets. The mean of X is
-    subtracted unless atoms, targets or measurements are given, where :math:`\hat x = D^\top z` (see `center`).
+    don't depend on the scale of `dict_init`, of `measurement_matrix`, nor of codes as targets, but with ``scale=False``
+    they do. The mean of X is subtracted unless atoms, targets or measurements are given, where
+    :math:`\hat x = D^\top z` (see `center`).
 
     **Missing values.** NaN in a dense X has no part in the residual of any layer, nor in the loss.
 
