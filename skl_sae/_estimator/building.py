@@ -12,7 +12,7 @@ from .._model.units import find_units, have_own_units
 from .._training.pretraining import pretrain
 from .._training.schedule import n_epochs
 from .._training.training import Training
-from .checks import check_skip, check_widths, copy_parameters, differ
+from .checks import check_corruption, check_skip, check_widths, copy_parameters, differ
 from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
@@ -144,16 +144,7 @@ class BuildingMixin:
                 "loss='binary_cross_entropy' needs output_activation='sigmoid', "
                 f"got output_activation={self.output_activation!r}."
             )
-        if self.corruption == "masking" and self.corruption_level > 1:
-            raise ValueError(
-                "corruption='masking' masks values with the probability corruption_level: expected at most 1, got "
-                f"{self.corruption_level}."
-            )
-        if self.corruption != "masking" and self.corruption_emphasis:
-            raise ValueError(
-                f"Got corruption_emphasis={self.corruption_emphasis} with corruption={self.corruption!r}, expected 0: "
-                "it is about values that corruption='masking' leaves visible."
-            )
+        check_corruption(self.corruption, self.corruption_level, self.corruption_emphasis)
         if self.skip:
             check_skip(n_features)
         encoder, decoder = self._hidden_sizes()

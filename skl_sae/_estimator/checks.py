@@ -32,6 +32,19 @@ def decodes_codes_alone(estimator):
     return True
 
 
+def check_corruption(corruption, level, emphasis):
+    """Raise where numbers of the corruption have no meaning for its kind."""
+    if corruption == "masking" and level > 1:
+        raise ValueError(
+            f"corruption='masking' masks values with the probability corruption_level: expected at most 1, got {level}."
+        )
+    if corruption != "masking" and emphasis:
+        raise ValueError(
+            f"Got corruption_emphasis={emphasis} with corruption={corruption!r}, expected 0: "
+            "it is about values that corruption='masking' leaves visible."
+        )
+
+
 def check_skip(n_features):
     """Raise where the weights of a path past the code are too many."""
     if n_features > MOST_SKIP_FEATURES:

@@ -118,13 +118,13 @@ def leave_out_visible(target, key, row, level, share):
     _leave_out(target, key, row, int((level + (1 - level) * (1 - share)) * 2**32))
 
 
-def add_gaussian(x, target, key, row, size):
-    """Add noise of standard deviation `size`, in place, except where the target is missing.
+def add_gaussian(x, known, key, row, size):
+    """Add noise of standard deviation `size`, in place, except where `known`, of the same shape, is NaN.
 
     The rows of a tile share a generator, so the edges of tiles must not depend on the number of threads.
     """
     generator = np.random.Generator(np.random.Philox(key=np.array([layer_key(int(key[0]), -1), row], np.uint64)))
     noise = generator.standard_normal(x.shape, dtype=x.dtype)
     noise *= size
-    noise[np.isnan(target)] = 0
+    noise[np.isnan(known)] = 0
     x += noise

@@ -45,6 +45,8 @@ class Network:
     """
 
     frozen = frozenset()
+    #: Parameters of the estimator that decide on shapes, in the words of an error.
+    shaped_by = "n_components, the layer sizes, tied_weights, batch_norm, skip"
 
     def __init__(self, architecture, rule):
         self.architecture, self.rule = architecture, rule
@@ -73,8 +75,7 @@ class Network:
             name = next(n for n in [*mine, *its] if mine.get(n) != its.get(n))
             raise ValueError(
                 f"{how} needs the shapes of the last fit: {name} was {its.get(name)}, now {mine.get(name)}. "
-                "Leave n_components, the layer sizes, tied_weights, batch_norm, skip and the rule as they were, or "
-                "start anew: fit with warm_start=False."
+                f"Leave {self.shaped_by} and the rule as they were, or start anew: fit with warm_start=False."
             )
         self.parameters.theta[:] = other.parameters.theta
         self.scaling = other.scaling.of(self.architecture)

@@ -42,6 +42,9 @@ class Scaling:
         Number of rows behind `code_scale`, up to `CODE_ROWS`.
     codes_like_data : bool
         Whether codes are given on the scale of the data, so that the decoder's rows keep their norms.
+    gain, output_gain : float
+        What the network makes, its codes and outputs, is on the scale of the data divided by these. Other than 1 where
+        atoms or measurements are given that make data of another size than the codes or signals have.
     keeps_missing : bool
         Whether the encoder is shown where a value is missing: NaN, instead of `fill`.
     """
@@ -53,6 +56,7 @@ class Scaling:
         self.fill, self.observed = self.offset, np.zeros(n)
         self.measured, self.reads_sparse, self.code_scale, self.code_rows = False, False, 1.0, 0
         self.codes_like_data = self.keeps_missing = False
+        self.gain = self.output_gain = 1.0
 
     @property
     def scaled(self):
@@ -69,8 +73,8 @@ class Scaling:
         """The same of the reconstruction: an output of another width than the data has no units of its own."""
         kind = self.architecture
         if kind.decoder_sizes[0] == kind.n_features:
-            return self.divisor
-        return np.full(kind.decoder_sizes[0], self.scale, kind.dtype)
+            return (self.units * (self.scale / self.output_gain)).astype(kind.dtype)
+        return np.full(kind.decoder_sizes[0], self.scale / self.output_gain, kind.dtype)
 
     @property
     def shown(self):
@@ -130,7 +134,7 @@ class Scaling:
         one over about the last `CODE_ROWS` rows, or `anew` of these alone.
         """
         if self.codes_like_data:
-            self.code_scale, self.code_rows = 1 / self.scale, 0
+            self.code_scale, self.code_rows = self.gain / self.scale, 0
         elif not self.scaled or self.architecture.activation not in ("relu", "identity"):
             self.code_scale, self.code_rows = 1.0, 0  # an earlier network may have had an activation without bounds
         elif 0 < mean_square < np.inf:
@@ -160,8 +164,8 @@ class Scaling:
         return offset if kind.centred else 0 * offset, self.factor if kind.rescaled else np.ones(offset.size)
 
     def own_target(self, width):
-        """The same of targets that are not the data: they are divided by `scale`."""
-        return np.zeros(width, self.architecture.dtype), np.full(width, 1 / self.scale)
+        """The same of targets that are not the data: codes or signals."""
+        return np.zeros(width, self.architecture.dtype), np.full(width, self.gain / self.scale)
 
     def sparse_rows(self, rows, chosen):
         """The `chosen` rows for the products of the first layer; None where products with dense rows are faster."""

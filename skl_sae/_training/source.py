@@ -95,7 +95,8 @@ class Source:
             if self.params["corruption_emphasis"]:
                 leave_out_visible(target, self.key, lo, level, self.params["corruption_emphasis"])
         elif self.params["corruption"] is not None:
-            add_gaussian(x, target, self.key, lo, level / np.sqrt(x.shape[1]) if self.scaling.scaled else level)
+            known = target if self.rows.target is None else x
+            add_gaussian(x, known, self.key, lo, level / np.sqrt(x.shape[1]) if self.scaling.scaled else level)
 
     @recordable
     def _load(self, lo, hi, x, target):

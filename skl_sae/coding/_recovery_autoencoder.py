@@ -15,7 +15,7 @@ from .._kernels.memory import read_only
 from .._model import inference
 from ..metrics import explained_variance
 from ._unrolling.recovery_building import RecoveryBuildingMixin
-from ._unrolling.recovery_start import check_matrix, lift
+from ._unrolling.recovery_start import check_matrix, check_target, lift
 
 # Parameters of the autoencoder that are those of this one, too; the others have no meaning here.
 SHARED = (
@@ -52,15 +52,19 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
 
     **Measurements.** With a `measurement_matrix` A of shape (n_measurements, n_signal_features), X are measurements
     :math:`y = A x` of signals x that are sparse in the dictionary, in ``fit`` and in all other methods, and
-    ``reconstruct``, ``inverse_transform`` and `components_` give signals. ``target="signals"`` learns the dictionary
-    from the signals behind the measurements. Without, a dictionary can be given (`dict_init`); what is learned of it
-    from measurements alone is the part that A sees, and of all dictionaries with these measurements, `components_` is
-    the one that is nearest to the given one, or has the least norm.
+    ``reconstruct``, ``inverse_transform`` and `components_` give signals; ``score``, ``score_samples`` and ``impute``
+    measure these again, to compare them with X (the scorers of :mod:`skl_sae.metrics` don't). ``target="signals"``
+    learns the dictionary from the signals behind the measurements. Without, a dictionary can be given (`dict_init`);
+    what is learned of it from measurements alone is the part that A sees, and of all dictionaries with these
+    measurements, `components_` is the one that is nearest to the given one, or has the least norm.
 
     **Scale.** Data is divided by one number as in :class:`~skl_sae.SparseAutoencoder`, and penalties, `alpha` and
     learning rates are about such data; but codes are given on the scale of X, so that with the rules that keep atoms at
-    norm one, the rows of `components_` have norm one. The mean of X is subtracted unless atoms, targets or
-    measurements are given, where :math:`\hat x = D^\top z` (see `center`).
+    norm one, the rows of `components_` have norm one. Where atoms are given, or found from given codes, or measured,
+    the root mean square of the norms of what the encoder compares with X is divided out as well: `alpha` and the others
+    don't depend on the scale of `dict_init`, of `measurement_matrix`, nor of codes as targets, but with ``scale=False``
+    they do. The mean of X is subtracted unless atoms, targets or measurements are given, where
+    :math:`\hat x = D^\top z` (see `center`).
 
     **Missing values.** NaN in a dense X has no part in the residual of any layer, nor in the loss.
 
@@ -116,10 +120,11 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         Whether the dictionary is trained; that of the decoder never is by codes as targets.
 
     measurement_matrix : array-like of shape (n_measurements, n_signal_features) or None, default=None
-        What measures signals; see above.
+        What measures signals; see above. A fit that goes on (`warm_start`, ``partial_fit``) needs that of the last one,
+        and the same `dict_init`.
 
     target : {"signals", "codes"} or None, default=None
-        What `y` is, if it is not to be ignored.
+        What `y` is, if it is not to be ignored. Without a `measurement_matrix`, signals are of the unit of X.
 
     center : bool or "auto", default="auto"
         Whether the mean of X is subtracted, and an intercept learned. "auto" means where neither `dict_init`, nor
@@ -420,7 +425,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Signals; with a `measurement_matrix` what was measured of them, of shape (n_samples, n_measurements).
         y : array-like of shape (n_samples, n_signal_features) or (n_samples, n_components), optional
-            The signals or the codes that belong to X, as `target` says. With ``target=None`` it is ignored.
+            The signals or the codes that belong to X, as `target` says; codes may be a sparse matrix. With
+            ``target=None`` it is ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
             Held-out data for `early_stopping`.
 
@@ -501,14 +507,18 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         Returns
         -------
         X_imputed : {ndarray, CSR matrix} of shape (n_samples, n_features)
-            X, with every observed value as it was.
+            X, with every observed value as it was. Features that had no observed value in the training stay NaN.
         """
         check_is_fitted(self)
-        if not self._gives_signals:
+        if not self._measures:
             return super().impute(X)
-        rows = self._network_and_rows(X, own_type=True)[1]
-        whole = rows.tile(0, len(rows))
-        return like_the_input(self, X, np.where(np.isnan(whole), self._measured_again(X), whole).astype(rows.dtype))
+        network, rows = self._network_and_rows(X, own_type=True)
+        if rows.sparse:
+            return super().impute(X)  # it has no missing values
+        imputed = rows.tile(0, len(rows)).copy()
+        missing = np.isnan(imputed) & (network.scaling.observed > 0)
+        imputed[missing] = self._measured_again(X)[missing]
+        return like_the_input(self, X, imputed)
 
     def score(self, X, y=None):
         """Explained variance of the reconstruction, as of an autoencoder.
@@ -528,8 +538,13 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         """
         check_is_fitted(self)
         if self._params["target"] == "signals" and y is not None:
+            network, rows = self._network_and_rows(X)
+            check_target("signals", y, rows, network.architecture.decoder_sizes[0])
             return explained_variance(y, self.reconstruct(X))
-        return explained_variance(X, self._measured_again(X)) if self._gives_signals else super().score(X)
+        rows = self._network_and_rows(X)[1]
+        if not self._measures or len(rows) < 2 or not rows.means()[1].any():
+            return super().score(X)  # which says where it is not defined
+        return explained_variance(X, self._measured_again(X))
 
     def score_samples(self, X):
         """Return minus the squared error of the reconstruction of each row, or of its measurements.
@@ -545,10 +560,12 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
             Never positive.
         """
         check_is_fitted(self)
-        if not self._gives_signals:
+        if not self._measures:
             return super().score_samples(X)
         rows = self._network_and_rows(X)[1]
-        return -np.nansum(np.square(rows.tile(0, len(rows)) - self._measured_again(X), dtype=np.float64), axis=1)
+        with np.errstate(all="ignore"):
+            errors = np.square(rows.tile(0, len(rows)) - self._measured_again(X), dtype=np.float64)
+        return np.where(np.isnan(errors).all(axis=1), -np.inf, -np.nansum(errors, axis=1))  # as of an autoencoder
 
     # measurements and signals
 
@@ -562,14 +579,14 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         return vars(self).get("_params") or self._parameters()
 
     @property
-    def _gives_signals(self):
-        """Whether the network itself makes signals of measurements."""
-        return self._fitted_params["target"] == "signals" and self._fitted_params["measurement_matrix"] is not None
+    def _measures(self):
+        """Whether X are measurements: what they are compared with is that of the reconstructed signals."""
+        return self._fitted_params["measurement_matrix"] is not None
 
     @property
     def _lifts(self):
         """Whether the network makes measurements of measurements, whose atoms are lifted to those of signals."""
-        return self._fitted_params["measurement_matrix"] is not None and not self._gives_signals
+        return self._measures and self._fitted_params["target"] != "signals"
 
     def _measured_again(self, X):
         return self.reconstruct(X) @ self._matrix.T

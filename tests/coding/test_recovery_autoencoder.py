@@ -232,6 +232,13 @@ def test_codes_as_targets_without_a_dictionary():
     assert error(model.partial_fit(X, Z).transform(X), Z) < 1.2 * before < 0.5
 
 
+@pytest.mark.parametrize("kind", [{}, {"sparsity": "topk"}], ids=str)
+def test_codes_as_targets_may_be_sparse(kind):
+    _, _, X, Z = problem(200)
+    model, same = (make(target="codes", **kind).fit(X, y).partial_fit(X, y) for y in (Z, sparse.csr_array(Z)))
+    np.testing.assert_array_equal(model.transform(X), same.transform(X))
+
+
 def test_signals_as_targets():
     """Clean signals of noisy ones: better than the noisy ones, and than what learns from these alone."""
     clean = problem(3000)[2]
@@ -311,6 +318,7 @@ def test_pursuits_learn_a_dictionary():
         ({"target": "signals", "center": True}, np.zeros((50, 12)), "center=True"),
         ({"target": "signals", "early_stopping": True}, np.zeros((50, 12)), "early_stopping"),
         ({"target": "codes", "corruption": "masking"}, np.zeros((50, 20)), "corruption"),
+        ({"target": "signals", "measurement_matrix": np.ones(12)}, np.zeros((50, 12)), "2D array"),
         ({"measurement_matrix": np.ones((11, 30))}, None, "measurement_matrix has 11 rows, expected 12"),
         ({"measurement_matrix": np.ones((12, 30)), "dict_init": np.ones((20, 12))}, None, "12 columns, expected 30"),
         ({"dict_init": np.ones((19, 12))}, None, "dict_init has 19 rows, expected 20"),
@@ -319,6 +327,9 @@ def test_pursuits_learn_a_dictionary():
         ({"recovery": "omp", "target": "codes"}, np.zeros((50, 20)), "target='codes' has no meaning"),
         ({"recovery": "omp", "dead_units": "auxiliary"}, None, "auxiliary"),
         ({"dead_units": "resample"}, None, "n_layers"),
+        ({"corruption": "masking", "corruption_level": 2}, None, "at most 1, got 2"),
+        ({"corruption_emphasis": 0.5}, None, "corruption=None, expected 0"),
+        ({"recovery": "lasso", "alpha": 0}, None, "alpha=0 has no meaning with recovery='lasso'"),
     ],
 )
 def test_errors(options, y, message):

@@ -38,6 +38,8 @@ class PursuedNetwork(Network):
         Names of parameters that training leaves as they are.
     """
 
+    shaped_by = "n_components, recovery"
+
     def __init__(self, architecture, rule, pursuit, frozen=frozenset()):
         self.pursuit, self.frozen = pursuit, frozen | {"enc0.bias"}
         super().__init__(architecture, rule)

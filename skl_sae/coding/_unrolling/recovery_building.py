@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ..._estimator.checks import check_corruption, differ
 from ..._kernels.norms import unit_rows
 from ..._model.architecture import Architecture
 from ...sparsity import L1
 from .code_target import CodePass
 from .layerwise import pretrain_layers
 from .pursued import AsFound, PursuedNetwork, PursuedTraining
-from .recovery_start import atoms_of_codes, atoms_of_data, check_matrix, check_target
+from .recovery_start import atoms_of_codes, atoms_of_data, check_matrix, check_target, mean_norm
 from .shrinkage import SoftThreshold
 from .unrolled import Unrolled, UnrolledNetwork
 from .unrolled_pass import UnrolledTraining
@@ -57,8 +58,15 @@ class RecoveryBuildingMixin:
         reasons = [
             (apart and self.center is True, "center=True", both, "'auto'"),
             (apart and self.scale == "features", "scale='features'", both, "'auto'"),
+            (
+                self.target == "signals" and self.measurement_matrix is not None and self.corruption_emphasis > 0,
+                f"corruption_emphasis={self.corruption_emphasis}",
+                "target='signals' and a measurement_matrix",
+                "0",
+            ),
             (apart and self.early_stopping, "early_stopping=True", both, "False"),
             (apart and self.dead_units == "resample", "dead_units='resample'", both, "'auto'"),
+            (self.recovery in ("lasso", "fista") and self.alpha == 0, "alpha=0", pursuit, "more, or recovery='omp'"),
             (pursued and self.sparsity is not None, f"sparsity={self.sparsity!r}", pursuit, "None"),
             (pursued and self.target is not None, f"target={self.target!r}", pursuit, "None"),
             (self.pretrain and pursued, f"pretrain={self.pretrain!r}", pursuit, "None"),
@@ -74,8 +82,8 @@ class RecoveryBuildingMixin:
         """Rows with the signals or codes that they are to be turned into."""
         self._check_combination()
         if self.target is not None:
-            A = self.measurement_matrix
-            signals = rows.shape[1] if A is None else np.shape(A)[1]
+            A = check_matrix("measurement_matrix", self.measurement_matrix, rows.dtype, n_rows=rows.shape[1])
+            signals = rows.shape[1] if A is None else A.shape[1]
             rows.target = check_target(self.target, y, rows, self.n_components if self.target == "codes" else signals)
         return rows
 
@@ -85,8 +93,21 @@ class RecoveryBuildingMixin:
         kind = super()._kind_of_scale(architecture, choose)
         return "total" if given and kind == "features" and self.scale == "auto" else kind
 
+    def _build(self, seen, rows, random_state, going_on=None, moments=None):
+        """The same; a fit that goes on keeps the atoms and measurements that its dictionary belongs to."""
+        if going_on:
+            kept = ["measurement_matrix", "dict_init"]
+            for name in kept if self.measurement_matrix is None else [*kept, "target"]:
+                if differ({name: getattr(self, name)}, self._params):
+                    raise ValueError(
+                        f"{going_on} goes on from a fit with another {name}, to which its dictionary belongs: expected "
+                        f"{name} as it was, or start anew: fit with warm_start=False."
+                    )
+        return super()._build(seen, rows, random_state, going_on, moments)
+
     def _design(self, n_features, dtype):
         """The architecture of the network, and its rule."""
+        check_corruption(self.corruption, self.corruption_level, self.corruption_emphasis)
         A = check_matrix("measurement_matrix", self.measurement_matrix, dtype, n_rows=n_features)
         outputs = A.shape[1] if self.target == "signals" and A is not None else n_features
         if not self._unrolls:
@@ -173,6 +194,12 @@ class RecoveryBuildingMixin:
         if network.unit_norm and decodes_signals:
             atoms = unit_rows(atoms)
         measured = np.ascontiguousarray(atoms @ matrix.T) if of_signals and matrix is not None else atoms
-        network.parameters.units.decoder[:] = atoms if decodes_signals else measured
+        if scaling.scaled and (gain := mean_norm(measured)) > 0:
+            scaling.gain, measured = gain, (measured / gain).astype(network.dtype)
+        if decodes_signals and matrix is not None:  # atoms of signals, which are as large as the codes
+            scaling.output_gain = scaling.gain
+        else:
+            atoms = measured
+        network.parameters.units.decoder[:] = atoms
         network.start(measured, self.alpha)
         scaling.keeps_missing = True

@@ -5,6 +5,7 @@ from sklearn.utils import check_array
 
 from ..._kernels.blas import single_threaded_blas
 from ..._kernels.norms import unit_rows
+from ..._kernels.sparse_structure import check_sparse_structure
 from ..._model.initialization import draw_sample, initialize
 from ..._model.rows import Rows
 
@@ -27,8 +28,10 @@ def check_target(kind, y, rows, width):
     """Rows of the target `y`, checked: codes or signals, one row a sample, of this width if it is known."""
     if y is None:
         raise ValueError(f"target={kind!r} learns from y, the {kind} that belong to X: got y=None.")
-    y = check_array(y, dtype=rows.dtype, order="C", ensure_all_finite=kind == "codes" or "allow-nan", input_name="y")
-    if len(y) != len(rows) or width not in (None, y.shape[1]):
+    check_sparse_structure(y)
+    options = {"accept_sparse": "csr"} if kind == "codes" else {"ensure_all_finite": "allow-nan"}
+    y = check_array(y, dtype=rows.dtype, order="C", input_name="y", **options)
+    if y.shape[0] != len(rows) or width not in (None, y.shape[1]):
         expected = f"({len(rows)}, {'n_features' if width is None else width})"
         raise ValueError(f"target={kind!r}: y has the shape {y.shape}, expected {expected}.")
     return Rows(y, rows.dtype)
@@ -55,6 +58,15 @@ def atoms_of_codes(rows):
             products += z.T @ np.nan_to_num(rows.tile(lo, hi).astype(np.float64))
         gram[np.diag_indices(n_units)] += RIDGE * np.trace(gram) / n_units + np.finfo(float).tiny
         return np.linalg.solve(gram, products).astype(rows.dtype)
+
+
+def mean_norm(atoms):
+    """Root mean square of the norms of atoms that are not zero; 1 if all are."""
+    largest = float(abs(atoms).max())
+    if not largest:
+        return 1.0
+    squares = np.square(atoms / atoms.dtype.type(largest), dtype=np.float64).sum(axis=1)
+    return largest * float(np.sqrt(squares[squares > 0].mean()))
 
 
 def lift(atoms, matrix, given):

@@ -107,6 +107,8 @@ class UnrolledNetwork(Network):
         Names of parameters that training leaves as they are.
     """
 
+    shaped_by = "n_components, recovery, n_layers, variant, target, positive"
+
     def __init__(self, architecture, rule, unrolled, frozen=frozenset()):
         self.unrolled, self.frozen = unrolled, frozen
         super().__init__(architecture, rule)
