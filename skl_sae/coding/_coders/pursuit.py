@@ -43,7 +43,7 @@ class Pursuit(Coder):
     def sources(self, tile):
         """Products of the atoms, one over their norms, and, with missing entries, what is needed for those of a row."""
         if tile.observed is None or tile.observed.all():
-            return self.gram, self.inverse[None], np.empty((0, 0), self.dictionary.dtype), np.empty((0, 0), bool)
+            return self.gram, self.inverse[None], np.empty((0, 0), self.dictionary.dtype), np.empty((1, 0), bool)
         inverse = _inverse_root(squared_norms(tile, self.dictionary))
         return self.products, inverse, self.columns, tile.observed
 
