@@ -229,9 +229,10 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Z = self._encode(X, atoms) if Z is None else self._check_codes(Z)
         if Z.shape != (X.shape[0], len(atoms)):
             raise ValueError(f"Z has shape {Z.shape}; expected {(X.shape[0], len(atoms))}, a code for each row of X.")
+        atoms = atoms.astype(X.dtype, copy=False)
         X, Z = (np.asarray(each.toarray() if sparse.issparse(each) else each, dtype=np.float64) for each in (X, Z))
         algorithm, alpha = None if self.polish else self.algorithm, 1.0 if self.alpha is None else self.alpha
-        return certify(X, Z, atoms.astype(np.float64), algorithm, alpha, self.tol or 0.0, self.positive)
+        return certify(X, Z, atoms, algorithm, alpha, self.tol or 0.0, self.positive)
 
     def score(self, X, y=None):
         """Compute the share of the variance of the measurements that the codes explain.

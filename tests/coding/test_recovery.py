@@ -185,6 +185,42 @@ def test_certificate_of_lasso(signals, positive):
         assert gap.max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    "options", [{"algorithm": "lasso", "alpha": 0.1}, {"algorithm": "basis_pursuit"}, {"tol": 0.0}]
+)
+@pytest.mark.parametrize("exponent", [-600, 600])
+def test_certificate_at_any_scale(signals, options, exponent):
+    D, _, X, _, _ = signals
+    model, scale = SparseRecovery(D, **options), 2.0**exponent
+    expected = model.certificate(X)
+    found = model.set_params(alpha=0.1 * scale).certificate(scale * X)
+    np.testing.assert_allclose(found.gap, expected.gap, atol=1e-7)
+    np.testing.assert_allclose(found.residual / scale, expected.residual, atol=1e-6)
+    np.testing.assert_allclose(found.l1_norm / scale, expected.l1_norm, rtol=1e-6)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_basis_pursuit_allows_for_the_rounding_of_float32(positive):
+    """Measurements of few entries lie on the boundary of what non-negative codes make; rounding moves them out."""
+    rng = np.random.default_rng(0)
+    D, A, Z = rng.standard_normal((40, 30)), rng.standard_normal((20, 30)), np.zeros((7, 40))
+    for row in Z:
+        row[rng.choice(40, 2, replace=False)] = (1 if positive else rng.choice([-1, 1], 2)) * (1 + rng.random(2))
+    Y = (Z @ D @ A.T).astype(np.float32)
+    model = SparseRecovery(
+        D.astype(np.float32), measurement_matrix=A.astype(np.float32), algorithm="basis_pursuit", positive=positive
+    )
+    np.testing.assert_allclose(model.transform(Y), Z, atol=1e-4)
+    assert np.abs(model.certificate(Y).gap).max() < 1e-5
+
+
+def test_polish_of_large_numbers(signals):
+    D, _, X, _, _ = signals
+    noisy = (X + np.random.default_rng(0).standard_normal(X.shape)).astype(np.float32)
+    model, scale = SparseRecovery(D, n_nonzero_coefs=4, polish=True), np.float32(2.0**100)
+    np.testing.assert_allclose(model.transform(scale * noisy) / scale, model.transform(noisy), atol=1e-4)
+
+
 def test_coherence_proves_what_is_sparsest():
     atoms = np.vstack([np.eye(16), np.kron(np.kron(H, H), np.kron(H, H)) / 4])  # coherence 1 / 4: up to two entries
     Z = np.zeros((3, 32))

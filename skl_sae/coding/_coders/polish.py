@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 from sklearn.linear_model import lars_path
 
 # Columns are dependent where the diagonal of R falls below this part of its first number.
@@ -125,19 +125,16 @@ def finish(measured, b, z, nu, positive):
     """
     rows = measured.exact_rows
     correlations = nu @ rows
-    doubtful = (z != 0) | (np.abs(correlations) > DOUBTFUL)
+    doubtful, nearest = (z != 0) | (np.abs(correlations) > DOUBTFUL), None
     while True:
         used = np.flatnonzero(doubtful)
         equations = rows[:, used] if positive else np.hstack([rows[:, used], -rows[:, used]])
         found = linprog(np.ones(equations.shape[1]), A_eq=equations, b_eq=b, method="highs")
         if found.x is None:
-            if doubtful.all() and found.status == INFEASIBLE:
-                raise ValueError(
-                    "A row of measurements has no non-negative solution. Allow for noise (noise in basis_pursuit, tol "
-                    "in sparse_encode), or set positive=False."
-                )
-            if doubtful.all():
+            if doubtful.all() and (found.status != INFEASIBLE or b is nearest):
                 return None
+            if doubtful.all():
+                b = nearest = _nearest(rows, b, FEASIBLE[measured.dtype.name])
             doubtful[:] = True
             continue
         nu = found.eqlin.marginals
@@ -151,6 +148,17 @@ def finish(measured, b, z, nu, positive):
     plain = Solution(x, bound(measured, b, 0.0, nu, positive))
     polished = polish(measured, b, 0.0, x, nu, positive)
     return polished if polished is not None and polished.gap() < max(plain.gap(), 1e-9) else plain
+
+
+def _nearest(rows, b, part):
+    """The nearest measurements that a non-negative x makes: rounding may have moved those of a few entries away."""
+    found = rows @ nnls(rows, b)[0]
+    if np.linalg.norm(found - b) > part * np.linalg.norm(b):
+        raise ValueError(
+            "A row of measurements has no non-negative solution. Allow for noise (noise in basis_pursuit, tol in "
+            "sparse_encode), or set positive=False."
+        )
+    return found
 
 
 def follow(measured, b, radius, positive):

@@ -31,7 +31,7 @@ PATIENCE = 0.25
 # An exact method takes over after so many iterations.
 TAKE_OVER = 4000
 # The relative duality gap that such a method may leave by rounding.
-EXACT = 1e-7
+EXACT = {"float64": 1e-7, "float32": 1e-5}
 NEWTON_STEPS = 60
 
 
@@ -187,7 +187,7 @@ def solve(measured, targets, positive, max_iter, tol):
                 found = _last(*args)
             window.wait[place] = window.age[place] * (1 + PATIENCE)
             if found:
-                enough = max(tol, EXACT) if ended[place] else tol
+                enough = max(tol, EXACT[measured.dtype.name]) if ended[place] else tol
                 x[row], dual[row], solved[row] = found.x, found.dual, found.gap() <= enough
             gone[place] = solved[row] or ended[place]
         window.adapt(g, u, z, window.z)
