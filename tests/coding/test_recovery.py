@@ -214,11 +214,33 @@ def test_basis_pursuit_allows_for_the_rounding_of_float32(positive):
     assert np.abs(model.certificate(Y).gap).max() < 1e-5
 
 
-def test_polish_of_large_numbers(signals):
-    D, _, X, _, _ = signals
-    noisy = (X + np.random.default_rng(0).standard_normal(X.shape)).astype(np.float32)
-    model, scale = SparseRecovery(D, n_nonzero_coefs=4, polish=True), np.float32(2.0**100)
-    np.testing.assert_allclose(model.transform(scale * noisy) / scale, model.transform(noisy), atol=1e-4)
+def test_polish_of_large_numbers():
+    rng = np.random.default_rng(0)
+    D, Z = rng.standard_normal((40, 20)).astype(np.float32), np.zeros((7, 40), np.float32)
+    Z[:, [3, 17]] = rng.standard_normal((7, 2))
+    model, scale = SparseRecovery(D, n_nonzero_coefs=2, polish=True), np.float32(2.0**100)
+    np.testing.assert_allclose(model.transform(scale * (Z @ D)) / scale, Z, atol=1e-5)
+
+
+def test_a_fitted_model_keeps_its_dictionary(signals):
+    D, Z, X, _, _ = signals
+    model = SparseRecovery(D, n_nonzero_coefs=4).fit(X).set_params(dictionary=-D[:70])
+    np.testing.assert_allclose(model.reconstruct(X), X, atol=1e-9)
+    np.testing.assert_array_equal(model.components_, D)
+    np.testing.assert_allclose(model.inverse_transform(Z), X, atol=1e-9)
+    np.testing.assert_array_equal(model.fit(X).components_, -D[:70])
+
+
+def test_codes_are_checked(signals):
+    D, Z, X, _, _ = signals
+    for model in (SparseRecovery(D), SparseRecovery(D).fit(X), SparseRecovery(measurement_matrix=D.T)):
+        with pytest.raises(ValueError, match="Z has 5 columns; expected 80"):
+            model.inverse_transform(Z[:, :5])
+    codes = sparse.csr_array(Z)
+    codes.indices[0] = 999
+    for decode in (SparseRecovery(D).inverse_transform, lambda Z: SparseRecovery(D).certificate(X, Z)):
+        with pytest.raises(ValueError, match="not well formed"):
+            decode(codes)
 
 
 def test_coherence_proves_what_is_sparsest():

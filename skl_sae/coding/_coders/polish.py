@@ -20,8 +20,12 @@ DEPENDENT = 1e-10
 FEASIBLE = {"float64": 1e-9, "float32": 1e-5}
 # Columns with a correlation of this size are in doubt: they may belong to the support.
 DOUBTFUL = 0.9
-# What linprog says where there is no solution.
+# What linprog says where there is no solution, and what the user is told.
 INFEASIBLE = 2
+NO_SOLUTION = (
+    "A row of measurements has no non-negative solution. Allow for more noise (noise in basis_pursuit, tol in "
+    "sparse_encode), or set positive=False."
+)
 
 
 class Solution(NamedTuple):
@@ -154,10 +158,7 @@ def _nearest(rows, b, part):
     """The nearest measurements that a non-negative x makes: rounding may have moved those of a few entries away."""
     found = rows @ nnls(rows, b)[0]
     if np.linalg.norm(found - b) > part * np.linalg.norm(b):
-        raise ValueError(
-            "A row of measurements has no non-negative solution. Allow for noise (noise in basis_pursuit, tol in "
-            "sparse_encode), or set positive=False."
-        )
+        raise ValueError(NO_SOLUTION)
     return found
 
 
@@ -167,6 +168,8 @@ def follow(measured, b, radius, positive):
     _, _, path = lars_path(matrix, target, method="lasso", positive=positive)
     residuals = target[:, None] - matrix @ path
     inside = np.flatnonzero(np.linalg.norm(residuals, axis=0) <= radius)
+    if inside.size == 0 and positive and nnls(matrix, target)[1] > radius * (1 + FEASIBLE[measured.dtype.name]):
+        raise ValueError(NO_SOLUTION)
     if inside.size == 0 or inside[0] == 0:
         return None
     end = inside[0]
