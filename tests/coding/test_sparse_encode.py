@@ -133,6 +133,20 @@ def test_tiny_signals_and_atoms(algorithm, factor):
         np.testing.assert_allclose(codes, sparse_encode(X, D, algorithm=algorithm, **options), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("factor", [2.0**-600, 2.0**-60, 2.0**60, 2.0**600])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_scale_of_groups(factor, form):
+    """The rows of a group are compared: all are scaled alike."""
+    X, D = problem(4)
+    X[::5] *= 2.0**30
+    groups = np.arange(len(X)) // 4
+    codes = sparse_encode(X, D, groups=groups, n_nonzero_coefs=3)
+    other = sparse_encode(form(X * factor), D, groups=groups, n_nonzero_coefs=3)
+    np.testing.assert_allclose(other / factor, codes, rtol=1e-6, atol=1e-9)
+    alone = sparse_encode(X[:1], D, n_nonzero_coefs=3)  # the largest row decides
+    np.testing.assert_array_equal((codes[:4] != 0).any(axis=0), alone[0] != 0)
+
+
 @each
 def test_float32_is_kept_and_close(algorithm):
     X, D = problem(5)

@@ -99,7 +99,7 @@ class Signals:
         extreme = (energy > 0) & ~((energy > SMALLEST) & (energy < LARGEST))
         extreme |= (energy == 0) & (x != 0).any(axis=1)
         if extreme.any():
-            exponent = _exponents(extreme, np.abs(x).max(axis=1))
+            exponent = _exponents(extreme, np.abs(x).max(axis=1), groups)
             x, scale = np.ldexp(x, exponent[:, None]), np.ldexp(scale, exponent)
             energy = _energies(x)
         correlations = multiply_rows_t(x, dictionary.atoms, np.zeros(len(dictionary.atoms), self.dtype))
@@ -113,15 +113,21 @@ class Signals:
         largest = np.zeros(n, self.dtype)
         np.maximum.at(largest, row, np.abs(x.data))
         extreme = (largest > 0) & ~((largest > SMALLEST) & (largest < LARGEST))
-        exponent = _exponents(extreme, largest)
+        exponent = _exponents(extreme, largest, groups)
         x.data = np.ldexp(x.data, exponent[row])
         energy = np.bincount(row, np.square(x.data, dtype=np.float64), minlength=n).astype(np.float64)
         correlations = np.asarray(x @ dictionary.transposed)
         return Tile(x, correlations, energy, np.ldexp(np.ones(n), exponent), None, groups)
 
 
-def _exponents(extreme, largest):
-    """Powers of two that bring rows of extreme size near one, by their largest numbers."""
+def _exponents(extreme, largest, groups):
+    """Powers of two that bring rows of extreme size near one, by their largest numbers; one for all rows of a group."""
+    if groups is not None and extreme.any():
+        labels, which = np.unique(groups, return_inverse=True)
+        most, some = np.zeros(len(labels), largest.dtype), np.zeros(len(labels), bool)
+        np.maximum.at(most, which, largest)
+        np.logical_or.at(some, which, extreme)
+        largest, extreme = most[which], some[which]
     return np.where(extreme, np.minimum(-np.frexp(largest)[1], LARGEST_EXPONENT), 0)
 
 
