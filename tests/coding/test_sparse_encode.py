@@ -261,6 +261,7 @@ def test_the_input_is_not_changed(algorithm):
         ({"mask": np.ones((3, 4))}, "must be boolean"),
         ({"groups": [0, 1]}, "one label for each of the 3 rows"),
         ({"groups": [0, 1, 1], "algorithm": "lasso"}, "groups need an algorithm"),
+        ({"groups": [None, None, "a"]}, "labels of one type"),
         ({"X": np.full((3, 4), np.inf)}, "infinity"),
         ({"X": np.full((3, 4), np.inf), "mask": np.eye(3, 4, dtype=bool)}, "infinity where mask is True"),
         ({"n_nonzero_coefs": 0}, "n_nonzero_coefs"),
