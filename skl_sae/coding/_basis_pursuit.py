@@ -173,7 +173,8 @@ class BasisPursuit(Coder):
 
     def encode(self, tile, out):
         x = tile.x.toarray() if sparse.issparse(tile.x) else tile.x
-        noise = (self.options.tol or 0.0) * tile.scale
+        with np.errstate(over="ignore"):  # then any x will do, and the smallest is zero
+            noise = (self.options.tol or 0.0) * tile.scale
         if tile.observed is None:
             return self._encode(self.measured, x, noise, out)
         noise = noise * np.sqrt(tile.observed.mean(axis=1))

@@ -61,7 +61,8 @@ def certify(X, codes, atoms, algorithm, alpha, noise, positive):
     X : ndarray of shape (n_samples, n_features), float64
         NaN is missing.
     codes : ndarray of shape (n_samples, n_components), float64
-    atoms : ndarray of shape (n_components, n_features), float64
+    atoms : ndarray of shape (n_components, n_features)
+        In the precision of the data: as much as it rounds, measurements may be off.
     algorithm : str or None
         What the codes minimise; None for nothing in particular.
     alpha : float
@@ -83,15 +84,18 @@ def certify(X, codes, atoms, algorithm, alpha, noise, positive):
             if not pattern.any():
                 continue
             x, z, d = X[np.ix_(rows, pattern)], codes[rows], np.ascontiguousarray(atoms[:, pattern])
-            residual[rows] = np.linalg.norm(x - z @ d, axis=1)
+            # numbers whose squares are safe
+            exponent = np.frexp(np.maximum(np.abs(x).max(axis=1), np.abs(z @ d).max(axis=1)))[1].clip(-1000)
+            x, z = np.ldexp(x, -exponent[:, None]), np.ldexp(z, -exponent[:, None])
+            residual[rows] = np.ldexp(np.linalg.norm(x - z @ d, axis=1), exponent)
             if algorithm in ("lasso", "fista"):
-                gap[rows] = _lasso_gap(x, z, d, alpha, positive)
+                gap[rows] = _lasso_gap(x, z, d, np.ldexp(alpha, -exponent), positive)
             elif algorithm == "basis_pursuit":
-                gap[rows] = _gap(x, z, d, noise * np.sqrt(pattern.mean()), positive)
+                gap[rows] = _gap(x, z, d, np.ldexp(noise * np.sqrt(pattern.mean()), -exponent), positive)
             else:
                 gap[rows] = _gap(z @ d, z, d, 0.0, positive)
     used = (atoms != 0).any(axis=1)
-    coherence = mutual_coherence(atoms[used]) if used.any() else 0.0
+    coherence = mutual_coherence(atoms[used].astype(np.float64)) if used.any() else 0.0
     n_nonzero = np.count_nonzero(codes, axis=1)
     sparsest = (2 * n_nonzero - 1) * coherence < 1
     return RecoveryCertificate(residual, np.abs(codes).sum(axis=1), gap, n_nonzero, sparsest, coherence)

@@ -291,14 +291,15 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
             while len(losses) < self.max_iter:
                 epochs.start()
                 progress = len(losses) / self.max_iter
-                losses.append(float(np.ldexp(learner.iterate(progress), 2 * data.exponent)))
+                losses.append(learner.iterate(progress))
                 if self.verbose:
-                    print(f"Iteration {len(losses)}, loss = {losses[-1]:.8g}")
+                    print(f"Iteration {len(losses)}, loss = {data.in_its_unit(losses[-1]):.8g}")
                 settled = learner.schedule.is_settled(progress)
                 if epochs.stop() or (settled and has_converged(losses, self.convergence_tol)):
                     break
             online = learner.go_on_online()
         epochs.close()
+        losses = [data.in_its_unit(loss) for loss in losses]
         vars(self).update(self._fitted(seen, learner.atoms, losses, online, data.exponent))
         return self
 
@@ -327,7 +328,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
         with single_threaded_blas(), np.errstate(all="ignore"):
             online = make_online(self, data, None if first else (self._online, self._exponent))
             loss = online.learn(data, self.batch_size, Pace(self.memory, self.max_share, self.relaxation))
-        losses = [*([] if first else self.loss_curve_), float(np.ldexp(loss, 2 * data.exponent))]
+        losses = [*([] if first else self.loss_curve_), data.in_its_unit(loss)]
         vars(self).update(self._fitted(seen, online.atoms, losses, online, data.exponent))
         return self
 

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics import explained_variance
 from ._certificate import certify
 from ._refit import refit
@@ -150,6 +151,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         X = self._validate(X, reset=True)
         self.atoms_ = self._atoms_for(X.shape[1])
+        self._dictionary = self.dictionary
         return self
 
     def transform(self, X):
@@ -183,6 +185,8 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         Z = self._check_codes(X)
         atoms = self.atoms_ if hasattr(self, "atoms_") else self._measured_atoms(Z.shape[1])
+        if Z.shape[1] != len(atoms):
+            raise ValueError(f"Z has {Z.shape[1]} columns; expected {len(atoms)}, one for each atom.")
         return np.asarray(Z @ atoms.astype(Z.dtype, copy=False))
 
     def reconstruct(self, X):
@@ -200,7 +204,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         X = self._validate(X, reset=False)
         Z = self._encode(X, self._known_atoms(X.shape[1]))
-        if self.dictionary is not None:
+        if self._known_dictionary() is not None:
             return np.asarray(Z @ self.components_.astype(Z.dtype, copy=False))
         return Z.toarray() if sparse.issparse(Z) else Z
 
@@ -229,9 +233,10 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Z = self._encode(X, atoms) if Z is None else self._check_codes(Z)
         if Z.shape != (X.shape[0], len(atoms)):
             raise ValueError(f"Z has shape {Z.shape}; expected {(X.shape[0], len(atoms))}, a code for each row of X.")
+        atoms = atoms.astype(X.dtype, copy=False)
         X, Z = (np.asarray(each.toarray() if sparse.issparse(each) else each, dtype=np.float64) for each in (X, Z))
         algorithm, alpha = None if self.polish else self.algorithm, 1.0 if self.alpha is None else self.alpha
-        return certify(X, Z, atoms.astype(np.float64), algorithm, alpha, self.tol or 0.0, self.positive)
+        return certify(X, Z, atoms, algorithm, alpha, self.tol or 0.0, self.positive)
 
     def score(self, X, y=None):
         """Compute the share of the variance of the measurements that the codes explain.
@@ -254,13 +259,18 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @property
     def components_(self):
         """The dictionary; the identity if there is none."""
-        if self.dictionary is not None:
-            return _checked(self.dictionary, "dictionary")
+        dictionary = self._known_dictionary()
+        if dictionary is not None:
+            return _checked(dictionary, "dictionary")
         return np.eye(len(self.atoms_), dtype=self.atoms_.dtype)
 
     @property
     def _n_features_out(self):
         return len(self.atoms_)
+
+    def _known_dictionary(self):
+        """That of ``fit``, or, without it, the parameter."""
+        return getattr(self, "_dictionary", self.dictionary)
 
     def _known_atoms(self, width):
         """Those of ``fit``, or, without it, those that the parameters give for data of a width."""
@@ -318,6 +328,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _check_codes(self, Z):
+        check_sparse_structure(Z)
         return check_array(Z, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="Z")
 
     def _allows_missing(self):

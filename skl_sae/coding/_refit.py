@@ -31,10 +31,12 @@ def refit(X, codes, atoms, positive):
             if support.size == 0:
                 continue
             columns, target = atoms[np.ix_(support, there)].T, X[i, there]
+            exponent = np.frexp(np.abs(target).max())[1]
+            target = np.ldexp(target, -exponent)  # so that squares do not overflow
             best = lstsq(columns, target, check_finite=False)[0]
             if positive and best.min() < 0:
                 best = nnls(columns, target)[0]
-            codes[i, support] = best
+            codes[i, support] = np.ldexp(best, exponent)
 
     with single_threaded_blas():
         run(work, -(-len(X) // ROWS))

@@ -218,7 +218,12 @@ def check_groups(groups, X):
     groups = np.asarray(groups)
     if groups.shape != X.shape[:1]:
         raise ValueError(f"groups must have one label for each of the {X.shape[0]} rows: got shape {groups.shape}.")
-    return np.unique(groups, return_inverse=True)[1]
+    try:
+        return np.unique(groups, return_inverse=True)[1]
+    except TypeError:
+        raise ValueError(
+            "groups must be labels of one type, numbers or strings: got some that have no order."
+        ) from None
 
 
 def _n_nonzero(n_nonzero_coefs, tol, shape, algorithm):

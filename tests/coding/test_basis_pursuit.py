@@ -4,6 +4,7 @@ import naive_coding
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import nnls
 from sklearn.datasets import make_sparse_coded_signal
 from sklearn.linear_model import Lasso
 
@@ -210,3 +211,18 @@ def test_rows_that_take_long_are_solved_exactly_with_noise(positive):
     np.testing.assert_allclose(
         np.abs(x).sum(axis=1), np.abs(basis_pursuit(A, y, noise=0.5, positive=positive)).sum(axis=1), rtol=1e-7
     )
+
+
+def test_noise_that_is_too_little_for_a_non_negative_solution():
+    with pytest.raises(ValueError, match="no non-negative solution"):
+        basis_pursuit(np.ones((1, 2)), [-1.0], noise=0.5, positive=True)
+    np.testing.assert_array_equal(basis_pursuit(np.ones((1, 2)), [-1.0], noise=1.0, positive=True), 0)
+    rng = np.random.default_rng(0)
+    A, y = rng.random((6, 10)), rng.standard_normal((5, 6))
+    least = [nnls(A, row)[1] for row in y]
+    for row, distance in zip(y, least, strict=True):
+        x = basis_pursuit(A, row, noise=1.01 * distance, positive=True)
+        assert x.min() >= 0
+        assert np.linalg.norm(A @ x - row) < 1.01 * distance * (1 + 1e-6)
+        with pytest.raises(ValueError, match="no non-negative solution"):
+            basis_pursuit(A, row, noise=0.99 * distance, positive=True)

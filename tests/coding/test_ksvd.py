@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
 from skl_sae.coding import KSVD, sparse_encode
+from skl_sae.coding._learning.residual import residual_of
 from skl_sae.coding._sparse_encode import CODERS
 from skl_sae.metrics import explained_variance
 
@@ -275,6 +276,26 @@ def test_scale_of_the_data(kind, scale, dtype):
     assert_allclose(ksvd.components_, expected.components_, atol=1e-3 if dtype == np.float32 else 1e-8)
     assert_allclose(ksvd.score((scale * X).astype(dtype)), expected.score(X.astype(dtype)), atol=1e-3)
     assert_allclose(np.array(ksvd.loss_curve_) / scale / scale, expected.loss_curve_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_losses_that_numbers_cannot_express_do_not_end_a_fit(kind, scale):
+    ksvd, expected = make(**kind).fit(scale * X), make(**kind).fit(X)
+    assert_array_equal(ksvd.loss_curve_, np.inf if scale > 1 else 0)
+    assert ksvd.n_iter_ > 4
+    assert_allclose(ksvd.score(scale * X), expected.score(X), atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(60, 1), (60, 2), (1, 1), (300, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_residuals_of_a_few_features(shape, dtype):
+    """Whose rows lie apart in memory; a single column is where that can go wrong."""
+    rng = np.random.default_rng(0)
+    rows, atoms = rng.standard_normal(shape).astype(dtype), rng.standard_normal((3, shape[1])).astype(dtype)
+    codes = sparse.csr_array(rng.standard_normal((shape[0], 3)).astype(dtype))
+    for _ in range(5):
+        assert_allclose(residual_of(rows, codes, atoms), rows - codes @ atoms, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

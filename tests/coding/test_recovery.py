@@ -185,6 +185,64 @@ def test_certificate_of_lasso(signals, positive):
         assert gap.max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    "options", [{"algorithm": "lasso", "alpha": 0.1}, {"algorithm": "basis_pursuit"}, {"tol": 0.0}]
+)
+@pytest.mark.parametrize("exponent", [-600, 600])
+def test_certificate_at_any_scale(signals, options, exponent):
+    D, _, X, _, _ = signals
+    model, scale = SparseRecovery(D, **options), 2.0**exponent
+    expected = model.certificate(X)
+    found = model.set_params(alpha=0.1 * scale).certificate(scale * X)
+    np.testing.assert_allclose(found.gap, expected.gap, atol=1e-7)
+    np.testing.assert_allclose(found.residual / scale, expected.residual, atol=1e-6)
+    np.testing.assert_allclose(found.l1_norm / scale, expected.l1_norm, rtol=1e-6)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_basis_pursuit_allows_for_the_rounding_of_float32(positive):
+    """Measurements of few entries lie on the boundary of what non-negative codes make; rounding moves them out."""
+    rng = np.random.default_rng(0)
+    D, A, Z = rng.standard_normal((40, 30)), rng.standard_normal((20, 30)), np.zeros((7, 40))
+    for row in Z:
+        row[rng.choice(40, 2, replace=False)] = (1 if positive else rng.choice([-1, 1], 2)) * (1 + rng.random(2))
+    Y = (Z @ D @ A.T).astype(np.float32)
+    model = SparseRecovery(
+        D.astype(np.float32), measurement_matrix=A.astype(np.float32), algorithm="basis_pursuit", positive=positive
+    )
+    np.testing.assert_allclose(model.transform(Y), Z, atol=1e-4)
+    assert np.abs(model.certificate(Y).gap).max() < 1e-5
+
+
+def test_polish_of_large_numbers():
+    rng = np.random.default_rng(0)
+    D, Z = rng.standard_normal((40, 20)).astype(np.float32), np.zeros((7, 40), np.float32)
+    Z[:, [3, 17]] = rng.standard_normal((7, 2))
+    model, scale = SparseRecovery(D, n_nonzero_coefs=2, polish=True), np.float32(2.0**100)
+    np.testing.assert_allclose(model.transform(scale * (Z @ D)) / scale, Z, atol=1e-5)
+
+
+def test_a_fitted_model_keeps_its_dictionary(signals):
+    D, Z, X, _, _ = signals
+    model = SparseRecovery(D, n_nonzero_coefs=4).fit(X).set_params(dictionary=-D[:70])
+    np.testing.assert_allclose(model.reconstruct(X), X, atol=1e-9)
+    np.testing.assert_array_equal(model.components_, D)
+    np.testing.assert_allclose(model.inverse_transform(Z), X, atol=1e-9)
+    np.testing.assert_array_equal(model.fit(X).components_, -D[:70])
+
+
+def test_codes_are_checked(signals):
+    D, Z, X, _, _ = signals
+    for model in (SparseRecovery(D), SparseRecovery(D).fit(X), SparseRecovery(measurement_matrix=D.T)):
+        with pytest.raises(ValueError, match="Z has 5 columns; expected 80"):
+            model.inverse_transform(Z[:, :5])
+    codes = sparse.csr_array(Z)
+    codes.indices[0] = 999
+    for decode in (SparseRecovery(D).inverse_transform, lambda Z: SparseRecovery(D).certificate(X, Z)):
+        with pytest.raises(ValueError, match="not well formed"):
+            decode(codes)
+
+
 def test_coherence_proves_what_is_sparsest():
     atoms = np.vstack([np.eye(16), np.kron(np.kron(H, H), np.kron(H, H)) / 4])  # coherence 1 / 4: up to two entries
     Z = np.zeros((3, 32))

@@ -106,6 +106,48 @@ def test_scale_of_the_atoms_changes_the_codes_by_its_inverse(algorithm):
 
 
 @each
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_atoms_of_extreme_norms(algorithm, dtype, sign):
+    X, D = (part.astype(dtype) for part in problem(4))
+    factor = dtype(2.0) ** (sign * (90 if dtype == np.float32 else 950))
+    options = dict(OPTIONS[algorithm])
+    codes = sparse_encode(X, D, algorithm=algorithm, **options)
+    if "alpha" in options:
+        options["alpha"] *= float(factor)
+    other = sparse_encode(X, D * factor, algorithm=algorithm, **options)
+    other = other / factor if algorithm == "threshold" else other * factor
+    np.testing.assert_allclose(other, codes, rtol=1e-4 if dtype == np.float32 else 1e-9, atol=1e-6)
+
+
+@each
+@pytest.mark.parametrize("factor", [2.0**-900, 2.0**-1070])
+def test_tiny_signals_and_atoms(algorithm, factor):
+    """Codes of signals and atoms of one size; penalties and tolerances of common size leave none."""
+    X, D = (np.round(part * 64) for part in problem(4))
+    options = dict(OPTIONS[algorithm])
+    codes = sparse_encode(X * factor, D * factor, algorithm=algorithm, **options)
+    if "alpha" in options or "tol" in options:
+        np.testing.assert_array_equal(codes, 0)
+    else:
+        np.testing.assert_allclose(codes, sparse_encode(X, D, algorithm=algorithm, **options), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [2.0**-600, 2.0**-60, 2.0**60, 2.0**600])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_scale_of_groups(factor, form):
+    """The rows of a group are compared: all are scaled alike."""
+    X, D = problem(4)
+    X[::5] *= 2.0**30
+    groups = np.arange(len(X)) // 4
+    codes = sparse_encode(X, D, groups=groups, n_nonzero_coefs=3)
+    other = sparse_encode(form(X * factor), D, groups=groups, n_nonzero_coefs=3)
+    np.testing.assert_allclose(other / factor, codes, rtol=1e-6, atol=1e-9)
+    alone = sparse_encode(X[:1], D, n_nonzero_coefs=3)  # the largest row decides
+    np.testing.assert_array_equal((codes[:4] != 0).any(axis=0), alone[0] != 0)
+
+
+@each
 def test_float32_is_kept_and_close(algorithm):
     X, D = problem(5)
     codes = sparse_encode(X.astype(np.float32), D, algorithm=algorithm, **OPTIONS[algorithm])
@@ -219,6 +261,7 @@ def test_the_input_is_not_changed(algorithm):
         ({"mask": np.ones((3, 4))}, "must be boolean"),
         ({"groups": [0, 1]}, "one label for each of the 3 rows"),
         ({"groups": [0, 1, 1], "algorithm": "lasso"}, "groups need an algorithm"),
+        ({"groups": [None, None, "a"]}, "labels of one type"),
         ({"X": np.full((3, 4), np.inf)}, "infinity"),
         ({"X": np.full((3, 4), np.inf), "mask": np.eye(3, 4, dtype=bool)}, "infinity where mask is True"),
         ({"n_nonzero_coefs": 0}, "n_nonzero_coefs"),

@@ -11,6 +11,8 @@ from ..._kernels.threads import run
 
 # Work, in numbers of codes and of data, up to which the calling thread does it alone.
 SMALL = 1 << 14
+# A penalty with which every code is zero, and whose multiples are finite in float32 too.
+ENDLESS = 1e30
 
 
 class Options(NamedTuple):
@@ -56,7 +58,13 @@ class Coder:
 
     def penalties(self, tile):
         """Weight of the L1 norm for each row of a tile, in float64."""
-        return self.options.alpha * self.dictionary.scale * tile.scale
+        with np.errstate(over="ignore"):
+            penalties = self.options.alpha * (self.dictionary.scale * tile.scale)
+        return np.minimum(penalties, ENDLESS)
+
+    def exponents(self, tile):
+        """Powers of two that turn each row's code into that of the row as it was, with the atoms as they were."""
+        return exponent_of(self.dictionary.scale) - exponent_of(tile.scale)
 
     def tolerances(self, tile):
         """Squared norm of the residual at which each row is done; 0 without a `tol`.
@@ -82,9 +90,7 @@ def encode(signals, coder, sparse_output=False):
         in_place = out is not None and signals.order is None
         codes = out[lo:hi] if in_place else np.zeros((hi - lo, width), signals.dtype)
         failed = coder.encode(tile, codes)
-        factors = coder.dictionary.scale / tile.scale
-        if (factors != 1).any():
-            codes *= factors.astype(codes.dtype)[:, None]
+        _shift(codes, coder.exponents(tile))
         if out is None:
             return failed, _compressed(codes)
         if not in_place:
@@ -99,6 +105,23 @@ def encode(signals, coder, sparse_output=False):
     if out is not None:
         return out, failed
     return _stacked([result[1] for result in results], signals, width), failed
+
+
+def exponent_of(power):
+    """Of a power of two."""
+    return np.frexp(power)[1] - 1
+
+
+def _shift(codes, exponents):
+    """Multiply rows by powers of two, in place; zeros stay, even if the power is not a finite number."""
+    if not exponents.any():
+        return
+    with np.errstate(over="ignore"):
+        factors = np.ldexp(codes.dtype.type(1), exponents)
+    if np.isfinite(factors).all() and factors.all():
+        codes *= factors[:, None]
+    else:
+        np.ldexp(codes, exponents[:, None], out=codes)
 
 
 def _compressed(codes):

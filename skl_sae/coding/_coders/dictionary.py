@@ -10,6 +10,8 @@ from ..._kernels.threads import partition, run
 
 # Atoms whose squared norm is below this share of the largest are never used: a code could not tell them from zero.
 NEGLIGIBLE = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-28}
+# Of the powers of two that atoms and rows are multiplied with: these, and their inverses, are normal numbers.
+LARGEST_EXPONENT = 1000
 # Atoms of a block of the Gram matrix, and the number of multiplications up to which one thread makes it.
 BLOCK, SMALL = 128, 1 << 21
 
@@ -33,8 +35,9 @@ class Dictionary:
     def __init__(self, atoms):
         largest = np.abs(atoms).max(initial=0)
         exponent = -int(np.frexp(largest)[1]) - int(np.ceil(np.log2(max(atoms.shape[1], 1)) / 2))
-        self.scale = float(np.ldexp(1.0, exponent if largest else 0))
-        self.atoms = np.ascontiguousarray(np.ldexp(atoms, exponent if largest else 0))
+        exponent = min(exponent, LARGEST_EXPONENT) if largest else 0
+        self.scale = float(np.ldexp(1.0, exponent))
+        self.atoms = np.ascontiguousarray(np.ldexp(atoms, exponent))
 
     @property
     def shape(self):

@@ -197,6 +197,6 @@ def check_penalty(alpha):
     """Refuse a penalty with which no code is sparse, or none is found."""
     if not alpha > 0:
         raise ValueError(
-            f"alpha must be positive for a code with an L1 penalty; got {alpha!r}. Without a penalty, use "
+            f"alpha must be positive for a code with an L1 penalty; got {alpha:g}. Without a penalty, use "
             "algorithm='basis_pursuit' for an exact fit, or 'omp' for a number of atoms."
         )

@@ -78,7 +78,9 @@ class Measurements:
         size = np.abs(y).max(axis=1, initial=0.0)
         exponent = np.frexp(size)[1]
         y = np.ldexp(y, -exponent[:, None])
-        noise = np.ldexp(np.broadcast_to(np.asarray(noise, dtype=np.float64), len(y)), -exponent)
+        with np.errstate(over="ignore"):
+            noise = np.ldexp(np.broadcast_to(np.asarray(noise, dtype=np.float64), len(y)), -exponent)
+        noise = np.minimum(noise, 2 * np.linalg.norm(y, axis=1))  # with more than once the norm, x is zero
         inside = multiply_rows_t(y, np.ascontiguousarray(self._left.T), self._zeros[: self.rank])
         rest = np.zeros(len(y))
         if self.rank < self.shape[0]:

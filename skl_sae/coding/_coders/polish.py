@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 from sklearn.linear_model import lars_path
 
 # Columns are dependent where the diagonal of R falls below this part of its first number.
@@ -20,8 +20,12 @@ DEPENDENT = 1e-10
 FEASIBLE = {"float64": 1e-9, "float32": 1e-5}
 # Columns with a correlation of this size are in doubt: they may belong to the support.
 DOUBTFUL = 0.9
-# What linprog says where there is no solution.
+# What linprog says where there is no solution, and what the user is told.
 INFEASIBLE = 2
+NO_SOLUTION = (
+    "A row of measurements has no non-negative solution. Allow for more noise (noise in basis_pursuit, tol in "
+    "sparse_encode), or set positive=False."
+)
 
 
 class Solution(NamedTuple):
@@ -125,19 +129,16 @@ def finish(measured, b, z, nu, positive):
     """
     rows = measured.exact_rows
     correlations = nu @ rows
-    doubtful = (z != 0) | (np.abs(correlations) > DOUBTFUL)
+    doubtful, nearest = (z != 0) | (np.abs(correlations) > DOUBTFUL), None
     while True:
         used = np.flatnonzero(doubtful)
         equations = rows[:, used] if positive else np.hstack([rows[:, used], -rows[:, used]])
         found = linprog(np.ones(equations.shape[1]), A_eq=equations, b_eq=b, method="highs")
         if found.x is None:
-            if doubtful.all() and found.status == INFEASIBLE:
-                raise ValueError(
-                    "A row of measurements has no non-negative solution. Allow for noise (noise in basis_pursuit, tol "
-                    "in sparse_encode), or set positive=False."
-                )
-            if doubtful.all():
+            if doubtful.all() and (found.status != INFEASIBLE or b is nearest):
                 return None
+            if doubtful.all():
+                b = nearest = _nearest(rows, b, FEASIBLE[measured.dtype.name])
             doubtful[:] = True
             continue
         nu = found.eqlin.marginals
@@ -153,12 +154,22 @@ def finish(measured, b, z, nu, positive):
     return polished if polished is not None and polished.gap() < max(plain.gap(), 1e-9) else plain
 
 
+def _nearest(rows, b, part):
+    """The nearest measurements that a non-negative x makes: rounding may have moved those of a few entries away."""
+    found = rows @ nnls(rows, b)[0]
+    if np.linalg.norm(found - b) > part * np.linalg.norm(b):
+        raise ValueError(NO_SOLUTION)
+    return found
+
+
 def follow(measured, b, radius, positive):
     """Solve one row with noise exactly, by the path of LASSO solutions, of which it is one: scikit-learn follows it."""
     matrix, target = measured.weights[:, None] * measured.exact_rows, measured.weights * b
     _, _, path = lars_path(matrix, target, method="lasso", positive=positive)
     residuals = target[:, None] - matrix @ path
     inside = np.flatnonzero(np.linalg.norm(residuals, axis=0) <= radius)
+    if inside.size == 0 and positive and nnls(matrix, target)[1] > radius * (1 + FEASIBLE[measured.dtype.name]):
+        raise ValueError(NO_SOLUTION)
     if inside.size == 0 or inside[0] == 0:
         return None
     end = inside[0]

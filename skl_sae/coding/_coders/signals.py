@@ -8,6 +8,7 @@ from scipy import sparse
 from ..._kernels.jit import row_of
 from ..._kernels.kernel import kernel
 from ..._kernels.products import multiply_rows_t
+from .dictionary import LARGEST_EXPONENT
 
 # Rows of a tile: as many as a product needs to read the atoms seldom, and few enough to share out.
 TILE_ROWS = 128
@@ -98,7 +99,7 @@ class Signals:
         extreme = (energy > 0) & ~((energy > SMALLEST) & (energy < LARGEST))
         extreme |= (energy == 0) & (x != 0).any(axis=1)
         if extreme.any():
-            exponent = np.where(extreme, -np.frexp(np.abs(x).max(axis=1))[1], 0)
+            exponent = _exponents(extreme, np.abs(x).max(axis=1), groups)
             x, scale = np.ldexp(x, exponent[:, None]), np.ldexp(scale, exponent)
             energy = _energies(x)
         correlations = multiply_rows_t(x, dictionary.atoms, np.zeros(len(dictionary.atoms), self.dtype))
@@ -112,11 +113,22 @@ class Signals:
         largest = np.zeros(n, self.dtype)
         np.maximum.at(largest, row, np.abs(x.data))
         extreme = (largest > 0) & ~((largest > SMALLEST) & (largest < LARGEST))
-        exponent = np.where(extreme, -np.frexp(largest)[1], 0)
+        exponent = _exponents(extreme, largest, groups)
         x.data = np.ldexp(x.data, exponent[row])
         energy = np.bincount(row, np.square(x.data, dtype=np.float64), minlength=n).astype(np.float64)
         correlations = np.asarray(x @ dictionary.transposed)
         return Tile(x, correlations, energy, np.ldexp(np.ones(n), exponent), None, groups)
+
+
+def _exponents(extreme, largest, groups):
+    """Powers of two that bring rows of extreme size near one, by their largest numbers; one for all rows of a group."""
+    if groups is not None and extreme.any():
+        labels, which = np.unique(groups, return_inverse=True)
+        most, some = np.zeros(len(labels), largest.dtype), np.zeros(len(labels), bool)
+        np.maximum.at(most, which, largest)
+        np.logical_or.at(some, which, extreme)
+        largest, extreme = most[which], some[which]
+    return np.where(extreme, np.minimum(-np.frexp(largest)[1], LARGEST_EXPONENT), 0)
 
 
 @kernel("T2", "d1!")

@@ -6,7 +6,7 @@ from ..._kernels.jit import row_of
 from ..._kernels.kernel import kernel
 from ..._kernels.layouts import scatter_rows
 from ..._kernels.top_k import select_largest_entries
-from .coder import Coder
+from .coder import Coder, exponent_of
 from .norms import squared_norms
 
 
@@ -19,8 +19,11 @@ class Threshold(Coder):
 
     def encode(self, tile, out):
         _shrink(tile.correlations, self.penalties(tile), self.options.positive, out)
-        out *= out.dtype.type(self.dictionary.scale**-2)  # a product with atoms, where other codes are divided by them
         return 0
+
+    def exponents(self, tile):
+        """A code is a product with atoms, where others are divided by them."""
+        return -exponent_of(self.dictionary.scale) - exponent_of(tile.scale)
 
 
 @kernel("T2", "d1", "n", "T2!")

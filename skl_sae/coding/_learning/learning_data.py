@@ -40,10 +40,10 @@ class LearningData(NamedTuple):
         part = self.X[rows]
         return self._replace(X=part if issparse(part) else np.ascontiguousarray(part), observed=observed)
 
-    def dense(self, rows):
-        """Some rows as an array."""
-        part = self.X[rows]
-        return part.toarray() if issparse(part) else np.asarray(part)
+    def in_its_unit(self, loss):
+        """A loss, in squares of the unit that the data had; infinite or 0 where numbers cannot express it."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.ldexp(loss, 2 * self.exponent))
 
 
 def learning_data(X, exponent=None):

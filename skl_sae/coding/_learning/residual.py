@@ -72,7 +72,7 @@ class Rest(NamedTuple):
 
 
 def _finish(tile, observed):
-    np.negative(tile, out=tile)
+    tile *= -1  # np.negative, in place, mixes up the rows of a column whose items lie apart (NumPy 2.4)
     if observed is not None:
         tile *= observed
 
