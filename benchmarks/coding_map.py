@@ -4,7 +4,7 @@ The data is that of `compositional.py`, with 100 latent variables of which 10 ar
 have 100 units. Quality is the mean correlation of latents with the units matched to them (MCC, rows like those of the
 training), and the explained variance; cost is the time of `transform` for each row with all cores, of which the median
 of the rounds is given. "Encoders" are trained on 2,500 rows; the dictionary of the pursuits is one, learned by `KSVD`
-from the same rows, and for the last line the true one. Chosen by nobody: settings are those of `compositional.py`.
+from the same rows, and for comparison the true one. Settings are those of `compositional.py`.
 Writes coding_map.md and .png.
 """
 
