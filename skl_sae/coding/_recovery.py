@@ -324,21 +324,18 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             reset=reset,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if self._allows_missing() else True,
+            ensure_all_finite="allow-nan",
         )
 
     def _check_codes(self, Z):
         check_sparse_structure(Z)
         return check_array(Z, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="Z")
 
-    def _allows_missing(self):
-        return self.algorithm in CODERS and CODERS[self.algorithm].accepts_missing
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self._allows_missing()
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

@@ -82,7 +82,7 @@ def sparse_encode(
         - "omp": :math:`\|x - zD\|^2` with at most `n_nonzero_coefs` atoms, greedily: orthogonal matching pursuit
           [1]_ [2]_. An atom is chosen by its product with the residual over its norm.
         - "lasso": :math:`\frac{1}{2} \|x - zD\|^2 + \alpha \|z\|_1`, by coordinate descent on a working set of atoms.
-        - "fista": the same by accelerated gradient steps [3]_; fast where little accuracy is enough.
+        - "fista": the same by accelerated gradient steps [3]_, which "lasso" outruns; they are what networks unroll.
         - "threshold": no optimisation; products with the atoms, shrunk by `alpha`, as in scikit-learn.
         - "topk": no optimisation; each atom's own least-squares coefficient, where the `n_nonzero_coefs` atoms that
           explain most are kept.
@@ -121,7 +121,7 @@ def sparse_encode(
     ------
     ValueError
         For shapes that do not fit, NaN in the dictionary or in CSR, infinite or complex numbers, an algorithm that
-        cannot code missing entries or groups, and for an equation that has no solution ("basis_pursuit").
+        cannot code groups, and for an equation that has no solution ("basis_pursuit").
 
     Warns
     -----

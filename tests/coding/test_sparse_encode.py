@@ -189,8 +189,6 @@ def test_memory_mapped_integers_are_read_by_tiles(algorithm, tmp_path):
 
 @each
 def test_a_mask_of_ones_changes_no_bit(algorithm):
-    if not CODERS[algorithm].accepts_missing:
-        pytest.skip("codes whole rows only")
     X, D = problem(8)
     codes = sparse_encode(X, D, algorithm=algorithm, **OPTIONS[algorithm])
     ones = np.ones(X.shape, bool)
@@ -205,10 +203,6 @@ def test_a_mask_of_ones_changes_no_bit(algorithm):
 def test_nan_is_a_mask_and_what_is_masked_is_not_read(algorithm):
     X, D = problem(9)
     mask = np.random.default_rng(0).random(X.shape) < 0.7
-    if not CODERS[algorithm].accepts_missing:
-        with pytest.raises(ValueError, match="missing"):
-            sparse_encode(X, D, algorithm=algorithm, mask=mask, **OPTIONS[algorithm])
-        return
     codes = sparse_encode(np.where(mask, X, np.nan), D, algorithm=algorithm, **OPTIONS[algorithm])
     for other in (0.0, np.inf, np.nan, 1e300):
         masked = sparse_encode(np.where(mask, X, other), D, algorithm=algorithm, mask=mask, **OPTIONS[algorithm])
@@ -219,12 +213,11 @@ def test_nan_is_a_mask_and_what_is_masked_is_not_read(algorithm):
 def test_rows_with_nothing_have_no_code(algorithm):
     X, D = problem(10)
     X[4] = 0
-    if CODERS[algorithm].accepts_missing:
-        X[7] = np.nan
+    X[7] = np.nan
     codes = sparse_encode(X, D, algorithm=algorithm, **OPTIONS[algorithm])
     assert not codes[4].any()
     assert codes[5].any()
-    assert not codes[7].any() or not np.isnan(X[7]).any()
+    assert not codes[7].any()
 
 
 @each
@@ -242,7 +235,7 @@ def test_small_shapes(algorithm, shape):
 @each
 def test_the_input_is_not_changed(algorithm):
     X, D = problem(12)
-    X[0, 0] = np.nan if CODERS[algorithm].accepts_missing else 1.0
+    X[0, 0] = np.nan
     before = X.copy(), D.copy()
     X.flags.writeable = D.flags.writeable = False
     sparse_encode(X, D, algorithm=algorithm, **OPTIONS[algorithm])

@@ -34,9 +34,6 @@ class Coder:
     options : Options
     """
 
-    #: whether rows with missing entries can be coded, and rows that share one support
-    accepts_missing, accepts_groups = True, False
-
     def __init__(self, dictionary, options):
         self.dictionary, self.options = dictionary, options
 

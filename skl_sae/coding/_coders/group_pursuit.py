@@ -17,8 +17,6 @@ class GroupPursuit(Pursuit):
     the squared norms of its residuals have a sum of no more than `tol` times the number of its rows.
     """
 
-    accepts_groups = True
-
     def __init__(self, dictionary, options):
         super().__init__(dictionary, options)
         if options.positive:
