@@ -104,11 +104,11 @@ def iterative_thresholding(x, dictionary, k, positive=False, observed=None):
 
 
 def basis_pursuit(A, y, positive=False):
-    """The smallest l1 norm of all x with ``A x = y``, as a linear program of the positive and negative parts."""
+    """The smallest l1 norm of all x with ``A x = y``, as a linear program of both signs; None where that finds none."""
     if positive:
         return linprog(np.ones(A.shape[1]), A_eq=A, b_eq=y, method="highs").x
     parts = linprog(np.ones(2 * A.shape[1]), A_eq=np.hstack([A, -A]), b_eq=y, method="highs").x
-    return parts[: A.shape[1]] - parts[A.shape[1] :]
+    return None if parts is None else parts[: A.shape[1]] - parts[A.shape[1] :]
 
 
 def mutual_coherence(atoms):

@@ -226,3 +226,16 @@ def test_noise_that_is_too_little_for_a_non_negative_solution():
         assert np.linalg.norm(A @ x - row) < 1.01 * distance * (1 + 1e-6)
         with pytest.raises(ValueError, match="no non-negative solution"):
             basis_pursuit(A, row, noise=0.99 * distance, positive=True)
+
+
+def test_columns_of_zeros_explain_nothing():
+    """Where no non-negative solution is there, rounding in them must not make one."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((9, 24))
+    A[:, rng.random(24) < 0.4] = 0
+    for y in rng.standard_normal((20, 9)):
+        if nnls(A, y)[1] > 1e-6:
+            with pytest.raises(ValueError, match="no non-negative solution"):
+                basis_pursuit(A, y, positive=True)
+        else:
+            np.testing.assert_allclose(A @ basis_pursuit(A, y, positive=True), y, atol=1e-8)

@@ -51,6 +51,7 @@ class Measurements:
         left, weights, rows = svd(np.ldexp(exact, -self._exponent), full_matrices=False)
         least = weights.max(initial=0.0) * max(self.shape) * np.finfo(self.dtype).eps
         rank = int(np.count_nonzero(weights > least))
+        rows[:, ~exact.any(axis=0)] = 0  # rounding would let a column of zeros explain something
         self.weights = weights[:rank]
         self.exact_rows = np.ascontiguousarray(rows[:rank])
         self.rows = self.exact_rows.astype(self.dtype, copy=False)
