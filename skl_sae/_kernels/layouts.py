@@ -49,6 +49,16 @@ def scatter_rows(index, values, count, out):
             o[index[i, j]] = values[i, j]
 
 
+@kernel("i2", "T2", "i1", "i2!", "T2!", "i1!")
+def copy_rows(index, values, count, to_index, to_values, to_count):
+    """Copy the entries of rows, unused places too."""
+    for i in range(count.size):
+        at, v, to, w = row_of(index, i), row_of(values, i), row_of(to_index, i), row_of(to_values, i)
+        for j in range(at.size):
+            to[j], w[j] = at[j], v[j]
+        to_count[i] = count[i]
+
+
 @kernel("i2", "T2", "i1", "T2!")
 def add_rows(index, values, count, out):
     """Add the entries of rows to a dense array (rows, units)."""

@@ -219,13 +219,8 @@ class RowCode:
     def put(self, lo, hi, code):
         """Copy a tile's code into rows ``lo..hi``."""
         width = code.index.shape[1]
-        mine, its = (self.index[lo:hi, :width], self.values[lo:hi, :width]), (code.index, code.values)
-        if recording() is None:
-            mine[0][:], mine[1][:], self.count[lo:hi] = *its, code.count
-        else:
-            copy(its[0], mine[0])
-            copy(its[1], mine[1])
-            copy(code.count[None], self.count[None, lo:hi])
+        mine = self.index[lo:hi, :width], self.values[lo:hi, :width], self.count[lo:hi]
+        layouts.copy_rows(code.index, code.values, code.count, *mine)
 
     def compress(self, lo, hi, code):
         """Fill rows ``lo..hi`` from a dense tile."""

@@ -14,8 +14,7 @@ import numpy as np
 from ..._kernels.active_set import duality_gap
 from ..._kernels.jit import jit, row_of
 from ..._kernels.kernel import kernel
-from .coder import Coder
-from .lasso import check_penalty
+from .lasso import Penalised
 from .residuals import Residuals, apart
 
 # Duality gap, as a share of the row's squared norm, at which a code is good enough.
@@ -67,18 +66,11 @@ def _advance(residuals, alpha, length, positive, codes, points, momentum):
             z[j] = new[j]
 
 
-class Fista(Coder):
+class Fista(Penalised):
     """The code with an L1 penalty. Reads `alpha`, which must be positive, `tol`, the gap, `positive` and `max_iter`.
 
     An iteration is a step.
     """
-
-    def __init__(self, dictionary, options):
-        super().__init__(dictionary, options)
-        check_penalty(options.alpha)
-
-    def prepare(self):
-        self.dictionary.gram  # noqa: B018 - it is kept
 
     def encode(self, tile, out):
         penalties = self.penalties(tile)

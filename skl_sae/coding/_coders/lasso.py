@@ -165,19 +165,27 @@ def _solve(correlations, gram, columns, observed, energy, alpha, limits, positiv
         _empty(small, outside)
 
 
-class Lasso(Coder):
+class Penalised(Coder):
+    """A coder with an L1 penalty, which must be positive: else no code is sparse."""
+
+    def __init__(self, dictionary, options):
+        super().__init__(dictionary, options)
+        if not options.alpha > 0:
+            raise ValueError(
+                f"alpha must be positive for a code with an L1 penalty; got {options.alpha:g}. Without a penalty, use "
+                "algorithm='basis_pursuit' for an exact fit, or 'omp' for a number of atoms."
+            )
+
+    def prepare(self):
+        self.dictionary.gram  # noqa: B018 - it is kept
+
+
+class Lasso(Penalised):
     """The code with an L1 penalty. Reads `alpha`, which must be positive, `tol`, the gap, `positive` and `max_iter`.
 
     An iteration is a round: a pass over all atoms. Without a penalty there is a least-squares solution, of many, and no
     reason for it to be sparse: `alpha` = 0 is an error.
     """
-
-    def __init__(self, dictionary, options):
-        super().__init__(dictionary, options)
-        check_penalty(options.alpha)
-
-    def prepare(self):
-        self.dictionary.gram  # noqa: B018 - it is kept
 
     def encode(self, tile, out):
         dtype, nothing = out.dtype, np.empty((0, 0), bool)
@@ -191,12 +199,3 @@ class Lasso(Coder):
             *(self.options.positive, self.options.max_iter, out, converged),
         )
         return len(out) - int(converged.sum())
-
-
-def check_penalty(alpha):
-    """Refuse a penalty with which no code is sparse, or none is found."""
-    if not alpha > 0:
-        raise ValueError(
-            f"alpha must be positive for a code with an L1 penalty; got {alpha:g}. Without a penalty, use "
-            "algorithm='basis_pursuit' for an exact fit, or 'omp' for a number of atoms."
-        )

@@ -10,6 +10,7 @@ from ..._kernels.kernel import kernel
 from ..._kernels.sparse_products import WIDE
 from .coder import Coder
 from .norms import squared_norms
+from .residuals import apart
 
 
 class Pursuit(Coder):
@@ -25,20 +26,14 @@ class Pursuit(Coder):
         self.gram  # noqa: B018 - it is kept
 
     def encode(self, tile, out):
-        limit, tolerances = min(self.options.n_nonzero_coefs, out.shape[1]), self.tolerances(tile)
-        whole = np.ones(len(out), bool) if tile.observed is None else tile.observed.all(axis=1)
-        for rows in (whole, ~whole):
-            if rows.all():
-                self._pursue(tile, tolerances, limit, out)
-            elif rows.any():
-                codes = np.zeros((rows.sum(), out.shape[1]), out.dtype)
-                self._pursue(tile.take(rows), tolerances[rows], limit, codes)
+        tolerances, most = self.tolerances(tile), min(self.options.n_nonzero_coefs, out.shape[1])
+        for rows, part in apart(tile):
+            codes = out if len(rows) == len(out) else np.zeros((len(rows), out.shape[1]), out.dtype)
+            args = part.correlations, part.energy, tolerances[rows], *self.sources(part), limits_of(out.dtype), most
+            _pursue(*args, self.options.positive, codes)
+            if codes is not out:
                 out[rows] = codes
         return 0
-
-    def _pursue(self, tile, tolerances, limit, out):
-        args = tile.correlations, tile.energy, tolerances, *self.sources(tile), limits_of(out.dtype), limit
-        _pursue(*args, self.options.positive, out)
 
     def sources(self, tile):
         """Products of the atoms, one over their norms, and, with missing entries, what is needed for those of a row."""
