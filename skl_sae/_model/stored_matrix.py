@@ -42,26 +42,25 @@ class StoredMatrix:
         self.values, self.scale, self.indptr, self.indices = values, scale, indptr, indices
 
     @classmethod
-    def of(cls, weights, bits=None, support=None):
-        """Keep an array of weights, in `bits` a number where given, and sparse where the `support` of entries is."""
+    def of(cls, weights, bits=None):
+        """Keep an array of weights, in `bits` a number where given."""
         dtype = weights.dtype
         weights = np.where(np.abs(weights) < TINY, dtype.type(0), weights)
-        indptr = indices = None
-        values = weights
-        if support is not None:
-            inner, outer = np.nonzero(support)
-            indptr = np.concatenate([[0], np.bincount(inner, minlength=len(weights)).cumsum()]).astype(np.int64)
-            indices, values = outer.astype(np.int32), weights[support]
         if bits is None:
-            return cls(weights.shape, dtype, values, None, indptr, indices)
-        # 16 bits have a range of numbers that rows are brought into; 8 bits are 127 steps to either side
+            return cls(weights.shape, dtype, weights)
+        # 16 bits have a small range of numbers, which rows are brought into; 8 bits are 127 steps to either side
         largest = np.abs(weights).max(axis=1, initial=0)
         scale = np.where(largest > 0, largest / dtype.type(127 if bits == 8 else 1), dtype.type(1)).astype(dtype)
-        of_values = scale[:, None] if support is None else np.repeat(scale, np.diff(indptr))
         with np.errstate(under="ignore"):
-            values = values / of_values
-            values = np.rint(values).astype(np.int8) if bits == 8 else values.astype(np.float16)
-        return cls(weights.shape, dtype, values, scale, indptr, indices)
+            weights /= scale[:, None]
+            values = np.rint(weights).astype(np.int8) if bits == 8 else weights.astype(np.float16)
+        return cls(weights.shape, dtype, values, scale)
+
+    def kept(self, support):
+        """The same, as an array, with these entries alone: an array of bool."""
+        inner, outer = np.nonzero(support)
+        indptr = np.concatenate([[0], np.bincount(inner, minlength=len(self)).cumsum()]).astype(np.int64)
+        return StoredMatrix(self.shape, self.dtype, self.values[support], self.scale, indptr, outer.astype(np.int32))
 
     @property
     def sparse(self):

@@ -1,5 +1,7 @@
 """A network for inference alone, whose weights are kept sparse, or in few bits."""
 
+import zlib
+
 import numpy as np
 from scipy import sparse
 
@@ -7,6 +9,7 @@ from . import batch_norm
 from .activations import ACTIVATIONS
 from .network import Network
 from .parameters import Parameters, Units
+from .restraint import Restraint
 from .stored_matrix import StoredMatrix
 
 
@@ -61,20 +64,53 @@ class StoredNetwork(Network):
     Parameters
     ----------
     network : Network
-    store : callable
-        Called with a name and an array of weights, returns their `StoredMatrix`.
+    bits : {16, 8}, optional
+        Bits of a weight; those of its type by default.
+    sparsely : bool
+        Whether weights that are zero are left out, but for those that training may change where others are fixed.
+
+    Attributes
+    ----------
+    masked : bool
+        Whether training left some entries as they were: of sparse weights those that are left out.
+    held : bytes or None
+        The other ones of these entries, as compressed bits.
     """
 
-    def __init__(self, network, store):
+    def __init__(self, network, bits=None, sparsely=True):
         vars(self).update(vars(network.copy()))
-        shapes = network.parameters.shapes()
-        matrices = {name: store(name, network.parameters[name]) for name, shape in shapes.items() if len(shape) == 2}
-        self.parameters = StoredParameters(network.parameters, matrices)
+        p, fixed = network.parameters, network.restraint and network.restraint.fixed
+        self.masked, self.restraint, self.held, matrices = fixed is not None, None, None, {}
+        for name in _matrices(p):
+            matrices[name] = matrix = StoredMatrix.of(p[name], bits)
+            if sparsely:
+                mask = fixed[_slice(p, name)].reshape(matrix.shape) if self.masked else True
+                matrices[name] = matrix.kept((p[name] != 0) | ~np.asarray(mask))
+        self.parameters = StoredParameters(p, matrices)
+        if self.masked:
+            held = fixed ^ self._left_out(p)
+            self.held = zlib.compress(np.packbits(held)) if held.any() else None
+
+    def _left_out(self, parameters):
+        """Which of the numbers of a flat vector of parameters sparse weights do not have."""
+        out = np.zeros(parameters.theta.size, bool)
+        for name, matrix in self.parameters.matrices.items():
+            out[_slice(parameters, name)] = ~matrix.support().ravel()
+        return out
 
     @property
     def sparse(self):
         """Whether the weights are kept as CSR."""
         return any(matrix.sparse for matrix in self.parameters.matrices.values())
+
+    @property
+    def bits(self):
+        """Bits of a weight, where they are fewer than those of its type."""
+        return next(iter(self.parameters.matrices.values())).bits
+
+    def sparsely(self):
+        """The same numbers, without those that are zero."""
+        return self if self.sparse else StoredNetwork(self.opened(), self.bits)
 
     def assert_trains(self, how):
         """Raise: nothing can be learned here."""
@@ -86,8 +122,14 @@ class StoredNetwork(Network):
     def opened(self):
         """A network that can be trained, with the same numbers."""
         network = Network.__new__(Network)
-        vars(network).update(vars(self.copy()))
-        network.parameters = self.parameters.to_dense()
+        kept = {name: value for name, value in vars(self.copy()).items() if name not in ("masked", "held")}
+        vars(network).update(kept)
+        network.parameters = p = self.parameters.to_dense()
+        if self.masked:
+            fixed = self._left_out(p)
+            if self.held is not None:
+                fixed |= np.unpackbits(np.frombuffer(zlib.decompress(self.held), np.uint8), count=fixed.size) > 0
+            network.restraint = Restraint(fixed)
         return network
 
     # the parameters on the scale of the data
@@ -151,23 +193,12 @@ class StoredNetwork(Network):
         self.parameters["skip.weight"].add_multiple(x, u)
 
 
-def stored(network, bits=None, sparsely=True):
-    """A network that keeps its weights in `bits` a number, where given, and sparsely where they are to be sparse.
+def _matrices(parameters):
+    """Names of the arrays of weights; of a tied pair the encoder's."""
+    return [name for name, shape in parameters.shapes().items() if len(shape) == 2]
 
-    Parameters
-    ----------
-    network : Network
-    bits : {16, 8}, optional
-    sparsely : bool
-        Whether entries that are zero, and may stay so, are left out.
 
-    Returns
-    -------
-    network : StoredNetwork
-    """
-
-    def store(name, weights):
-        support = weights != 0 if sparsely else None
-        return StoredMatrix.of(weights, bits, support)
-
-    return StoredNetwork(network, store)
+def _slice(parameters, name):
+    """Where an array stands in the flat vector."""
+    start = parameters.start[name]
+    return slice(start, start + parameters[name].size)
