@@ -104,6 +104,11 @@ class Parameters:
         """Names of the arrays of batch normalisation that each layer of the encoder has."""
         return tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ()
 
+    @property
+    def nbytes(self):
+        """Bytes in memory."""
+        return self.theta.nbytes
+
     def __getitem__(self, name):
         return self.views[name]
 

@@ -42,6 +42,11 @@ class StoredParameters(Parameters):
         self.unit_names = self._unit_names()
         self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
 
+    @property
+    def nbytes(self):
+        """Bytes in memory."""
+        return sum(array.nbytes for array in [*self.matrices.values(), *self.vectors.values()])
+
     def copy(self):
         """The same, as nothing here is ever written to."""
         return self
