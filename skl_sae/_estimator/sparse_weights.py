@@ -13,7 +13,7 @@ class SparseWeightsMixin:
         """Keep the weights as sparse matrices: the items of `coefs_` are then CSR, and no dense weights are left.
 
         Worth it after :func:`skl_sae.compression.prune`: a sparse weight of float32 takes 8 bytes in memory, a dense
-        one 4. Encoding visits the weights one by one where at most 15 % of them are left; else, dense blocks are made
+        one 4. Encoding visits the weights one by one where at most 30 % of them are left; else, dense blocks are made
         meanwhile, and nothing is gained but memory. Files have the places of the weights as compressed bits, and are
         smaller still. What ``transform`` gives is the same but for rounding.
 

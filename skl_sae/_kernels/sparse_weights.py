@@ -12,7 +12,6 @@ from numba.extending import intrinsic
 
 from .jit import row_of
 from .kernel import kernel
-from .layouts import transpose
 from .memory import empty_rows
 from .vectors import REGISTER, constant, operands
 
@@ -22,22 +21,24 @@ CHAINS, TILE_VECTORS, FEW_ROWS = 4, 8, 4
 IN_ORDER = {"nsz", "contract"}
 
 
-def add_products(ptr, index, values, x, out):
-    """out += x @ W.T, with the entries ``ptr[u]..ptr[u + 1]`` of row u of W."""
-    if len(x) <= FEW_ROWS or not REGISTER:
+def multiply_entries_t(x, ptr, index, values, initial):
+    """``initial + x @ W.T``, with the entries ``ptr[u]..ptr[u + 1]`` of row u of W."""
+    n, dtype = len(x), values.dtype
+    if n <= FEW_ROWS or not REGISTER:
+        out = np.array(np.broadcast_to(initial, (n, initial.size)), order="C")
         _add_by_row(ptr, index, values, x, out)
-        return
-    lanes = REGISTER // out.itemsize
-    for lo in range(0, len(x), TILE_VECTORS * lanes):
+        return out
+    out, lanes = np.empty((n, initial.size), dtype), REGISTER // dtype.itemsize
+    for lo in range(0, n, TILE_VECTORS * lanes):
         part, mine = x[lo : lo + TILE_VECTORS * lanes], out[lo : lo + TILE_VECTORS * lanes]
         width = -(-len(part) // lanes) * lanes
-        columns, sums = empty_rows(x.shape[1], width, x.dtype), empty_rows(out.shape[1], width, out.dtype)
+        columns, sums = empty_rows(x.shape[1], width, dtype), empty_rows(initial.size, width, dtype)
         columns[:, len(part) :] = 0
-        sums[:, len(part) :] = 0
-        transpose(part, columns)
-        transpose(mine, sums)
+        columns[:, : len(part)] = part.T
+        sums[:] = initial[:, None]
         _add_by_tile(ptr, index, values, columns, sums)
-        transpose(sums[:, : len(part)], mine)
+        mine[:] = sums[:, : len(part)].T
+    return out
 
 
 @kernel("l1", "i1", "T1", "T2", "T2!", fastmath=IN_ORDER)

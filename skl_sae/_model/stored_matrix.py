@@ -8,13 +8,13 @@ import numpy as np
 from scipy import sparse
 
 from .._kernels.products import multiply, multiply_rows_t
-from .._kernels.sparse_weights import add_products, add_weighted, fill_rows
+from .._kernels.sparse_weights import add_weighted, fill_rows, multiply_entries_t
 from . import bitmaps
 from .codes import RowCode
 from .sparse_rows import SparseRows
 
 # Share of entries up to which sparse weights are visited one by one: from here on dense products are faster.
-WORTH_IT = 0.15
+WORTH_IT = 0.3
 # Numbers in a dense block: it stays in the cache.
 BLOCK = 1 << 18
 # Smaller weights than this are zero: arithmetic on denormal numbers is many times slower.
@@ -142,8 +142,7 @@ class StoredMatrix:
             return np.concatenate(parts, axis=1)
         if self.by_entries:
             initial = bias if self.scale is None else np.zeros_like(bias)
-            out = np.array(np.broadcast_to(initial, (len(x), len(self))), order="C")
-            add_products(self.indptr, self.indices, self._numbers(0, self.values.size), x, out)
+            out = multiply_entries_t(x, self.indptr, self.indices, self._numbers(0, self.values.size), initial)
         else:
             out = np.empty((len(x), len(self)), self.dtype)
             for lo, hi in self._blocks():
