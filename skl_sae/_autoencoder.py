@@ -254,7 +254,11 @@ class SparseAutoencoder(
         Intercept of the decoder's last layer.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X.
+        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X; CSR matrices
+        after ``sparsify``.
+
+    density_ : float
+        Share of the weights that are not zero.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Intercepts of all layers, likewise.

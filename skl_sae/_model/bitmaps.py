@@ -39,7 +39,7 @@ def unpack(shape, packed):
         more = unpacker.decompress(rest, 1)
     except zlib.error as error:
         raise ValueError(f"The stored weights are corrupt: {error}. {REMEDY}") from error
-    if more or not unpacker.eof:
+    if more or not unpacker.eof or unpacker.unused_data:
         raise ValueError(f"The stored weights are corrupt: got too many bytes of places for {shape}. {REMEDY}")
     return np.concatenate(counts).cumsum(dtype=np.int64), np.concatenate(columns)
 

@@ -195,12 +195,14 @@ class StoredMatrix:
 
     def __setstate__(self, state):
         self.__init__(*(state[name] for name in ("shape", "dtype", "values", "scale")))
-        places, n_values = state["places"], self.shape[0] * self.shape[1]
-        if places is not None:
-            self.indptr, self.indices = bitmaps.unpack(self.shape, places)
-            n_values = self.indices.size
-        if self.values.size != n_values or (self.scale is not None and self.scale.shape != self.shape[:1]):
+        n_values, shape = self.shape[0] * self.shape[1], self.shape
+        if state["places"] is not None:
+            self.indptr, self.indices = bitmaps.unpack(self.shape, state["places"])
+            n_values, shape = self.indices.size, (self.indices.size,)
+        kinds = self.dtype, np.dtype(np.float16), np.dtype(np.int8)
+        fits = self.values.shape == shape and self.values.dtype in kinds
+        if not fits or (self.scale is not None and self.scale.shape != self.shape[:1]):
             raise ValueError(
-                f"The stored weights are corrupt: got {self.values.size} values for {n_values} places of a matrix of "
-                f"shape {self.shape}. Load the model from a file that is whole."
+                f"The stored weights are corrupt: got {self.values.size} values of {self.values.dtype} for {n_values} "
+                f"places of a matrix of shape {self.shape}. {bitmaps.REMEDY}"
             )

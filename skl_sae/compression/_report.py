@@ -44,8 +44,8 @@ def compression_report(before, after=None, X=None):
         ``explained_variance``
             ``score(X)``.
         ``rows_per_s_single``, ``rows_per_s_batch``
-            Of ``transform``, row by row and of up to 4096 rows at once. Timings of this machine, now; use it for nothing
-            else meanwhile.
+            Of ``transform``, row by row and of up to 4096 rows at once: timings of this machine, which should have
+            nothing else to do meanwhile.
         ``single_row_faster``
             Whether the rate of single rows is higher by more than 5 %. Checks of the input take most of that time, so
             that a small model may not be faster.

@@ -87,7 +87,8 @@ def test_package_init_only_imports():
 
 
 # Modules that only one file may use, and what others may take from them all the same.
-INSTRUCTIONS = "vectors", "products", "sparse_products", "sparse_weights", "maxima", "atomics", "calling", "exponentials"
+OF_PRODUCTS = "products", "sparse_products", "sparse_weights"
+INSTRUCTIONS = "vectors", *OF_PRODUCTS, "maxima", "atomics", "calling", "exponentials"
 WITH_VECTORS = [f"_kernels.{name}" for name in INSTRUCTIONS]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
