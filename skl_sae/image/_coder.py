@@ -12,7 +12,7 @@ from ..coding import KSVD
 from ._denoising import Network, Pursuit, denoise, error
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
 from ._noise import estimate_sigma
-from ._pictures import full_scale, list_of_images, read_picture, read_pictures, write_picture
+from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
 from ._progress import Progress
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -35,7 +35,8 @@ class SparseImageCoder(BaseEstimator):
         What encodes patches, one a row: an estimator with ``transform`` and ``inverse_transform``, such as
         :class:`~skl_sae.coding.KSVD`, :class:`~skl_sae.SparseAutoencoder` or scikit-learn's
         :class:`~sklearn.decomposition.MiniBatchDictionaryLearning`. A clone of it is fitted. None means ``KSVD(256,
-        n_nonzero_coefs=8, max_iter=10)``, which begins with cosines where patches are square and gray.
+        n_nonzero_coefs=8, max_iter=10, convergence_tol=0.0)``, which begins with cosines where patches are square and
+        gray.
 
     patch_size : int or tuple of int, default=8
         Height and width of a patch, in pixels. Smaller images are padded with their last row and column.
@@ -57,8 +58,9 @@ class SparseImageCoder(BaseEstimator):
         of the noise.
 
     blend : float, default=30 / 255
-        Weight of the noisy image in the mean of the overlapping patches, which weigh one each: `blend` / sigma for a
-        sigma on the scale where the largest integer is 1, and less for a larger `stride`, by its square.
+        Weight of the noisy image in the mean of the overlapping patches, which weigh one each: `blend` times the range
+        of the values over sigma, and less for a larger `stride`, by its square. The range is that of the integers, or
+        of a floating image's own values.
 
     random_state : int, RandomState instance or None, default=None
         Which patches are drawn, and the `random_state` of the coder; None keeps the coder's own.
@@ -186,7 +188,8 @@ class SparseImageCoder(BaseEstimator):
             estimate = Pursuit(self.coder_.components_, self.gain)
         else:
             estimate = Network(self.coder_, self._noise)
-        weight, tell = self.blend / sigma / self.stride**2, Progress("Denoising", self.verbose)
+        values_range = 1.0 if np.asarray(image).dtype in INTEGERS else float(np.ptp(values))
+        weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
         denoised = denoise(values, sigma, estimate, self.patch_shape_[:2], self.stride, weight, tell)
         return write_picture(denoised, image)
 
@@ -245,7 +248,7 @@ class SparseImageCoder(BaseEstimator):
         """The coder to fit."""
         if self.coder is None:
             start = "dct2" if shape[0] == shape[1] and shape[2] == 1 else "data"
-            coder = KSVD(256, n_nonzero_coefs=8, max_iter=10, dict_init=start)
+            coder = KSVD(256, n_nonzero_coefs=8, max_iter=10, convergence_tol=0.0, dict_init=start)
         else:
             coder = clone(self.coder)
         if self.random_state is not None and "random_state" in coder.get_params(deep=False):
