@@ -1,0 +1,5 @@
+"""What sparse codes do for images."""
+
+from ._retrieval import ImageRetrieval
+
+__all__ = ["ImageRetrieval"]
