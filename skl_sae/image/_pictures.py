@@ -4,6 +4,8 @@ import numpy as np
 
 # Numbers of channels of an image whose last axis is that of channels.
 CHANNELS = 1, 3, 4
+# Larger values have squares that are not finite.
+LARGEST = 1e150
 INTEGERS = np.dtype(np.uint8), np.dtype(np.uint16)
 
 
@@ -54,6 +56,9 @@ def _check_finite(values, allow_nan, name):
     if infinite.any():
         row, column, _ = np.argwhere(infinite)[0]
         raise ValueError(f"{name} has infinite values, the first at row {row}, column {column}: expected finite ones.")
+    largest = float(np.nanmax(np.abs(values), initial=0))
+    if largest > LARGEST:
+        raise ValueError(f"{name} has values up to {largest:.3g}: expected at most {LARGEST:.0e}. Rescale it.")
     missing = np.isnan(values)
     if missing.any() and not allow_nan:
         row, column, _ = np.argwhere(missing)[0]

@@ -14,7 +14,7 @@ WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "
 GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
-SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding"}, "inspection": {"metrics"}}
+SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}}
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
     *(
