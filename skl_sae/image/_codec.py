@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 from ._codebook import Codebook, atoms_of, axes_of, has_atoms
 from ._codes import read_codes, write_codes
-from ._decoding import COARSEST, decode, scale
+from ._decoding import COARSEST, decode, nearest_step, scale
 from ._encoding import Encoder
 from ._sections import CorruptImageError
 from ._stream import ARRAY, DEEP, FLAT, read_stream, write_stream
@@ -48,7 +48,7 @@ def compress(images, codebook, psnr, max_bytes):
     if psnr is not None or max_bytes is None:
         psnr = PSNR if psnr is None else psnr
         error = 10.0 ** (-psnr / 10)
-        guess = min(max(round(12 * (18 + math.log2(2 * math.sqrt(error) + 1e-9))), 0), COARSEST)
+        guess = nearest_step(2 * math.sqrt(max(error, encoder.least_error)))
         index = _last(lambda index: stream(index)[1] <= error, guess)
         if index < 0:
             raise ValueError(

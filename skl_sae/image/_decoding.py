@@ -25,6 +25,11 @@ def step_of(index):
     return math.ldexp(OCTAVE[rest], octave - 18)
 
 
+def nearest_step(step):
+    """Index of the step that is nearest to one."""
+    return min(max(round(len(OCTAVE) * (18 + math.log2(step))), 0), COARSEST)
+
+
 def mean_step(step, patch):
     """Step of means: that of the coefficient of a constant atom of norm one."""
     return step / math.sqrt(patch[0] * patch[1])

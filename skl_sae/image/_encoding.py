@@ -12,7 +12,7 @@ from ._codes import Codes, PartCodes
 from ._decoding import BAND, decode, mean_step, scale, step_of
 from ._patches import extract
 from ._pictures import full_scale, list_of_images, read_pictures
-from ._rate_distortion import Costs, choose_levels
+from ._rate_distortion import Costs, choose_part
 from ._stream import ARRAY, DEEP, DEEP_LIST, DTYPES, FLAT, FLAT_LIST, Header
 
 # Passes over the patches, at the first step and at others: bits are estimated anew in each.
@@ -90,17 +90,11 @@ class Encoder:
         codes = [], [], ([], [])
         for rows, means in self._bands():
             codes[0].append(np.rint(means / mean_step(step, self.codebook.patch)).astype(np.int64))
-            found = [
-                choose_levels(rows, part, costs, step)
-                for part, costs in zip(self.codebook.parts, self._costs, strict=True)
-            ]
-            by_axes = found[1][1] < found[0][1]
+            levels, by_axes = choose_part(rows, self.codebook, self._costs, step)
             codes[1].append(by_axes)
-            for levels, costs, several, mine in zip(
-                (found[0][0], found[1][0]), self._costs, codes[2], (~by_axes, by_axes), strict=True
-            ):
-                several.append(levels[mine])
-                costs.count(levels if every else levels[mine], len(rows))
+            for i, mine in enumerate((~by_axes, by_axes)):
+                codes[2][i].append(levels[i][mine])
+                self._costs[i].count(levels[i] if every else levels[i][mine], len(rows))
         for costs in self._costs:
             costs.update()
         rows, columns = len(self._tall) // self.codebook.patch[0], self._tall.shape[1] // self.codebook.patch[1]
@@ -118,6 +112,12 @@ class Encoder:
             tops = np.arange(lo, min(lo + some * height, len(self._tall)), height)
             places = np.repeat(tops, columns), np.tile(lefts, len(tops))
             yield extract(self._tall, *places, (height, width))
+
+    @property
+    def least_error(self):
+        """An error, on the scale from 0 to 1, below which integers are reproduced exactly, or nearly so."""
+        dtype = DTYPES[self.header.dtype]
+        return (0.2 / full_scale(dtype)) ** 2 if self.header.integers else 1e-12
 
     def error(self, header, codes):
         """Mean squared error of what is decoded, on the scale from 0 to 1."""

@@ -18,6 +18,8 @@ from .._kernels.threads import partition, run
 
 # Price of a bit, in squares of the step. At high rates the slope of the distortion is ln(2) / 6 = 0.116.
 PRICE = 0.1
+# A patch may have so many more entries by atoms, which are more than the axes, than by axes.
+MORE = 2
 # Levels with a cost of their own; for larger ones an octave has two bits. Patches that one thread works on.
 LEVELS, PATCHES = 256, 64
 LARGEST = float(1 << 26)
@@ -62,7 +64,7 @@ class Costs:
         self.clear()
 
 
-def choose_levels(rows, part, costs, step):
+def choose_levels(rows, part, costs, step, most):
     """Levels for patches.
 
     Parameters
@@ -71,6 +73,8 @@ def choose_levels(rows, part, costs, step):
     part : Part
     costs : Costs
     step : float
+    most : ndarray of int64 of shape (n_patches,)
+        Largest number of entries of each patch.
 
     Returns
     -------
@@ -84,28 +88,46 @@ def choose_levels(rows, part, costs, step):
     if not len(part):
         return levels, np.full(len(rows), np.inf)
     products = rows @ part.atoms.T
-    options = np.array([step, price, rows.shape[1]])
+    options = np.array([step, price])
     blocks = partition(len(rows), PATCHES, multiple=1)
 
     def work(block, slot):
         some = slice(*blocks[block])
-        _search(products[some], part.gram, costs.use, costs.level, options, levels[some], objectives[some])
+        given = products[some], part.gram, costs.use, costs.level, options, most[some]
+        _search(*given, levels[some], objectives[some])
 
     run(work, len(blocks))
     return levels, objectives
 
 
-@kernel("d2!", "d2", "d1", "d1", "d1", "i2!", "d1!")
-def _search(products, gram, use, level, options, levels, objectives):
+def choose_part(rows, codebook, costs, step):
+    """Levels by each part, and whether those by axes cost less.
+
+    Returns
+    -------
+    levels : list of ndarray of int32 of shape (n_patches, n_atoms)
+    by_axes : ndarray of bool of shape (n_patches,)
+    """
+    most = np.full(len(rows), rows.shape[1])
+    atoms, axes = codebook.parts
+    by_axes, price_of_axes = choose_levels(rows, axes, costs[1], step, most)
+    if len(axes):
+        most = np.minimum(most, np.count_nonzero(by_axes, axis=1) + MORE)
+    by_atoms, price_of_atoms = choose_levels(rows, atoms, costs[0], step, most)
+    return [by_atoms, by_axes], price_of_axes < price_of_atoms
+
+
+@kernel("d2!", "d2", "d1", "d1", "d1", "l1", "i2!", "d1!")
+def _search(products, gram, use, level, options, most, levels, objectives):
     """Change levels one by one; `products` become those of what is left."""
-    step, price, most = options[0], options[1], int(options[2])
+    step, price = options[0], options[1]
     for i in range(products.shape[0]):
         left, chosen, n = row_of(products, i), row_of(levels, i), 0
-        for _ in range(4 * most + 16):
+        for _ in range(3 * most[i] + 16):
             best, atom, to = 1e-12 * price, -1, np.int64(0)
             for k in range(left.size):
                 old = np.int64(chosen[k])
-                if old == 0 and (2 * abs(left[k]) <= step or n >= most):
+                if old == 0 and (2 * abs(left[k]) <= step or n >= most[i]):
                     continue
                 paid = 0.0 if old == 0 else use[k] + _bits(level, abs(old))
                 wanted = min(max(left[k] / step + old, -LARGEST), LARGEST)
