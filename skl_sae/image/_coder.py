@@ -9,6 +9,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..coding import KSVD
+from ._codec import learn_codebook
+from ._compressing import CompressingMixin
 from ._denoising import Network, Noise, Pursuit, denoise
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
 from ._noise import estimate_sigma
@@ -18,7 +20,7 @@ from ._progress import Progress
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(BaseEstimator):
+class SparseImageCoder(CompressingMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -155,7 +157,7 @@ class SparseImageCoder(BaseEstimator):
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
-        self.coder_, self.patch_shape_ = coder, shape
+        self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
         self._noise = None if self.noise is None else self.noise / unit
         return self
 
