@@ -87,9 +87,8 @@ def _measure(scaling, rows, centred):
     """Take mean and scale from other rows, of the same kind as before."""
     mean, variance, count = rows.moments()
     check_size(rows, mean, variance, None)
-    scaling.measure(
-        mean, variance, scaling.kind, find_units(rows, mean, variance) if scaling.kind == "features" else None
-    )
+    units = find_units(rows, mean, variance) if scaling.kind == "features" else None
+    scaling.measure(mean, variance, scaling.kind, units)
     if not centred:
         scaling.offset = np.zeros_like(scaling.offset)
     scaling.observe(mean, count, anew=True)

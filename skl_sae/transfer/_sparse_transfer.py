@@ -88,8 +88,8 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
         weights, these stay with either. Not for dictionaries; by numbers only where a source has `coefs_`.
 
     l2_sp : float, default=0.0
-        Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is strong. Not
-        for dictionaries.
+        Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is
+        strong. Not for dictionaries.
 
     learning_rate_init : float or None, default=None
         Learning rate on the target. None is what the source's parameters say. Not for dictionaries.
