@@ -197,7 +197,7 @@ def table(found):
     """One row a method: the figures."""
     rows = []
     for name, (percent, size, *published) in found.items():
-        rows.append([name, *(f"{value:.1f}" for value in percent), f"{size:,.6g}", *published])
+        rows.append([name, *(f"{value:.1f}" for value in percent), f"{size:,.4g}", *published])
     width = max(map(len, rows))
     header = ["ranked by", "mAP, %", "at 100, %", "1-NN, %", "bytes an image", "published mAP"][:width]
     return report.lines(header, [[*row, *[""] * (width - len(row))] for row in rows])
