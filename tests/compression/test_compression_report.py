@@ -57,7 +57,7 @@ def test_data_frames(sae, monkeypatch):
 def test_errors(sae):
     with pytest.raises(TypeError, match="before: compression_report takes a fitted SparseAutoencoder, got KSVD"):
         compression_report(KSVD())
-    with pytest.raises(TypeError, match="after: .* got dict"):
+    with pytest.raises(TypeError, match=r"after: .* got dict"):
         compression_report(sae, {})
     with pytest.raises(AttributeError, match="before fit"):
         compression_report(SparseAutoencoder())
