@@ -45,6 +45,8 @@ PUBLISHED = {
 }
 SET12 = {"house": "02", "peppers": "03", "lena": "08", "barbara": "09", "boat": "10"}
 BUNDLED = "camera", "moon", "text", "brick", "grass", "gravel", "page"
+# Of the autoencoders.
+UNITS, EPOCHS, PATCHES = 512, 16, 250000
 KSVD, NETWORK, PHOTOGRAPHS = "K-SVD", "autoencoder", "autoencoder, photographs only"
 
 
@@ -65,7 +67,7 @@ def wavelets(noisy, sigma, method, wavelet, factor):
 PEERS = {
     "non-local means": (
         nl_means,
-        [(h, *patch) for patch in [(5, 6), (7, 6), (5, 11)] for h in (0.5, 0.6, 0.7, 0.8, 0.9)],
+        [*((h, size, 6) for size in (5, 7) for h in (0.6, 0.7, 0.8)), (0.6, 5, 11), (0.8, 5, 11)],
     ),
     "total variation": (total_variation, [(w,) for w in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)]),
     "wavelets": (
@@ -163,9 +165,6 @@ def network(images, sigma, quick):
     )
     coder = SparseImageCoder(sae, noise=sigma, stride=2, max_patches=10000 if quick else PATCHES, random_state=0)
     return coder.fit([np.float32(image) for image in images])
-
-
-UNITS, EPOCHS, PATCHES = 1024, 20, 250000
 
 
 def network_table(images, sigma, options):
