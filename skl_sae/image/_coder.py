@@ -153,7 +153,7 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
         rows = draw_patches(pictures, patch, self.max_patches, random_state)
         coder = self._new_coder(shape, random_state)
         if self.noise is not None:
-            learn_to_remove(coder, self.noise / unit, rows)
+            rows = learn_to_remove(coder, self.noise / unit, rows)
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
