@@ -42,9 +42,11 @@ class Network:
     scaling : Scaling
     frozen : frozenset of str
         Names of parameters that training leaves as they are.
+    restraint : Restraint or None
+        Entries of parameters that it leaves as they are, or pulls back.
     """
 
-    frozen = frozenset()
+    frozen, restraint = frozenset(), None
     #: Parameters of the estimator that decide on shapes, in the words of an error.
     shaped_by = "n_components, the layer sizes, tied_weights, batch_norm, skip"
 
@@ -79,6 +81,7 @@ class Network:
             )
         self.parameters.theta[:] = other.parameters.theta
         self.scaling = other.scaling.of(self.architecture)
+        self.restraint = other.restraint and other.restraint.of(self.dtype)
 
     # the parameters on the scale of the data
 

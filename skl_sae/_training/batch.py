@@ -39,6 +39,8 @@ class Batch(NamedTuple):
         have checked.
     active : list of Cells
         Of each of the network's codes, shares of the number of its entries that need a gradient.
+    restrain : callable or None
+        ``restrain(start, gradient, costs)`` changes a gradient before `update` is told; see `Restraint.apply`.
     """
 
     plan: Plan
@@ -53,6 +55,7 @@ class Batch(NamedTuple):
     auxiliary_costs: Cells
     checks: Cells
     active: list
+    restrain: callable = None
 
     @property
     def passes(self):
@@ -78,6 +81,8 @@ class Batch(NamedTuple):
 
     def move(self, start, gradient):
         """Record the update of some parameters."""
+        if self.restrain is not None:
+            self.restrain(start, gradient, self.costs.new)
         self.plan.do(self.update, start, gradient, self.checks.new())
 
 

@@ -17,11 +17,19 @@ def calibrate(network, hook, rows, trained_on):
     After a fit with a penalty that makes codes too small they are enlarged, and the output's intercept follows: that is
     learning, and done on the rows of the training.
     """
-    rule = network.rule
+    if network.restraint is None:
+        _calibrate(network, hook, rows, trained_on)
+    else:
+        network.restraint.keep(network.parameters.theta, lambda: _calibrate(network, hook, rows, trained_on))
+
+
+def _calibrate(network, hook, rows, trained_on):
+    rule, restraint = network.rule, network.restraint
     if rule.overrides(hook):
         with single_threaded_blas():
             getattr(rule, hook)(lambda: inference.pre_activations(network, rows), network.parameters.units)
-    if hook == "after_fit" and rule.shrinks:
+    one_factor = restraint is None or not restraint.holds_numbers(network.parameters.theta)
+    if hook == "after_fit" and rule.shrinks and one_factor:
         undo_shrinkage(network, trained_on)
 
 

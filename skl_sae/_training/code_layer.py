@@ -119,7 +119,17 @@ class CodeLayer:
                 gradient, width = getattr(g, short), getattr(p, short)[0].size
                 batch.move(network.parameters.start[name] + lo * width, gradient)
         if network.unit_norm:
-            normalise_rows(p.decoder)
+            self._normalise(lo, hi)
+
+    def _normalise(self, lo, hi):
+        """Bring the decoder's rows to norm one, but those that are fixed."""
+        parameters, restraint, free = self.network.parameters, self.network.restraint, [(0, hi - lo)]
+        rows = parameters.units.decoder[lo:hi]
+        if restraint is not None:
+            start = parameters.start[parameters.unit_names["decoder"]] + lo * rows.shape[1]
+            free = restraint.free_rows(start, rows)
+        for first, last in free:
+            normalise_rows(rows[first:last])
 
     def _deltas(self, batch, lo, hi):
         """Gradients of the code layer's products, as codes, of the units ``lo..hi``."""

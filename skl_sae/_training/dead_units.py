@@ -1,5 +1,7 @@
 """Units that no longer fire: how they are told, and how they are revived."""
 
+from functools import partial
+
 import numpy as np
 
 from .._kernels.jit import row_of
@@ -116,6 +118,15 @@ def auxiliary_rule(network):
 
 
 def resample(network, optimizer, rows, dead, random_state):
+    """Restart dead units, all but what the network's restraint fixes of them; see `_resample`."""
+    if network.restraint is None:
+        _resample(network, optimizer, rows, dead, random_state)
+    else:
+        change = partial(_resample, network, optimizer, rows, dead, random_state)
+        network.restraint.keep(network.parameters.theta, change)
+
+
+def _resample(network, optimizer, rows, dead, random_state):
     """Restart dead units on rows that are badly reconstructed.
 
     Rows are drawn with probability proportional to the square of their loss. The decoder row becomes the row's

@@ -8,6 +8,7 @@ Each tile or block is claimed by one thread, and writes what nobody else writes.
 are called once, while a plan is recorded; each step runs the plan. What depends on the step is in arrays.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -103,6 +104,8 @@ class TrainingStep:
         self.hidden = HiddenLayers(network, encoder, penalties)
         self.plans, self.finite = Plans(), True
         self._pre, self._masked = self._place_pre_activations()
+        theta, restraint = network.parameters.theta, network.restraint
+        self._restrain = None if restraint is None else partial(restraint.apply, theta)
         for scratch in self.units.scratch + self.hidden.scratch:
             self.plans.addresses.share(scratch)
 
@@ -164,7 +167,7 @@ class TrainingStep:
             context = RecordedContext(self.network.architecture.activation, 1 / n_rows, *self.now)
             shares = Cells(), Cells(), Cells(), [Cells() for _ in self.passes]
             tiles = partition(n_rows, self.tile_rows)
-            batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares)
+            batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares, self._restrain)
             for each in batch.passes:
                 each.take(n_rows)
             self._record(batch)

@@ -130,6 +130,8 @@ class Training(ChunkMixin):
             self.source = Source(network, params, encoder.batch_size, own_target, width, addresses)
             self.workspace = space
         for name, moments in self.optimizer.moments().items():
+            if network.restraint is not None and network.restraint.fixed is not None:
+                moments[network.restraint.fixed] = 0
             space.plans.addresses.follow(name, moments)
         if self.source.take(network, rows):
             space.plans.forget()
