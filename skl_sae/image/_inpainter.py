@@ -7,11 +7,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._denoising import Network
 from ._filling import fill_smoothly
-from ._inpainting import BoundedPursuit, Cosines, inpaint
+from ._inpainting import BoundedPursuit, Cosines, MeanOf, falling_errors, inpaint
 from ._learning import is_dictionary
 from ._masks import read_incomplete
 from ._pictures import full_scale, write_picture
 from ._progress import Progress
+
+# The error that the coder is allowed at first, as a share of the deviation of the patches: cosines have been there before.
+FIRST_ERROR = 1 / 4
 
 
 class InpainterMixin:
@@ -20,9 +23,10 @@ class InpainterMixin:
     def inpaint(self, image, mask=None, *, sigma=0.0, max_iter=30):
         """Fill in the missing pixels of an image.
 
-        They are filled in by cosines first, and then by the coder: patches are coded as if all of them were known, the
-        mean of the estimates that overlap is the next filling, and so on. A pursuit uses more atoms from time to time.
-        Holes of any size are filled; what a patch cannot see across is smooth at best.
+        They are filled in by cosines first, and then by the coder and cosines together: patches are coded as if all of
+        them were known, the mean of the estimates that overlap is the next filling, and so on, with an error that is
+        large at first and then falls. Holes of any size are filled, but hardly continued into where they are much wider
+        than a patch.
 
         Parameters
         ----------
@@ -36,7 +40,7 @@ class InpainterMixin:
             Standard deviation of the noise of the observed pixels, in the unit of the image. Nothing smaller is
             described.
         max_iter : int, default=30
-            Number of fillings by cosines, and of those by the coder after them.
+            Number of fillings by cosines. The coder's, after them, are half as many.
 
         Returns
         -------
@@ -85,16 +89,17 @@ class InpainterMixin:
     def _fill_by_cosines(self, values, missing, sigma, max_iter):
         patch = self._patch()
         estimate, tell = Cosines((*patch, values.shape[2])), Progress("Cosines", self.verbose)
-        guess = fill_smoothly(values, missing)
-        return inpaint(guess, missing, sigma, estimate, patch, self.stride, max_iter, tell)
+        guess, errors = fill_smoothly(values, missing), falling_errors(1.0, max_iter)
+        return inpaint(guess, missing, sigma, estimate, patch, self.stride, errors, tell)
 
     def _fill_by_coder(self, values, missing, sigma, max_iter):
         if is_dictionary(self.coder_):
             estimate = BoundedPursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
-        tell = Progress("Inpainting", self.verbose)
-        return inpaint(values, missing, sigma, estimate, self.patch_shape_[:2], self.stride, max_iter, tell)
+        estimate = MeanOf(estimate, Cosines(self.patch_shape_))
+        errors, tell = falling_errors(FIRST_ERROR, -(-max_iter // 2)), Progress("Inpainting", self.verbose)
+        return inpaint(values, missing, sigma, estimate, self.patch_shape_[:2], self.stride, errors, tell)
 
 
 def _read(image, mask, sigma, max_iter):

@@ -9,7 +9,7 @@ from ._patches import BAND, Average, extract, padded, side_positions
 
 # How far an iteration goes from the last filling to the estimate and beyond.
 RELAXATION = 1.5
-# The error allowed at the end, as a share of that at the beginning.
+# The error allowed at the end, as a share of the deviation of the patches.
 LAST_ERROR = 1 / 40
 
 
@@ -58,12 +58,23 @@ class BoundedPursuit:
         return codes @ atoms
 
 
-def inpaint(values, missing, deviation, estimate, patch, stride, max_iter, tell):
+class MeanOf:
+    """Patches by the mean of several estimates, whose errors differ."""
+
+    def __init__(self, *estimates):
+        self.estimates = estimates
+
+    def __call__(self, rows, deviation):
+        """Estimates of patches of which an error of this deviation is allowed."""
+        return sum(estimate(rows, deviation) for estimate in self.estimates) / len(self.estimates)
+
+
+def inpaint(values, missing, deviation, estimate, patch, stride, errors, tell):
     r"""An image with its missing values filled in.
 
     What is missing is filled with a guess, and patches are coded as if all of it were observed. Their mean is the next
-    filling, and so on. The first codes leave a large error, of the deviation of the patches themselves, so that only
-    what is certain is described; it falls along a geometric line. (Iterated denoising: O. G. Guleryuz, "Nonlinear
+    filling, and so on. The first codes leave a large error, so that only what is certain is described; it falls along a
+    geometric line. (Iterated denoising: O. G. Guleryuz, "Nonlinear
     approximation based image recovery using adaptive sparse reconstructions and iterated denoising", IEEE Transactions
     on Image Processing 15(3), 2006.) An iteration takes a part of the patches, those of a grid, which moves; the last
     one takes all.
@@ -81,7 +92,8 @@ def inpaint(values, missing, deviation, estimate, patch, stride, max_iter, tell)
         Height and width.
     stride : int
         That of the last iteration.
-    max_iter : int
+    errors : ndarray
+        The error that is allowed in each iteration, as a share of the deviation of the patches themselves.
     tell : callable
         Told which share of the work is done.
 
@@ -92,10 +104,9 @@ def inpaint(values, missing, deviation, estimate, patch, stride, max_iter, tell)
     """
     height, width = values.shape[:2]
     values, missing = padded(values, patch), padded(missing, patch)
-    coarse, start = max(stride, min(patch) // 2), typical_deviation(values, missing, patch)
-    ends = start, min(start, max(deviation, start * LAST_ERROR))
-    for i, allowed in enumerate(np.geomspace(*ends, max_iter) if start > 0 else ()):
-        last = i == max_iter - 1
+    coarse, unit = max(stride, min(patch) // 2), typical_deviation(values, missing, patch)
+    for i, allowed in enumerate(np.maximum(errors * unit, deviation) if unit > 0 else ()):
+        last = i == len(errors) - 1
         step = stride if last else coarse
         tops, lefts = positions_of_holes(missing, patch, step, *offsets(i, step))
         average, piece = Average(values.shape, patch, values.dtype), max(1, BAND // (patch[0] * patch[1] * values.shape[2]))
@@ -103,10 +114,15 @@ def inpaint(values, missing, deviation, estimate, patch, stride, max_iter, tell)
             some = slice(lo, lo + piece)
             rows, means = extract(values, tops[some], lefts[some], patch)
             average.add(estimate(rows, allowed), means, tops[some], lefts[some])
-            tell((i + min(1.0, (lo + piece) / len(tops))) / max_iter)
+            tell((i + min(1.0, (lo + piece) / len(tops))) / len(errors))
         change = average.result() - values
         values = np.where(missing, values + (1 if last else values.dtype.type(RELAXATION)) * change, values)
     return np.ascontiguousarray(values[:height, :width])
+
+
+def falling_errors(first, number):
+    """The errors of iterations, from the first one down, as shares of the deviation of the patches."""
+    return np.geomspace(first, LAST_ERROR, number) if number > 1 else np.array([LAST_ERROR])
 
 
 def typical_deviation(values, missing, patch):

