@@ -1,5 +1,6 @@
-"""Images: what sparse codes of their patches are for."""
+"""Images: what sparse codes of their patches, or of whole images, are for."""
 
 from ._coder import SparseImageCoder
+from ._retrieval import ImageRetrieval
 
-__all__ = ["SparseImageCoder"]
+__all__ = ["ImageRetrieval", "SparseImageCoder"]

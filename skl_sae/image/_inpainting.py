@@ -4,7 +4,7 @@ import numpy as np
 from scipy.fft import dct
 
 from ..coding import sparse_encode
-from ._denoising import error
+from ._denoising import Noise
 from ._patches import BAND, Average, extract, padded, side_positions
 
 # How far an iteration goes from the last filling to the estimate and beyond.
@@ -22,18 +22,18 @@ class Cosines:
         Height, width and channels of a patch.
     """
 
-    # The threshold over the error that is allowed.
+    # The threshold over the standard deviation of the noise.
     THRESHOLD = 3.0
 
     def __init__(self, shape):
         height, width, channels = (dct(np.eye(side), norm="ortho", axis=0) for side in shape)
         self.atoms = np.kron(np.kron(height, width), channels)
 
-    def __call__(self, rows, deviation):
-        """Estimates of patches of which an error of this deviation is allowed."""
+    def __call__(self, rows, noise):
+        """Estimates of patches, which need not be closer than noise would."""
         atoms = self.atoms.astype(rows.dtype)
         codes = rows @ atoms.T
-        codes[np.abs(codes) <= self.THRESHOLD * deviation] = 0
+        codes[np.abs(codes) <= self.THRESHOLD * noise.sigma] = 0
         return codes @ atoms
 
 
@@ -50,12 +50,11 @@ class BoundedPursuit:
     def __init__(self, atoms):
         self.atoms = atoms
 
-    def __call__(self, rows, deviation):
-        """Estimates of patches of which an error of this deviation is allowed."""
+    def __call__(self, rows, noise):
+        """Estimates of patches, which need not be closer than noise would."""
         atoms, n = self.atoms.astype(rows.dtype, copy=False), rows.shape[1]
-        tol = error(n, deviation, 1.0)
-        codes = sparse_encode(rows, atoms, tol=tol, n_nonzero_coefs=max(1, n // 4), sparse_output=True)
-        return codes @ atoms
+        options = {"tol": noise.squared_error(n), "n_nonzero_coefs": max(1, n // 4)}
+        return sparse_encode(rows, atoms, **options, sparse_output=True) @ atoms
 
 
 class MeanOf:
@@ -64,12 +63,12 @@ class MeanOf:
     def __init__(self, *estimates):
         self.estimates = estimates
 
-    def __call__(self, rows, deviation):
-        """Estimates of patches of which an error of this deviation is allowed."""
-        return sum(estimate(rows, deviation) for estimate in self.estimates) / len(self.estimates)
+    def __call__(self, rows, noise):
+        """Estimates of patches, which need not be closer than noise would."""
+        return sum(estimate(rows, noise) for estimate in self.estimates) / len(self.estimates)
 
 
-def inpaint(values, missing, deviation, estimate, patch, stride, errors, tell):
+def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
     r"""An image with its missing values filled in.
 
     What is missing is filled with a guess, and patches are coded as if all of it were observed. Their mean is the next
@@ -84,10 +83,10 @@ def inpaint(values, missing, deviation, estimate, patch, stride, errors, tell):
     values : ndarray of shape (height, width, channels)
         With a guess of what is missing.
     missing : ndarray of bool of the same shape
-    deviation : float
+    sigma : float
         Standard deviation of the noise of the values.
     estimate : callable
-        Makes estimates of patches, less their means, and the standard deviation of the error that is allowed.
+        Makes estimates of patches, less their means, and the `Noise` that they are said to have.
     patch : tuple of int
         Height and width.
     stride : int
@@ -105,15 +104,15 @@ def inpaint(values, missing, deviation, estimate, patch, stride, errors, tell):
     height, width = values.shape[:2]
     values, missing = padded(values, patch), padded(missing, patch)
     coarse, unit = max(stride, min(patch) // 2), typical_deviation(values, missing, patch)
-    for i, allowed in enumerate(np.maximum(errors * unit, deviation) if unit > 0 else ()):
-        last = i == len(errors) - 1
+    for i, error in enumerate(errors if unit > 0 else ()):
+        last, noise = i == len(errors) - 1, Noise(max(error * unit, sigma), 1.0)
         step = stride if last else coarse
         tops, lefts = positions_of_holes(missing, patch, step, *offsets(i, step))
         average, piece = Average(values.shape, patch, values.dtype), max(1, BAND // (patch[0] * patch[1] * values.shape[2]))
         for lo in range(0, len(tops), piece):
             some = slice(lo, lo + piece)
             rows, means = extract(values, tops[some], lefts[some], patch)
-            average.add(estimate(rows, allowed), means, tops[some], lefts[some])
+            average.add(estimate(rows, noise), means, tops[some], lefts[some])
             tell((i + min(1.0, (lo + piece) / len(tops))) / len(errors))
         change = average.result() - values
         values = np.where(missing, values + (1 if last else values.dtype.type(RELAXATION)) * change, values)

@@ -10,6 +10,7 @@ from sklearn.decomposition import MiniBatchDictionaryLearning
 from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD
 from skl_sae.image import SparseImageCoder
+from skl_sae.image._denoising import Noise
 from skl_sae.image._filling import fill_smoothly
 from skl_sae.image._inpainting import (
     Cosines,
@@ -141,8 +142,8 @@ def test_types_and_observed_pixels(dtype, channels):
 
 def test_the_mean_of_estimates():
     rows, cosines = np.random.default_rng(0).normal(size=(5, 64)), Cosines((8, 8, 1))
-    mean = MeanOf(cosines, lambda rows, deviation: 3 * rows)(rows, 0.2)
-    np.testing.assert_allclose(mean, (cosines(rows, 0.2) + 3 * rows) / 2)
+    mean = MeanOf(cosines, lambda rows, noise: 3 * rows)(rows, Noise(0.2, 1.0))
+    np.testing.assert_allclose(mean, (cosines(rows, Noise(0.2, 1.0)) + 3 * rows) / 2)
 
 
 def test_better_than_smooth(coder):
