@@ -4,8 +4,6 @@ from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
-from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import train_test_split
@@ -19,7 +17,8 @@ from ._estimator.building import BuildingMixin
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, fitted_attributes
-from ._estimator.output import like_the_input
+from ._estimator.output import csr_kind, like_the_input
+from ._estimator.sparse_weights import SparseWeightsMixin
 from ._kernels.blas import single_threaded_blas
 from ._kernels.sparse_structure import check_sparse_structure
 from ._model import inference
@@ -38,6 +37,7 @@ class SparseAutoencoder(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    SparseWeightsMixin,
     FittedStateMixin,
     BuildingMixin,
     RuleParametersMixin,
@@ -254,7 +254,11 @@ class SparseAutoencoder(
         Intercept of the decoder's last layer.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X.
+        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X; CSR matrices
+        after ``sparsify``.
+
+    density_ : float
+        Share of the weights that are not zero.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Intercepts of all layers, likewise.
@@ -653,8 +657,7 @@ class SparseAutoencoder(
             rule = network.rule.deployed()
             if not self.sparse_output:
                 return inference.encode(network, rule, rows)
-            kind = sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
-            return inference.encode_sparse(network, rule, rows, kind)
+            return inference.encode_sparse(network, rule, rows, csr_kind())
 
     @available_if(decodes_codes_alone)
     def inverse_transform(self, X):

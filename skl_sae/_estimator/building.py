@@ -30,6 +30,7 @@ class BuildingMixin:
             training = self._build(seen, rows, check_random_state(self.random_state))
             warn_of_first_chunk(training.network, rows)
             return training
+        self._network.assert_trains("partial_fit")
         check_means(rows, getattr(seen, "feature_names_in_", None))
         if not self._network.scaling.measured:
             training = self._build_on_variance(seen, rows)
@@ -77,6 +78,7 @@ class BuildingMixin:
         network = self._new_network(rows)
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
+            self._network.assert_trains(going_on)
             check_means(rows, names)
             network.go_on_from(self._network, going_on)
             self._check_scale(network.scaling, going_on)

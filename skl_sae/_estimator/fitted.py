@@ -3,11 +3,13 @@
 import os
 from threading import RLock
 
+from scipy import sparse
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .._kernels.memory import read_only
 from .._version import __version__
 from .._warning import warn
+from .output import published
 
 
 class FittedStateMixin:
@@ -62,7 +64,7 @@ class FittedStateMixin:
 
     @property
     def coefs_(self):
-        return [read_only(array) for array in self._fitted("coefs_").coefs()]
+        return [published(weights) for weights in self._fitted("coefs_").coefs()]
 
     @property
     def intercepts_(self):
@@ -77,7 +79,8 @@ class FittedStateMixin:
         network = self._fitted("components_")
         if network.architecture.decoder_depth > 1:
             raise AttributeError("components_ exists only for a decoder of a single layer; see coefs_.")
-        return read_only(network.coefs()[-1])
+        atoms = network.coefs()[-1]
+        return read_only(atoms.toarray() if sparse.issparse(atoms) else atoms)
 
     @property
     def skip_coef_(self):

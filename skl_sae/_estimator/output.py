@@ -1,7 +1,26 @@
 """Output with the columns of the input, in the container that ``set_output`` asks for."""
 
+from scipy import sparse
+from sklearn import get_config
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._set_output import _get_output_config
+
+from .._kernels.memory import read_only
+
+
+def csr_kind():
+    """The kind of CSR that scikit-learn's configuration asks for: arrays or matrices."""
+    return sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
+
+
+def published(weights):
+    """Weights, an array or CSR, so that writing to them fails: the model would not see the change."""
+    if not sparse.issparse(weights):
+        return read_only(weights)
+    weights = csr_kind()(weights)
+    for array in (weights.data, weights.indices, weights.indptr):
+        array.flags.writeable = False
+    return weights
 
 
 class _HandedOn(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

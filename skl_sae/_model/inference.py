@@ -76,9 +76,7 @@ def _reconstructions(network, rule, rows):
 
 def _decoded(network, code, x):
     """What a code on the network's own scale, of the inputs `x`, is decoded to, on the scale of the data."""
-    u = np.zeros((len(code.values), network.architecture.decoder_sizes[-2]), network.dtype)
-    code.decode(network.parameters.units.decoder, 0, network.architecture.n_units, u)
-    return network.outputs(u, x)
+    return network.outputs(network.decode_units(code), x)
 
 
 def encode(network, rule, rows):
@@ -158,14 +156,12 @@ def check_codes(network, rows):
 
 def decoded_codes(network, rows):
     """Targets and decoded codes without intercept, both on the network's scale: an iterator over tiles of rows."""
-    codes, decoder = _codes(network, network.rule.scored(), rows), network.parameters.units.decoder
+    codes = _codes(network, network.rule.scored(), rows)
 
     def tile(lo, hi):
-        x, target = (np.empty((hi - lo, decoder.shape[1]), network.dtype) for _ in range(2))
+        x, target = (np.empty((hi - lo, rows.shape[1]), network.dtype) for _ in range(2))
         network.scaling.load(rows, np.arange(lo, hi), x, target)
-        code, out = codes(lo, hi), np.zeros_like(x)
-        code.decode(decoder, 0, len(decoder), out)
-        return target, out
+        return target, network.decode_units(codes(lo, hi))
 
     for _, _, pair in _over_tiles(network, len(rows), tile):
         yield pair

@@ -70,6 +70,9 @@ class Network:
         other.parameters, other.rule, other.scaling = self.parameters.copy(), deepcopy(self.rule), copy(self.scaling)
         return other
 
+    def assert_trains(self, how):
+        """Raise where training cannot go on from this network; `how`, in the words of an error."""
+
     def go_on_from(self, other, how):
         """Take over the parameters of a network of the same shapes, and its scaling."""
         mine, its = self.parameters.shapes(), other.parameters.shapes()
@@ -187,10 +190,14 @@ class Network:
         for i, (weight, bias) in enumerate(layers):
             if i:
                 ACTIVATIONS[self.architecture.hidden_activation].forward(x)
-            x = x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_rows_t(x, weight, bias)
+            x = self.project(x, weight, bias)
         if not all_finite(x):
             raise ValueError(f"{TOO_LARGE} the sums of the encoder are not finite in {self.dtype}. {REMEDY}")
         return x
+
+    def project(self, x, weight, bias):
+        """``x @ weight.T + bias``, with the same bits for a row whatever rows are beside it."""
+        return x.multiply_t(weight, bias) if isinstance(x, SparseRows) else multiply_rows_t(x, weight, bias)
 
     def encode(self, x, rule, layers):
         """Code of such a tile under a deployed rule, on the network's own scale."""
@@ -211,14 +218,19 @@ class Network:
 
     def decode(self, code):
         """Reconstruction of a tile of codes as `transform` gives them: an array or CSR."""
-        decoder = self.parameters.units.decoder
         if sparse.issparse(code):
-            u = code @ decoder
+            u = code @ self.parameters.units.decoder
         else:
-            u = np.zeros((len(code), decoder.shape[1]), self.dtype)
-            DenseCode(code).compact().decode(decoder, 0, len(decoder), u)
+            u = self.decode_units(DenseCode(code).compact())
         u *= self.dtype.type(self.scaling.code_scale)
         return self.outputs(u)
+
+    def decode_units(self, code):
+        """The decoded code, without bias: the weights of the units next to the code, times their values."""
+        decoder = self.parameters.units.decoder
+        u = np.zeros((len(code.values), decoder.shape[1]), self.dtype)
+        code.decode(decoder, 0, len(decoder), u)
+        return u
 
     def outputs(self, u, x=None):
         """From the decoded code, without bias, to the reconstruction on the scale of the data.

@@ -86,20 +86,28 @@ class Parameters:
             for i in range(kind.encoder_depth):
                 self.start[f"dec{i}.weight"] = self.start[f"enc{i}.weight"]
                 self.views[f"dec{i}.weight"] = self.views[f"enc{i}.weight"]
-        last = kind.encoder_depth - 1
-        self.unit_names = {
+        self.unit_names = self._unit_names()
+        self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
+
+    def _unit_names(self):
+        last = self.architecture.encoder_depth - 1
+        return {
             "encoder": f"enc{last}.weight",
             "encoder_bias": f"enc{last}.bias",
-            "decoder": f"dec{kind.decoder_depth - 1}.weight",
+            "decoder": f"dec{self.architecture.decoder_depth - 1}.weight",
             **{name: f"enc{last}.{name}" for name in self.norm_arrays},
             **{name: f"rule.{name}" for name in self.own},
         }
-        self.units = Units(**{short: self.views[name] for short, name in self.unit_names.items()})
 
     @property
     def norm_arrays(self):
         """Names of the arrays of batch normalisation that each layer of the encoder has."""
         return tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ()
+
+    @property
+    def nbytes(self):
+        """Bytes in memory."""
+        return self.theta.nbytes
 
     def __getitem__(self, name):
         return self.views[name]

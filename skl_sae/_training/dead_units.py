@@ -56,6 +56,12 @@ class DeadUnits:
         other.idle[:], other.n_rows = self.idle, self.n_rows
         return other
 
+    def only(self, chosen):
+        """Counts of some of the units."""
+        other = DeadUnits(np.count_nonzero(chosen))
+        other.idle[:], other.n_rows = self.idle[chosen], self.n_rows
+        return other
+
     def count(self, fired, n_rows):
         """Note a step."""
         self.idle += n_rows

@@ -1,6 +1,7 @@
-"""Images: what sparse codes of their patches are for."""
+"""Images: what sparse codes of their patches, or of whole images, are for."""
 
 from ._coder import SparseImageCoder
+from ._retrieval import ImageRetrieval
 from ._sections import CorruptImageError
 
-__all__ = ["CorruptImageError", "SparseImageCoder"]
+__all__ = ["CorruptImageError", "ImageRetrieval", "SparseImageCoder"]

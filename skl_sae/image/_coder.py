@@ -1,21 +1,26 @@
 """Images by sparse codes of their patches: the estimator, which checks and wires."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..coding import KSVD
-from ._codec import compress, decompress, learn_codebook
-from ._learning import draw_patches
-from ._pictures import read_picture, read_pictures
+from ._codec import learn_codebook
+from ._compressing import CompressingMixin
+from ._denoising import Network, Noise, Pursuit, denoise
+from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
+from ._noise import estimate_sigma
+from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
+from ._progress import Progress
 
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(BaseEstimator):
+class SparseImageCoder(CompressingMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -32,7 +37,8 @@ class SparseImageCoder(BaseEstimator):
         What encodes patches, one a row: an estimator with ``transform`` and ``inverse_transform``, such as
         :class:`~skl_sae.coding.KSVD`, :class:`~skl_sae.SparseAutoencoder` or scikit-learn's
         :class:`~sklearn.decomposition.MiniBatchDictionaryLearning`. A clone of it is fitted. None means ``KSVD(256,
-        n_nonzero_coefs=8, max_iter=10)``, which begins with cosines where patches are square and gray.
+        n_nonzero_coefs=8, max_iter=10, convergence_tol=0.0)``, which begins with cosines where patches are square and
+        gray.
 
     patch_size : int or tuple of int, default=8
         Height and width of a patch, in pixels. Smaller images are padded with their last row and column.
@@ -43,6 +49,20 @@ class SparseImageCoder(BaseEstimator):
 
     max_patches : int or None, default=65536
         Number of patches that ``fit`` learns from, at most; they are drawn at random. None: all.
+
+    noise : float or None, default=None
+        For an autoencoder that is to learn denoising: the standard deviation of the noise, in the unit of the images,
+        that is added to the patches of the images of ``fit``, which are clean. In ``denoise`` patches are scaled so
+        that their noise is the same. None: the autoencoder is fitted as it is.
+
+    gain : float, default=1.15
+        How far the root mean square of what is taken for noise may exceed the standard deviation of the noise, as a
+        factor. A pursuit ends when no more than that is left of a patch; and a patch with no more becomes its mean.
+
+    blend : float, default=30 / 255
+        Weight of the noisy image in the mean of the overlapping patches, which weigh one each: `blend` times the range
+        of the values over sigma, and less for a larger `stride`, by its square. The range is that of the integers, or
+        of a floating image's own values.
 
     random_state : int, RandomState instance or None, default=None
         Which patches are drawn, and the `random_state` of the coder; None keeps the coder's own.
@@ -76,20 +96,38 @@ class SparseImageCoder(BaseEstimator):
         "patch_size": [COUNT, tuple],
         "stride": [COUNT],
         "max_patches": [COUNT, None],
+        "noise": [Interval(Real, 0, None, closed="neither"), None],
+        "gain": [Interval(Real, 0, None, closed="neither")],
+        "blend": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, coder=None, *, patch_size=8, stride=1, max_patches=65536, random_state=None, verbose=False):
+    def __init__(
+        self,
+        coder=None,
+        *,
+        patch_size=8,
+        stride=1,
+        max_patches=65536,
+        noise=None,
+        gain=1.15,
+        blend=30 / 255,
+        random_state=None,
+        verbose=False,
+    ):
         self.coder = coder
         self.patch_size = patch_size
         self.stride = stride
         self.max_patches = max_patches
+        self.noise = noise
+        self.gain = gain
+        self.blend = blend
         self.random_state = random_state
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, images, y=None):
+    def fit(self, images, y=None, *, sigma=None):
         """Learn to encode the patches of images.
 
         Parameters
@@ -99,6 +137,10 @@ class SparseImageCoder(BaseEstimator):
             (n_images, height, width, channels).
         y : None
             Ignored.
+        sigma : float or None, default=None
+            Standard deviation of the noise of the images, in their unit. A :class:`~skl_sae.coding.KSVD` with
+            ``algorithm="omp"`` then codes each patch with as many atoms as leave no more than this noise, in the place
+            of its own `tol` and `n_nonzero_coefs`. None: the images are clean.
 
         Returns
         -------
@@ -106,111 +148,94 @@ class SparseImageCoder(BaseEstimator):
             The fitted estimator.
         """
         patch, random_state = self._patch(), check_random_state(self.random_state)
-        pictures = read_pictures(images)
+        pictures, unit = read_pictures(images), self._unit(images, sigma)
         shape = (*patch, pictures[0].shape[2])
         rows = draw_patches(pictures, patch, self.max_patches, random_state)
         coder = self._new_coder(shape, random_state)
+        if self.noise is not None:
+            learn_to_remove(coder, self.noise / unit, rows)
+        if sigma is not None and sigma > 0:
+            accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
-        codebook = learn_codebook(coder, rows, shape)
-        self.coder_, self.patch_shape_, self._codebook = coder, shape, codebook
+        self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
+        self._noise = None if self.noise is None else self.noise / unit
         return self
 
-    def compress(self, image, *, psnr=None, max_bytes=None):
-        """Compress an image to bytes.
+    def denoise(self, image, sigma=None):
+        """Remove white noise from an image.
 
-        The bytes hold codes of patches side by side, not the dictionary: decompressing takes this coder, or a copy. A
-        patch is described by atoms of the coder or by principal axes of the patches of the fit, whichever takes
-        fewer bits for its error. The user guide has the format.
-
-        Parameters
-        ----------
-        image : array-like of shape (height, width) or (height, width, channels), or a list of such arrays
-            An image, or several of the same shape and type in one stream; these also as an array of shape (n_images,
-            height, width, channels).
-        psnr : float or None, default=None
-            Peak signal-to-noise ratio to reach, in decibels: 255 or 65535 is the peak of integers, the range of the
-            image's own values that of floating numbers. Integers can be reproduced exactly, with ``np.inf``. None, and
-            `max_bytes` is None too: 35.
-        max_bytes : int or None, default=None
-            Number of bytes that must not be exceeded. Alone: the best quality that fits. With `psnr`: less quality
-            where that does not fit.
-
-        Returns
-        -------
-        data : bytes
-
-        Raises
-        ------
-        ValueError
-            If the quality cannot be reached, or the size; if the image has missing values; if the fitted coder has no
-            atoms, that is, no ``components_``.
-
-        See Also
-        --------
-        SparseImageCoder.decompress : The inverse.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn.datasets import load_digits
-        >>> from skl_sae.coding import KSVD
-        >>> from skl_sae.image import SparseImageCoder
-        >>> digits = (load_digits().images * 15).astype(np.uint8)
-        >>> images = SparseImageCoder(KSVD(128, n_nonzero_coefs=4), random_state=0).fit(list(digits[:1500]))
-        >>> data = images.compress(list(digits[1500:1600]), psnr=20)
-        >>> len(data) < 100 * 64 / 4
-        True
-        >>> digits_again = images.decompress(data)
-        >>> len(digits_again), digits_again[0].shape, digits_again[0].dtype
-        (100, (8, 8), dtype('uint8'))
-        """
-        return compress(image, self._known_codebook(), psnr, max_bytes)
-
-    def decompress(self, data, *, max_pixels=1 << 26):
-        """Decompress bytes from `compress`.
-
-        What it gives is the same on every machine.
+        Every patch is replaced by its estimate, and the estimates that overlap are averaged. With a dictionary
+        (:class:`~skl_sae.coding.KSVD`, scikit-learn's dictionary learning) the estimate is found by orthogonal matching
+        pursuit: as few atoms as leave no more than the noise. Otherwise it is what the coder's ``transform`` and
+        ``inverse_transform`` make of the patch; see `noise`.
 
         Parameters
         ----------
-        data : bytes
-        max_pixels : int, default=67108864
-            Largest number of pixels, all images together, each made up to whole patches. Larger images are refused
-            before anything is allocated.
+        image : array-like of shape (height, width) or (height, width, channels)
+            The image, with as many channels as those of ``fit``.
+        sigma : float or None, default=None
+            Standard deviation of the noise, in the unit of the image. None: it is estimated from the finest wavelet
+            coefficients, which takes fine textures for noise; give it where it is known.
 
         Returns
         -------
-        image : ndarray or list of ndarray
-            Of the shape and type that was compressed.
-
-        Raises
-        ------
-        CorruptImageError
-            If the bytes are no image, damaged, larger than `max_pixels`, or compressed with another dictionary. It is a
-            ``ValueError``.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn.datasets import load_sample_image
-        >>> from skl_sae.image import SparseImageCoder
-        >>> image = load_sample_image("china.jpg")[:64, :60, 1]
-        >>> images = SparseImageCoder(max_patches=1000, random_state=0).fit(image)
-        >>> same = images.decompress(images.compress(image, psnr=np.inf))
-        >>> np.array_equal(image, same)
-        True
+        denoised : ndarray
+            Of the shape and type of the image. Integers are rounded, and clipped to their range.
         """
-        return decompress(data, self._known_codebook(), max_pixels)
+        values = self._read(image)
+        sigma = self._sigma(values, np.asarray(image).dtype, sigma)
+        if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
+            return write_picture(values, image)
+        if is_dictionary(self.coder_):
+            estimate = Pursuit(self.coder_.components_)
+        else:
+            estimate = Network(self.coder_, self._noise)
+        values_range = 1.0 if np.asarray(image).dtype in INTEGERS else float(np.ptp(values))
+        weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
+        denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weight, tell)
+        return write_picture(denoised, image)
 
-    def _known_codebook(self):
-        """The dictionary of compressed images."""
-        check_is_fitted(self)
-        if self._codebook is None:
+    def fit_denoise(self, image, sigma=None):
+        """Learn from the noisy image itself, and remove its noise.
+
+        The same as ``fit(image, sigma=sigma).denoise(image, sigma)``. With the default coder this is the adaptive
+        method of Elad and Aharon.
+
+        Parameters
+        ----------
+        image : array-like of shape (height, width) or (height, width, channels)
+            The image.
+        sigma : float or None, default=None
+            Standard deviation of the noise, in the unit of the image. None: it is estimated.
+
+        Returns
+        -------
+        denoised : ndarray
+            Of the shape and type of the image.
+        """
+        values, dtype = read_picture(image), np.asarray(image).dtype
+        sigma = self._sigma(values, dtype, sigma) * full_scale(dtype)
+        return self.fit(image, sigma=sigma).denoise(image, sigma)
+
+    def _sigma(self, values, dtype, sigma):
+        """The noise of an image in the unit of its values; estimated if nobody has said it."""
+        if sigma is None:
+            return estimate_sigma(values)
+        return _checked(sigma) / full_scale(dtype)
+
+    def _unit(self, images, sigma):
+        """What `noise` and `sigma` of ``fit`` are divided by."""
+        units = {full_scale(np.asarray(image).dtype) for image in list_of_images(images)}
+        if sigma is not None:
+            _checked(sigma)
+        if sigma is not None and self.noise is not None:
             raise ValueError(
-                f"Images are compressed with the atoms of the coder, but {type(self.coder_).__name__} has no "
-                "components_. Use KSVD, MiniBatchDictionaryLearning or an autoencoder with one linear decoder layer."
+                f"Got noise={self.noise}, which is added to clean images, and sigma={sigma}, which says that they are "
+                "noisy: expected one of them."
             )
-        return self._codebook
+        if len(units) > 1 and (sigma is not None or self.noise is not None):
+            raise ValueError("Noise is in the unit of the images: got images of different types. Convert them to one.")
+        return units.pop()
 
     def _patch(self):
         """Height and width of a patch."""
@@ -225,7 +250,7 @@ class SparseImageCoder(BaseEstimator):
         """The coder to fit."""
         if self.coder is None:
             start = "dct2" if shape[0] == shape[1] and shape[2] == 1 else "data"
-            coder = KSVD(256, n_nonzero_coefs=8, max_iter=10, dict_init=start)
+            coder = KSVD(256, n_nonzero_coefs=8, max_iter=10, convergence_tol=0.0, dict_init=start)
         else:
             coder = clone(self.coder)
         if self.random_state is not None and "random_state" in coder.get_params(deep=False):
@@ -245,5 +270,13 @@ class SparseImageCoder(BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _checked(sigma):
+    """A standard deviation."""
+    if not isinstance(sigma, Real) or not 0 <= sigma < np.inf:
+        raise ValueError(f"sigma must be a number of at least 0, or None: got {sigma!r}.")
+    return float(sigma)

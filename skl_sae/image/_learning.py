@@ -1,4 +1,4 @@
-"""What a coder of patches learns from: patches drawn from images."""
+"""What a coder of patches learns from, patches drawn from images, and what it is told of their noise."""
 
 import numpy as np
 from sklearn.utils.random import sample_without_replacement
@@ -37,3 +37,29 @@ def draw_patches(pictures, patch, n, random_state):
         parts.append(extract(values, tops, lefts, patch)[0])
         before += count
     return np.concatenate(parts)
+
+
+def is_dictionary(coder):
+    """Whether codes are found by optimisation with atoms, which another pursuit may use as well."""
+    return "transform_algorithm" in coder.get_params(deep=False)
+
+
+def accept_noise(coder, squared_error):
+    """Let a coder leave an error that is the noise of its data, if it can be told."""
+    parameters = coder.get_params(deep=False)
+    if {"tol", "n_nonzero_coefs", "algorithm"} <= set(parameters) and parameters["algorithm"] == "omp":
+        coder.set_params(tol=squared_error, n_nonzero_coefs=None)
+
+
+def learn_to_remove(coder, noise, rows):
+    """Let an autoencoder see rows with Gaussian noise and be compared with the rows as they are."""
+    parameters = coder.get_params(deep=False)
+    if not {"corruption", "corruption_level", "scale"} <= set(parameters):
+        raise ValueError(
+            f"noise is for an autoencoder that learns to remove it: got noise and {type(coder).__name__}, which has no "
+            "parameter corruption. Give sigma to fit or denoise instead."
+        )
+    scale = "total" if parameters["scale"] == "auto" else parameters["scale"]
+    deviation = 1.0 if scale is False else float(np.sqrt(rows.var(axis=0, dtype=np.float64).mean()))
+    level = noise / deviation if deviation > 0 else 0.0
+    coder.set_params(corruption="gaussian", corruption_level=level, scale=scale)

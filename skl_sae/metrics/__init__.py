@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs, how sparse its codes are, whether its dictionary is the true one.
+"""How well an autoencoder reconstructs, how sparse its codes are, whether its dictionary is the true one; and retrieval.
 
 `SCORERS` holds the scorers for a model selection with several metrics; each is also a name of its own.
 A unit is active (it "fired") in a row when its code there is not zero. For non-negative codes this is "greater than
@@ -8,6 +8,7 @@ zero": an entry that a rule selected but that is 0, and an explicit zero of a sp
 from ._codes import dead_fraction, feature_density, l0
 from ._dictionaries import DictionaryMatch, dictionary_match
 from ._reconstruction import explained_variance
+from ._retrieval import mean_average_precision
 from ._scorers import explained_variance_scorer, neg_dead_fraction_scorer, neg_l0_scorer
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "explained_variance_scorer",
     "feature_density",
     "l0",
+    "mean_average_precision",
     "neg_dead_fraction_scorer",
     "neg_l0_scorer",
 ]

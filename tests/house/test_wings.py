@@ -14,7 +14,7 @@ WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "
 GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
-SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding"}, "inspection": {"metrics"}}
+SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}}
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
     *(
@@ -22,7 +22,8 @@ REACH_FURTHER = {
         for name in ("unrolled", "unrolled_pass", "shrinkage", "layerwise", "code_target", "pursued")
     ),
     *("coding._unrolling.recovery_start", "coding._unrolling.recovery_building"),
-    *("coding._recovery_autoencoder", "compression"),
+    "coding._recovery_autoencoder",
+    *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
@@ -86,7 +87,8 @@ def test_package_init_only_imports():
 
 
 # Modules that only one file may use, and what others may take from them all the same.
-INSTRUCTIONS = "vectors", "products", "sparse_products", "maxima", "atomics", "calling", "exponentials"
+OF_PRODUCTS = "products", "sparse_products", "sparse_weights"
+INSTRUCTIONS = "vectors", *OF_PRODUCTS, "maxima", "atomics", "calling", "exponentials"
 WITH_VECTORS = [f"_kernels.{name}" for name in INSTRUCTIONS]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
