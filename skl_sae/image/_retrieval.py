@@ -152,7 +152,9 @@ class ImageRetrieval(BaseEstimator):
         check_is_fitted(self)
         n, n_images = self.n_neighbors if n_neighbors is None else n_neighbors, self.index_.shape[0]
         if not isinstance(n, Integral) or not 1 <= n <= n_images:
-            raise ValueError(f"n_neighbors={n!r}: expected an integer from 1 to {n_images}, the images of the database.")
+            raise ValueError(
+                f"n_neighbors={n!r}: expected an integer from 1 to {n_images}, the images of the database."
+            )
         cosines, images = nearest(self.index_, self._queries(X), n)
         if not return_distance:
             return images

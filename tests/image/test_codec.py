@@ -1,15 +1,17 @@
 """Compressed images: they come back, as well as was asked for, and on every machine the same."""
 
 import pickle
-import sys
 
 import numpy as np
 import pytest
 from codec_problems import coder, picture
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 
 from skl_sae import SparseAutoencoder
+from skl_sae._kernels import threads
+from skl_sae.coding import KSVD
 from skl_sae.image import CorruptImageError, SparseImageCoder
 from skl_sae.image import _codec as codec
 from skl_sae.image._codes import read_codes
@@ -156,11 +158,8 @@ def test_atoms_that_say_nothing():
     """Patches of one pixel have a mean, and nothing else."""
     image = picture((9, 7))
     for side in (1, (1, 2), (9, 7)):
-        images = SparseImageCoder(KSVD_OF_FEW, patch_size=side, random_state=0).fit(image)
+        images = SparseImageCoder(KSVD(3, n_nonzero_coefs=1, max_iter=2), patch_size=side, random_state=0).fit(image)
         np.testing.assert_array_equal(images.decompress(images.compress(image, psnr=np.inf)), image)
-
-
-KSVD_OF_FEW = PCA()
 
 
 def test_another_dictionary_is_refused():
@@ -186,7 +185,9 @@ def test_decoded_as_the_format_says():
         part, atoms = codes.parts[int(by_axes)], codebook.parts[int(by_axes)].integers
         n = part.counts[at[by_axes]]
         some = slice(entries[by_axes], entries[by_axes] + n)
-        sums = sum((level * atoms[k].astype(object) for k, level in zip(part.atoms[some], part.levels[some].tolist())), 0)
+        sums = sum(
+            (level * atoms[k].astype(object) for k, level in zip(part.atoms[some], part.levels[some].tolist())), 0
+        )
         at[by_axes] += 1
         entries[by_axes] += n
         top, left = divmod(i, 4)
@@ -196,10 +197,12 @@ def test_decoded_as_the_format_says():
     np.testing.assert_array_equal(coder().decompress(data), expected)
 
 
-def test_the_same_bytes_with_any_number_of_threads(with_threads):
-    image = picture((80, 70, 3))
-    images = coder(3)
-    streams = {with_threads(n, lambda: images.compress(image, psnr=32)) for n in (1, 2, 5)}
+def test_the_same_bytes_with_any_number_of_threads(monkeypatch):
+    image, images, streams = picture((80, 70, 3)), coder(3), set()
+    for n in (1, 2, 4):
+        monkeypatch.setattr(threads, "n_threads", lambda n=n: n)
+        monkeypatch.setattr(threads, "n_slots", lambda n=n: n)
+        streams.add(images.compress(image, psnr=32))
     assert len(streams) == 1
 
 
@@ -210,14 +213,9 @@ def test_steps_are_a_twelfth_of_an_octave_apart():
 
 
 def test_atoms_beat_axes_on_their_own_kind():
-    """Digits: fewer bytes than by principal axes alone, and far fewer than a JPEG each."""
-    from sklearn.datasets import load_digits
-
+    """Digits take fewer bytes than by principal axes alone."""
     digits = [np.uint8(image * 15) for image in load_digits().images]
-    from skl_sae.coding import KSVD
-
     ksvd = SparseImageCoder(KSVD(128, n_nonzero_coefs=4, max_iter=10), random_state=0).fit(digits[:1200])
     axes = SparseImageCoder(PCA(63), random_state=0).fit(digits[:1200])
     ours, theirs = (len(images.compress(digits[1200:], psnr=22)) for images in (ksvd, axes))
     assert ours < 0.95 * theirs
-    assert sys.getsizeof(ours) > 0
