@@ -102,7 +102,7 @@ class FittedStateMixin:
 def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss_curve):
     """Those of a training and of the network that it has made, by name."""
     return {
-        **published(network),
+        **attributes_of(network),
         "loss_": loss_curve[-1],
         "loss_curve_": loss_curve,
         "auxiliary_loss_curve_": auxiliary_loss_curve,
@@ -112,7 +112,7 @@ def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss
     }
 
 
-def published(network):
+def attributes_of(network):
     """The attributes that a network has by itself, by name."""
     network.rule.publish(network.parameters.units, network.scaling.code_scale)
     return {
