@@ -9,7 +9,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..coding import KSVD
-from ._denoising import Network, Pursuit, denoise, error
+from ._codec import learn_codebook
+from ._compressing import CompressingMixin
+from ._denoising import Network, Noise, Pursuit, denoise
+from ._inpainter import InpainterMixin
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
 from ._noise import estimate_sigma
 from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
@@ -18,7 +21,7 @@ from ._progress import Progress
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(BaseEstimator):
+class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -54,8 +57,8 @@ class SparseImageCoder(BaseEstimator):
         that their noise is the same. None: the autoencoder is fitted as it is.
 
     gain : float, default=1.15
-        A pursuit ends when the root mean square of what is left of a patch is this number times the standard deviation
-        of the noise.
+        How far the root mean square of what is taken for noise may exceed the standard deviation of the noise, as a
+        factor. A pursuit ends when no more than that is left of a patch; and a patch with no more becomes its mean.
 
     blend : float, default=30 / 255
         Weight of the noisy image in the mean of the overlapping patches, which weigh one each: `blend` times the range
@@ -151,11 +154,11 @@ class SparseImageCoder(BaseEstimator):
         rows = draw_patches(pictures, patch, self.max_patches, random_state)
         coder = self._new_coder(shape, random_state)
         if self.noise is not None:
-            learn_to_remove(coder, self.noise / unit, rows)
+            rows = learn_to_remove(coder, self.noise / unit, rows)
         if sigma is not None and sigma > 0:
-            accept_noise(coder, error(rows.shape[1], sigma / unit, self.gain))
+            accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
-        self.coder_, self.patch_shape_ = coder, shape
+        self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
         self._noise = None if self.noise is None else self.noise / unit
         return self
 
@@ -185,12 +188,12 @@ class SparseImageCoder(BaseEstimator):
         if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
             return write_picture(values, image)
         if is_dictionary(self.coder_):
-            estimate = Pursuit(self.coder_.components_, self.gain)
+            estimate = Pursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
         values_range = 1.0 if np.asarray(image).dtype in INTEGERS else float(np.ptp(values))
         weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
-        denoised = denoise(values, sigma, estimate, self.patch_shape_[:2], self.stride, weight, tell)
+        denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weight, tell)
         return write_picture(denoised, image)
 
     def fit_denoise(self, image, sigma=None):
@@ -259,15 +262,20 @@ class SparseImageCoder(BaseEstimator):
         """The values of an image with the channels of the fit."""
         check_is_fitted(self)
         values = read_picture(image, allow_nan)
+        self._check_channels(values)
+        return values
+
+    def _check_channels(self, values):
+        """Refuse an image that has other channels than those of the fit."""
         if values.shape[2] != self.patch_shape_[2]:
             raise ValueError(
                 f"The image has {values.shape[2]} channels, but SparseImageCoder was fitted on images with "
                 f"{self.patch_shape_[2]}."
             )
-        return values
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
 

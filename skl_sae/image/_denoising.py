@@ -1,9 +1,22 @@
 """Denoising: every patch is replaced by what its coder makes of it, and overlapping patches are averaged."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..coding import sparse_encode
 from ._patches import Average, bands, extract, padded
+
+
+class Noise(NamedTuple):
+    """White noise: its standard deviation, and by how much of that the root mean square of it may be exceeded."""
+
+    sigma: float
+    gain: float
+
+    def squared_error(self, n):
+        r"""What may be left of n numbers: :math:`n (\text{gain} \cdot \sigma)^2`."""
+        return n * (self.gain * self.sigma) ** 2
 
 
 class Pursuit:
@@ -12,18 +25,15 @@ class Pursuit:
     Parameters
     ----------
     atoms : ndarray of shape (n_components, n_numbers)
-    gain : float
-        The root mean square of what may be left of a patch, over the standard deviation of the noise.
     """
 
-    def __init__(self, atoms, gain):
-        self.atoms, self.gain = atoms, gain
+    def __init__(self, atoms):
+        self.atoms = atoms
 
-    def __call__(self, rows, sigma):
+    def __call__(self, rows, noise):
         """Estimates of patches with noise."""
         atoms = self.atoms.astype(rows.dtype, copy=False)
-        codes = sparse_encode(rows, atoms, tol=error(rows.shape[1], sigma, self.gain), sparse_output=True)
-        return codes @ atoms
+        return sparse_encode(rows, atoms, tol=noise.squared_error(rows.shape[1]), sparse_output=True) @ atoms
 
 
 class Network:
@@ -40,29 +50,26 @@ class Network:
     def __init__(self, coder, noise):
         self.coder, self.noise = coder, noise
 
-    def __call__(self, rows, sigma):
+    def __call__(self, rows, noise):
         """Estimates of patches with noise."""
-        scale = rows.dtype.type(1 if self.noise is None else self.noise / sigma)
+        scale = rows.dtype.type(1 if self.noise is None else self.noise / noise.sigma)
         if hasattr(self.coder, "reconstruct"):
             return self.coder.reconstruct(rows * scale) / scale
         return self.coder.inverse_transform(self.coder.transform(rows * scale)) / scale
 
 
-def error(n, sigma, gain):
-    r"""Squared error of a patch of n numbers that is as good as none: :math:`n (\text{gain} \cdot \sigma)^2`."""
-    return n * (gain * sigma) ** 2
-
-
-def denoise(values, sigma, estimate, patch, stride, weight, tell):
+def denoise(values, noise, estimate, patch, stride, weight, tell):
     """An image without its noise.
+
+    A patch that differs from its mean by no more than the noise becomes its mean.
 
     Parameters
     ----------
     values : ndarray of shape (height, width, channels)
-    sigma : float
-        Standard deviation of the noise, in the unit of the values.
+    noise : Noise
+        In the unit of the values.
     estimate : callable
-        Makes patches without noise of patches, less their means, and the standard deviation of their noise.
+        Makes patches without noise of patches, less their means, and the `Noise` that they have.
     patch : tuple of int
         Height and width.
     stride : int
@@ -80,7 +87,11 @@ def denoise(values, sigma, estimate, patch, stride, weight, tell):
     average = Average(values.shape, patch, values.dtype)
     for tops, lefts in bands(values.shape, patch, stride):
         rows, means = extract(values, tops, lefts, patch)
-        average.add(estimate(rows, sigma), means, tops, lefts)
+        more = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) > noise.squared_error(rows.shape[1])
+        estimates = np.zeros_like(rows)
+        if more.any():
+            estimates[more] = estimate(rows[more], noise)
+        average.add(estimates, means, tops, lefts)
         tell((tops[-1] + patch[0]) / len(values))
     average.mix(values, weight)
     return np.ascontiguousarray(average.result()[:height, :width])

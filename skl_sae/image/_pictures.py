@@ -1,6 +1,7 @@
 """Images in and out: any size, gray or with channels, integers of 8 and 16 bits or floating."""
 
 import numpy as np
+from scipy import sparse
 
 # Numbers of channels of an image whose last axis is that of channels.
 CHANNELS = 1, 3, 4
@@ -31,7 +32,13 @@ def read_picture(image, allow_nan=False, name="image"):
     values : ndarray of shape (height, width, channels)
         C-contiguous, in float64 if the image is, otherwise in float32. It may be the image's own memory.
     """
+    if sparse.issparse(image):
+        raise TypeError(f"{name} is sparse: expected a dense array. Use its method toarray.")
     image = np.asarray(image)
+    if image.dtype.kind == "c":
+        raise ValueError(
+            f"{name} is complex: got {image.dtype}. Complex data not supported; take real and imaginary part."
+        )
     if image.dtype not in INTEGERS and image.dtype.kind != "f":
         raise ValueError(
             f"{name} must have values of uint8, uint16 or a floating type: got {image.dtype}. Convert it, for example "
@@ -91,6 +98,8 @@ def list_of_images(images):
                 f"images must be an image or a list of images: got a list whose first item has {np.ndim(several[0])} "
                 "axes. Pass np.asarray(image) for an image that is a list of rows."
             )
+    elif sparse.issparse(images):
+        several = [images]
     else:
         images = np.asarray(images)
         if images.ndim == 3 and images.shape[2] not in CHANNELS:

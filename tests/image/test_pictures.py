@@ -50,7 +50,7 @@ def test_views_and_other_byte_orders():
     [
         (np.zeros((4, 4), int), r"uint8, uint16 or a floating type: got int64"),
         (np.zeros((4, 4), bool), r"got bool"),
-        (np.zeros((4, 4), complex), r"got complex128"),
+        (np.zeros((4, 4), complex), r"Complex data not supported"),
         (np.zeros(4), r"must have shape \(height, width\)"),
         (np.zeros((4, 4, 2)), r"1, 3 or 4 channels"),
         (np.zeros((0, 4)), r"at least one pixel"),
