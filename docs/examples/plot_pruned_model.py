@@ -39,8 +39,8 @@ print(f"explained variance of new images, with all weights: {sae.score(X_test):.
 # -----------------------
 # The same share of each layer is removed: at once, at once with 40 epochs of training after it, and with the cubic
 # schedule, which removes many weights in the first epochs and few in the last of them. More training helps by itself,
-# so the dense model is trained as long, too: the dotted line. Where most weights are gone some units no longer fire, and
-# the training says so; here that is expected.
+# so the dense model is trained as long, too: the dotted line. Where most weights are gone some units no longer fire,
+# and the training says so; here that is expected.
 
 warnings.filterwarnings("ignore", message=".* did not fire in the last epoch")
 shares = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97]
@@ -84,9 +84,9 @@ for row, (atoms, label) in zip(axes, [(before, "before"), (after, "after")], str
 # %%
 # What it saves
 # -------------
-# In memory a sparse weight of float32 takes 8 bytes, and one of 8 bits takes 5; in a file its place is about half a bit.
-# Of a model as small as this one, the file also has much else. Checks of the input take most of the time of a single
-# row, so that it is hardly faster, if at all: ``single_row_faster`` tells what was measured here.
+# In memory a sparse weight of float32 takes 8 bytes, and one of 8 bits takes 5; in a file its place takes less than a
+# byte. Of a model as small as this one, the file also has much else. Checks of the input take most of the time of a
+# single row, so that it is hardly faster, if at all: ``single_row_faster`` tells what was measured here.
 
 for name, model in {"sparse": small.sparsify(), "sparse, 8 bits": quantize(small, 8)}.items():
     report = compression_report(sae, model, X_test)

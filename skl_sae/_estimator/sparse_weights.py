@@ -14,9 +14,9 @@ class SparseWeightsMixin:
         """Keep the weights as sparse matrices: the items of `coefs_` are then CSR, and no dense weights are left.
 
         Worth it after :func:`skl_sae.compression.prune`: a sparse weight of float32 takes 8 bytes in memory, a dense
-        one 4. Encoding visits the weights of a matrix one by one if at most 30 % of them are left and it has 8192 places
-        or more; else dense blocks are made meanwhile, and nothing is gained but memory. Files have the places of the weights as compressed bits, and are
-        smaller still. What ``transform`` gives is the same but for rounding.
+        one 4. Encoding visits the weights of a matrix one by one if at most 30 % of them are left and it has 8192
+        places or more; else dense blocks are made meanwhile, and nothing is gained but memory. Files have the places
+        of the weights as compressed bits, and are smaller still. What ``transform`` gives is the same but for rounding.
 
         Such a model is for use: ``partial_fit``, and ``fit`` with ``warm_start=True``, need ``densify`` first. What
         training alone needs is let go: the optimizer's moments, and a pull to other weights. Pruned weights stay zero
