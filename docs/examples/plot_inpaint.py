@@ -55,7 +55,7 @@ print(f"missing: {letters.mean():.0%} of the pixels")
 print(f"printed: {psnr(printed, photograph, letters):.1f} dB, filled in: {psnr(filled, photograph, letters):.1f} dB")
 print(f"observed pixels as they were: {(filled[~letters] == photograph[~letters]).all()}")
 
-letters_figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
+letters_figure, axes = plt.subplots(1, 3, figsize=(12, 3.3), layout="constrained")
 for ax, (title, image) in zip(axes, {"Printed": printed, "Filled in": filled, "The photograph": photograph}.items()):
     ax.imshow(image)
     ax.set_title(title, fontsize="medium")

@@ -1,4 +1,4 @@
-"""Inpainting: missing values are filled in, patches coded, and the estimates become better fillings, again and again."""
+"""Inpainting: missing values are filled in and patches coded, and their estimates become better fillings."""
 
 import numpy as np
 from scipy.fft import dct
