@@ -74,7 +74,7 @@ RANDOM = np.random.default_rng(0)
 RANDOM_BYTES = {
     STORED: RANDOM.integers(0, 256, 300, np.uint8).tobytes(),
     DEFLATE: RANDOM.choice([0, 1, 2, 50], 3000, p=[0.1, 0.5, 0.1, 0.3]).astype(np.uint8).tobytes(),
-    LZMA: bytes(range(97, 105)) * 4000 + bytes(100) * 3,
+    LZMA: (np.cumsum(RANDOM.integers(-1, 2, 4000)) % 256).astype(np.uint8).tobytes(),
     SWAPPED: sequence(6000),
     RICE: (RANDOM.geometric(0.3, 500) - 1).astype(np.uint8).tobytes(),
 }
