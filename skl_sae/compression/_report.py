@@ -8,7 +8,7 @@ import numpy as np
 from .._autoencoder import SparseAutoencoder
 from .._estimator.sparse_weights import trainable_or_stored
 
-# Seconds that a rate is measured for, at least, and rows of the batch that it is measured on, at most.
+# Seconds that a rate of a model is measured for, at least, and rows of the batch that it is measured on, at most.
 SECONDS, BATCH_ROWS = 0.2, 4096
 # Single rows that are encoded one after another between two looks at the clock.
 SINGLE_ROWS = 20
@@ -74,7 +74,12 @@ def compression_report(before, after=None, X=None):
     for name, model in models.items():
         if not isinstance(model, SparseAutoencoder):
             raise TypeError(f"{name}: compression_report takes a fitted SparseAutoencoder, got {type(model).__name__}.")
-    rows = {name: _sizes(model) | (_quality(model, X) if X is not None else {}) for name, model in models.items()}
+    rows = {name: _sizes(model) for name, model in models.items()}
+    if X is not None:
+        rates = _rates(models, X)
+        rows = {
+            name: rows[name] | {"explained_variance": model.score(X)} | rates[name] for name, model in models.items()
+        }
     report = pd.DataFrame(rows).T
     counts = ["parameters", "non_zeros", "bytes_in_memory", "bytes_on_disk"]
     report = report.astype(dict.fromkeys(counts, "int64"))
@@ -119,27 +124,28 @@ def _bytes_of_pickle(model):
     return counter.n_bytes
 
 
-def _quality(model, X):
+def _rates(models, X):
+    """Rows that each model encodes in a second, one by one and in a batch."""
     rows = [X[i : i + 1] for i in range(min(SINGLE_ROWS, X.shape[0]))]
     batch = X[: min(BATCH_ROWS, X.shape[0])]
-
-    def one_by_one():
-        for row in rows:
-            model.transform(row)
-
-    return {
-        "explained_variance": model.score(X),
-        "rows_per_s_single": len(rows) / _fastest(one_by_one),
-        "rows_per_s_batch": batch.shape[0] / _fastest(lambda: model.transform(batch)),
-    }
+    work = {"single": (rows, len(rows)), "batch": ([batch], batch.shape[0])}
+    rates = {name: {} for name in models}
+    for kind, (parts, n_rows) in work.items():
+        for name, seconds in _fastest(models, parts).items():
+            rates[name][f"rows_per_s_{kind}"] = n_rows / seconds
+    return rates
 
 
-def _fastest(call):
-    """Seconds of the fastest of several calls: others are disturbed by what else the machine does."""
-    call()  # compiles, and fills caches
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < SECONDS:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
+def _fastest(models, parts):
+    """Seconds that each model needs for some parts of the data, at best: others are disturbed by what else is running.
+
+    Models take turns, so that a machine that slows down does so for all.
+    """
+    times, start = {name: [] for name in models}, time.perf_counter()
+    while len(times["before"]) < 4 or time.perf_counter() - start < SECONDS * len(models):
+        for name, model in models.items():
+            begin = time.perf_counter()
+            for part in parts:
+                model.transform(part)
+            times[name].append(time.perf_counter() - begin)
+    return {name: min(each[1:]) for name, each in times.items()}  # the first compiles, and fills caches

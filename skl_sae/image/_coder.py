@@ -9,7 +9,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..coding import KSVD
+from ._codec import learn_codebook
+from ._compressing import CompressingMixin
 from ._denoising import Network, Noise, Pursuit, denoise
+from ._inpainter import InpainterMixin
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
 from ._noise import estimate_sigma
 from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
@@ -18,7 +21,7 @@ from ._progress import Progress
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(BaseEstimator):
+class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -155,7 +158,7 @@ class SparseImageCoder(BaseEstimator):
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
-        self.coder_, self.patch_shape_ = coder, shape
+        self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
         self._noise = None if self.noise is None else self.noise / unit
         return self
 
@@ -267,12 +270,16 @@ class SparseImageCoder(BaseEstimator):
         """The values of an image with the channels of the fit."""
         check_is_fitted(self)
         values = read_picture(image, allow_nan)
+        self._check_channels(values)
+        return values
+
+    def _check_channels(self, values):
+        """Refuse an image that has other channels than those of the fit."""
         if values.shape[2] != self.patch_shape_[2]:
             raise ValueError(
                 f"The image has {values.shape[2]} channels, but SparseImageCoder was fitted on images with "
                 f"{self.patch_shape_[2]}."
             )
-        return values
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
