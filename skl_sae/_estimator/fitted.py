@@ -9,7 +9,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from .._kernels.memory import read_only
 from .._version import __version__
 from .._warning import warn
-from .output import published
+from .output import unwritable
 
 
 class FittedStateMixin:
@@ -64,7 +64,7 @@ class FittedStateMixin:
 
     @property
     def coefs_(self):
-        return [published(weights) for weights in self._fitted("coefs_").coefs()]
+        return [unwritable(weights) for weights in self._fitted("coefs_").coefs()]
 
     @property
     def intercepts_(self):

@@ -4,11 +4,11 @@ import math
 from numbers import Integral, Real
 
 from ._codebook import Codebook, atoms_of, axes_of, has_atoms
-from ._codes import read_codes, write_codes
+from ._codes import read_codes
 from ._decoding import COARSEST, decode, nearest_step, scale
 from ._encoding import Encoder
 from ._sections import CorruptImageError
-from ._stream import ARRAY, DEEP, FLAT, read_stream, write_stream
+from ._stream import ARRAY, DEEP, FLAT, read_stream
 
 # Aimed at where neither a quality nor a size is asked for, in decibels.
 PSNR = 35.0
@@ -40,8 +40,7 @@ def compress(images, codebook, psnr, max_bytes):
 
     def stream(index):
         if index not in found:
-            header, codes = encoder.encode(index)
-            found[index] = write_stream(header, write_codes(codes, header.n_images)), encoder.error(header, codes)
+            found[index] = encoder.encode(index)
         return found[index]
 
     data = None

@@ -12,6 +12,7 @@ from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
 from ._denoising import Network, Noise, Pursuit, denoise
+from ._inpainter import InpainterMixin
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
 from ._noise import estimate_sigma
 from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
@@ -20,7 +21,7 @@ from ._progress import Progress
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(CompressingMixin, BaseEstimator):
+class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -45,7 +46,7 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
 
     stride : int, default=1
         Distance between neighbouring patches in pixels, where these overlap and are averaged. With 1 the results are
-        best, a larger one is faster by its square.
+        best, a larger one is faster by its square. At most the side of a patch.
 
     max_patches : int or None, default=65536
         Number of patches that ``fit`` learns from, at most; they are drawn at random. None: all.
@@ -153,7 +154,7 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
         rows = draw_patches(pictures, patch, self.max_patches, random_state)
         coder = self._new_coder(shape, random_state)
         if self.noise is not None:
-            learn_to_remove(coder, self.noise / unit, rows)
+            rows = learn_to_remove(coder, self.noise / unit, rows)
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
@@ -183,6 +184,7 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
             Of the shape and type of the image. Integers are rounded, and clipped to their range.
         """
         values = self._read(image)
+        self._check_stride(self.patch_shape_)
         sigma = self._sigma(values, np.asarray(image).dtype, sigma)
         if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
             return write_picture(values, image)
@@ -239,12 +241,19 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
 
     def _patch(self):
         """Height and width of a patch."""
-        size = self.patch_size
-        if isinstance(size, Integral):
-            return int(size), int(size)
+        size = (self.patch_size,) * 2 if isinstance(self.patch_size, Integral) else self.patch_size
         if len(size) != 2 or not all(isinstance(side, Integral) and side >= 1 for side in size):
             raise ValueError(f"patch_size must be an int or a pair of ints of at least 1: got {size}.")
+        self._check_stride(size)
         return tuple(int(side) for side in size)
+
+    def _check_stride(self, size):
+        """Patches must cover the image."""
+        if self.stride > min(size[:2]):
+            raise ValueError(
+                f"Got stride={self.stride} and patches of {size[0]} x {size[1]} pixels: expected a stride of at most "
+                f"{min(size[:2])}, so that they cover the image."
+            )
 
     def _new_coder(self, shape, random_state):
         """The coder to fit."""
@@ -261,12 +270,16 @@ class SparseImageCoder(CompressingMixin, BaseEstimator):
         """The values of an image with the channels of the fit."""
         check_is_fitted(self)
         values = read_picture(image, allow_nan)
+        self._check_channels(values)
+        return values
+
+    def _check_channels(self, values):
+        """Refuse an image that has other channels than those of the fit."""
         if values.shape[2] != self.patch_shape_[2]:
             raise ValueError(
                 f"The image has {values.shape[2]} channels, but SparseImageCoder was fitted on images with "
                 f"{self.patch_shape_[2]}."
             )
-        return values
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -25,14 +25,18 @@ class PartCodes:
     levels: np.ndarray
 
     @classmethod
+    def of(cls, levels):
+        """Of dense levels of shape (n_patches, n_atoms)."""
+        patches, atoms = np.nonzero(levels)
+        counts = np.bincount(patches, minlength=len(levels))
+        return cls(*(array.astype(np.int64) for array in (counts, atoms, levels[patches, atoms])))
+
+    @classmethod
     def joined(cls, several):
-        """Of dense levels, one array a band."""
-        places = [np.nonzero(levels) for levels in several]
-        empty = [np.zeros(0, np.int64)]
-        counts = [np.count_nonzero(levels, axis=1) for levels in several]
-        values = [levels[place] for levels, place in zip(several, places, strict=True)]
-        arrays = counts, [place[1] for place in places], values
-        return cls(*(np.concatenate(empty + array).astype(np.int64) for array in arrays))
+        """Of one after the other."""
+        none = np.zeros(0, np.int64)
+        arrays = [(part.counts, part.atoms, part.levels) for part in several] or [(none, none, none)]
+        return cls(*(np.concatenate(each) for each in zip(*arrays, strict=True)))
 
 
 @dataclass

@@ -4,19 +4,23 @@ An image is cut into patches side by side, the last ones completed by the last r
 the means of its channels, in whole multiples of a step, and levels of atoms or of axes; see `_rate_distortion`.
 """
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 
-from ._codes import Codes, PartCodes
+from ._codes import Codes, PartCodes, write_codes
 from ._decoding import BAND, decode, mean_step, scale, step_of
 from ._patches import extract
 from ._pictures import full_scale, list_of_images, read_pictures
-from ._rate_distortion import Costs, choose_part
-from ._stream import ARRAY, DEEP, DEEP_LIST, DTYPES, FLAT, FLAT_LIST, Header
+from ._rate_distortion import PRICE, Costs, choose_part
+from ._stream import ARRAY, DEEP, DEEP_LIST, DTYPES, FLAT, FLAT_LIST, Header, write_stream
 
-# Passes over the patches, at the first step and at others: bits are estimated anew in each.
-FIRST_PASSES, PASSES = 4, 2
+# Passes over the patches in which each chooses between atoms and axes; bits are estimated anew in each.
+PASSES = 3
+# Where the error falls by less than the price of the bits says: it falls with about this power of the size, 4 decibels
+# an octave.
+SLOPE = 1.33
 
 
 def read_images(images):
@@ -41,10 +45,7 @@ def read_images(images):
         values = np.rint(values * full_scale(dtype)) / full_scale(dtype)
     else:
         low, high = float(values.min()), float(values.max())
-        with np.errstate(over="ignore"):
-            span = np.float64(high) - low
-        if not np.isfinite(span):
-            raise ValueError(f"The image has values from {low} to {high}: expected a range that float64 can hold.")
+        span = high - low
         values = (values - low) / (span or 1)
     header = Header(kind, DTYPES.index(dtype), *values.shape, 1, 1, 0, 0, 0, b"", low, high)
     return header, values
@@ -76,30 +77,49 @@ class Encoder:
         self._tall = padded.reshape(-1, *padded.shape[2:])
 
     def encode(self, index):
-        """The codes with the step of an index, and the stream's header."""
-        n_passes = PASSES
-        if self._costs is None:
-            self._costs, n_passes = [Costs(len(part)) for part in self.codebook.parts], FIRST_PASSES
-            self._pass(step_of(index), every=True)
-        for _ in range(n_passes - 1):
-            self._pass(step_of(index))
-        return replace(self.header, step=index), self._pass(step_of(index))
+        """The best stream with the step of an index, and its mean squared error on the scale from 0 to 1."""
+        return self.best(self.candidates(index), index)
 
-    def _pass(self, step, every=False):
-        """Codes of all patches; costs follow. With `every`, costs are those of all patches by either part."""
-        codes = [], [], ([], [])
-        for rows, means in self._bands():
-            codes[0].append(np.rint(means / mean_step(step, self.codebook.patch)).astype(np.int64))
-            levels, by_axes = choose_part(rows, self.codebook, self._costs, step)
-            codes[1].append(by_axes)
+    def best(self, found, index):
+        """Of streams with their errors, the one whose bits are worth their price."""
+        data, error = found[-1]
+        size, bits = self._values.size, 8 * len(data)
+        price = min(PRICE * step_of(index) ** 2, SLOPE * error * size / bits)
+        return min(found, key=lambda it: it[1] * size + price * 8 * len(it[0]))
+
+    def candidates(self, index):
+        """Streams and their errors: all patches by atoms, all by axes, and each as it likes."""
+        step, header = step_of(index), replace(self.header, step=index)
+        if self._costs is None:
+            self._costs = [Costs(len(part)) for part in self.codebook.parts]
+            self._pass(step, self._costs, mixed=False)
+        several = self._pass(step, self._costs, mixed=False)
+        costs = deepcopy(self._costs)
+        for _ in range(PASSES):
+            mixed = self._pass(step, costs, mixed=True)
+        return [(self._stream(header, codes), self._error(header, codes)) for codes in several + mixed]
+
+    def _pass(self, step, costs, mixed):
+        """Codes of all patches: `mixed`, or by atoms and by axes alone. Costs are adapted to them."""
+        means, choices, found = [], [], ([], [])
+        for rows, some in self._bands():
+            means.append(np.rint(some / mean_step(step, self.codebook.patch)).astype(np.int64))
+            levels, by_axes = choose_part(rows, self.codebook, costs, step)
+            choices.append(by_axes)
             for i, mine in enumerate((~by_axes, by_axes)):
-                codes[2][i].append(levels[i][mine])
-                self._costs[i].count(levels[i] if every else levels[i][mine], len(rows))
-        for costs in self._costs:
-            costs.update()
-        rows, columns = len(self._tall) // self.codebook.patch[0], self._tall.shape[1] // self.codebook.patch[1]
-        means = np.concatenate(codes[0]).reshape(rows, columns, -1)
-        return Codes(means, np.concatenate(codes[1]), [PartCodes.joined(several) for several in codes[2]])
+                kept = levels[i][mine] if mixed else levels[i]
+                found[i].append(PartCodes.of(kept))
+                costs[i].count(kept, len(rows))
+        for each in costs:
+            each.update()
+        height, _width, channels = self.codebook.patch
+        means = np.concatenate(means).reshape(len(self._tall) // height, -1, channels)
+        parts, by_axes = [PartCodes.joined(several) for several in found], np.concatenate(choices)
+        if mixed:
+            return [Codes(means, by_axes, parts)]
+        nothing = PartCodes.joined([])
+        by_atoms = Codes(means, np.zeros_like(by_axes), [parts[0], nothing])
+        return [by_atoms, Codes(means, np.ones_like(by_axes), [nothing, parts[1]])]
 
     def _bands(self):
         """Patches less their means, and these, band by band."""
@@ -119,8 +139,11 @@ class Encoder:
         dtype = DTYPES[self.header.dtype]
         return (0.2 / full_scale(dtype)) ** 2 if self.header.integers else 1e-12
 
-    def error(self, header, codes):
-        """Mean squared error of what is decoded, on the scale from 0 to 1."""
+    def _stream(self, header, codes):
+        return write_stream(header, write_codes(codes, header.n_images))
+
+    def _error(self, header, codes):
+        """Of what is decoded."""
         values = scale(decode(header, codes, self.codebook), header).astype(np.float64)
         if header.integers:
             values /= full_scale(DTYPES[header.dtype])

@@ -5,6 +5,9 @@ from sklearn.utils.random import sample_without_replacement
 
 from ._patches import extract, padded, side_positions
 
+# The variance of a patch over that of the noise, below which nothing is to be learned from it.
+FAINT = 0.03
+
 
 def draw_patches(pictures, patch, n, random_state):
     """Patches of images, less their means: all of them, or n different ones at random.
@@ -52,14 +55,21 @@ def accept_noise(coder, squared_error):
 
 
 def learn_to_remove(coder, noise, rows):
-    """Let an autoencoder see rows with Gaussian noise and be compared with the rows as they are."""
+    """Let an autoencoder see rows with Gaussian noise and be compared with the rows as they are.
+
+    Returns the rows that are worth learning from: those that are not nearly constant, measured by the noise. The others
+    need no coder.
+    """
     parameters = coder.get_params(deep=False)
     if not {"corruption", "corruption_level", "scale"} <= set(parameters):
         raise ValueError(
             f"noise is for an autoencoder that learns to remove it: got noise and {type(coder).__name__}, which has no "
             "parameter corruption. Give sigma to fit or denoise instead."
         )
+    worth_it = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) > FAINT * rows.shape[1] * noise**2
+    rows = rows[worth_it] if worth_it.any() else rows
     scale = "total" if parameters["scale"] == "auto" else parameters["scale"]
     deviation = 1.0 if scale is False else float(np.sqrt(rows.var(axis=0, dtype=np.float64).mean()))
     level = noise / deviation if deviation > 0 else 0.0
     coder.set_params(corruption="gaussian", corruption_level=level, scale=scale)
+    return rows
