@@ -11,7 +11,7 @@ gray ones of scikit-image, the first three of them textures, and those of a fold
 - "cosines" is what our first iterations give, before a coder takes part.
 - "other photographs": `SparseImageCoder().fit(...).inpaint(...)`, whose 256 atoms come from photographs that are not
   tested.
-- "autoencoder": the same with an autoencoder that has learned to remove noise from those photographs.
+- "autoencoder": the same with ``SparseAutoencoder(256, max_iter=20)``.
 - "the image itself": `SparseImageCoder().fit_inpaint(...)`, with all defaults.
 - "12 x 12": the same with patches of 12 x 12 pixels and 384 atoms.
 - "linear bound" has seen the complete image: of each patch the conditional mean of what is missing, for the covariance
@@ -107,11 +107,7 @@ def methods(options):
     """By name: a function of an image in [0, 1] in float32, with NaN where it is missing."""
     seen = other_photographs(options.quick)
     fitted = SparseImageCoder(random_state=0).fit(seen)
-    sae = SparseAutoencoder(
-        128 if options.quick else 512, sparsity=None, max_iter=3 if options.quick else 16, learning_rate="cosine"
-    )
-    network = SparseImageCoder(sae, noise=10 / 255, random_state=0, max_patches=10000 if options.quick else 250000)
-    network.fit(seen)
+    network = SparseImageCoder(SparseAutoencoder(256, max_iter=20), random_state=0).fit(seen)
     large = KSVD(384, n_nonzero_coefs=12, max_iter=10, convergence_tol=0.0, dict_init="dct2")
     return {
         "cosines": lambda holes: SparseImageCoder(random_state=0)._fill_by_cosines(

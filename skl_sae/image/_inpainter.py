@@ -97,6 +97,7 @@ class InpainterMixin:
             estimate = BoundedPursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
+            sigma = max(sigma, self._noise or 0.0)  # less is nothing that it has learned to see
         estimate = MeanOf(estimate, Cosines(self.patch_shape_))
         errors, tell = falling_errors(FIRST_ERROR, -(-max_iter // 2)), Progress("Inpainting", self.verbose)
         return inpaint(values, missing, sigma, estimate, self.patch_shape_[:2], self.stride, errors, tell)
