@@ -254,8 +254,7 @@ class SparseAutoencoder(
         Intercept of the decoder's last layer.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of all layers, from the data to the code and on to the reconstruction, on the scale of X; CSR matrices
-        after ``sparsify``.
+        Weights of all layers, from the data to the code and on to the reconstruction, on X's scale; see `sparsify`.
 
     density_ : float
         Share of the weights that are not zero.

@@ -8,9 +8,9 @@ import numpy as np
 from .._autoencoder import SparseAutoencoder
 from .._estimator.sparse_weights import trainable_or_stored
 
-# Seconds that a rate is measured for, at least, and rows of the batch that it is measured on, at most.
+# Seconds that a rate of a model is measured for, at least, and rows of the batch that it is measured on, at most.
 SECONDS, BATCH_ROWS = 0.2, 4096
-# Single rows that are encoded one after another between two looks at the clock.
+# Rows that are encoded one by one.
 SINGLE_ROWS = 20
 # A rate counts as higher from this factor on: less is noise.
 FASTER = 1.05
@@ -66,7 +66,7 @@ def compression_report(before, after=None, X=None):
     >>> sae = SparseAutoencoder(n_components=64, max_iter=20, random_state=0).fit(X)
     >>> report = compression_report(sae, prune(sae, 0.5).sparsify())
     >>> report.loc[["before", "after"], "non_zeros"].tolist()
-    [8320, 4224]
+    [8320.0, 4224.0]
     """
     import pandas as pd
 
@@ -74,7 +74,12 @@ def compression_report(before, after=None, X=None):
     for name, model in models.items():
         if not isinstance(model, SparseAutoencoder):
             raise TypeError(f"{name}: compression_report takes a fitted SparseAutoencoder, got {type(model).__name__}.")
-    rows = {name: _sizes(model) | (_quality(model, X) if X is not None else {}) for name, model in models.items()}
+    rows = {name: _sizes(model) for name, model in models.items()}
+    if X is not None:
+        rates = _rates(models, X)
+        rows = {
+            name: rows[name] | {"explained_variance": model.score(X)} | rates[name] for name, model in models.items()
+        }
     report = pd.DataFrame(rows).T
     counts = ["parameters", "non_zeros", "bytes_in_memory", "bytes_on_disk"]
     report = report.astype(dict.fromkeys(counts, "int64"))
@@ -119,27 +124,29 @@ def _bytes_of_pickle(model):
     return counter.n_bytes
 
 
-def _quality(model, X):
+def _rates(models, X):
+    """Rows that each model encodes in a second, one by one and in a batch."""
     rows = [X[i : i + 1] for i in range(min(SINGLE_ROWS, X.shape[0]))]
     batch = X[: min(BATCH_ROWS, X.shape[0])]
-
-    def one_by_one():
-        for row in rows:
-            model.transform(row)
-
-    return {
-        "explained_variance": model.score(X),
-        "rows_per_s_single": len(rows) / _fastest(one_by_one),
-        "rows_per_s_batch": batch.shape[0] / _fastest(lambda: model.transform(batch)),
-    }
+    work = {"single": (rows, len(rows)), "batch": ([batch], batch.shape[0])}
+    rates = {name: {} for name in models}
+    for kind, (parts, n_rows) in work.items():
+        for name, seconds in _fastest(models, parts).items():
+            rates[name][f"rows_per_s_{kind}"] = n_rows / seconds
+    return rates
 
 
-def _fastest(call):
-    """Seconds of the fastest of several calls: others are disturbed by what else the machine does."""
-    call()  # compiles, and fills caches
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < SECONDS:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
+def _fastest(models, parts):
+    """Seconds that each model needs for some parts of the data, each part at best: what else is running disturbs.
+
+    Models take turns, so that a machine that slows down does so for all.
+    """
+    best, start, n_rounds = np.full((len(models), len(parts)), np.inf), time.perf_counter(), 0
+    while n_rounds < 4 or time.perf_counter() - start < SECONDS * len(models):
+        for i, part in enumerate(parts):
+            for times, model in zip(best, models.values(), strict=True):
+                begin = time.perf_counter()
+                model.transform(part)
+                times[i] = min(times[i], time.perf_counter() - begin)
+        n_rounds += 1
+    return dict(zip(models, best.sum(axis=1), strict=True))

@@ -2,5 +2,6 @@
 
 from ._coder import SparseImageCoder
 from ._retrieval import ImageRetrieval
+from ._sections import CorruptImageError
 
-__all__ = ["ImageRetrieval", "SparseImageCoder"]
+__all__ = ["CorruptImageError", "ImageRetrieval", "SparseImageCoder"]

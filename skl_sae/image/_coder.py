@@ -9,6 +9,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..coding import KSVD
+from ._codec import learn_codebook
+from ._compressing import CompressingMixin
 from ._denoising import Network, Noise, Pursuit, denoise
 from ._inpainter import InpainterMixin
 from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
@@ -19,7 +21,7 @@ from ._progress import Progress
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(InpainterMixin, BaseEstimator):
+class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -44,7 +46,7 @@ class SparseImageCoder(InpainterMixin, BaseEstimator):
 
     stride : int, default=1
         Distance between neighbouring patches in pixels, where these overlap and are averaged. With 1 the results are
-        best, a larger one is faster by its square.
+        best, a larger one is faster by its square. At most the side of a patch.
 
     max_patches : int or None, default=65536
         Number of patches that ``fit`` learns from, at most; they are drawn at random. None: all.
@@ -156,7 +158,7 @@ class SparseImageCoder(InpainterMixin, BaseEstimator):
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
         coder.fit(rows)
-        self.coder_, self.patch_shape_ = coder, shape
+        self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
         self._noise = None if self.noise is None else self.noise / unit
         return self
 
@@ -182,6 +184,7 @@ class SparseImageCoder(InpainterMixin, BaseEstimator):
             Of the shape and type of the image. Integers are rounded, and clipped to their range.
         """
         values = self._read(image)
+        self._check_stride(self.patch_shape_)
         sigma = self._sigma(values, np.asarray(image).dtype, sigma)
         if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
             return write_picture(values, image)
@@ -238,12 +241,19 @@ class SparseImageCoder(InpainterMixin, BaseEstimator):
 
     def _patch(self):
         """Height and width of a patch."""
-        size = self.patch_size
-        if isinstance(size, Integral):
-            return int(size), int(size)
+        size = (self.patch_size,) * 2 if isinstance(self.patch_size, Integral) else self.patch_size
         if len(size) != 2 or not all(isinstance(side, Integral) and side >= 1 for side in size):
             raise ValueError(f"patch_size must be an int or a pair of ints of at least 1: got {size}.")
+        self._check_stride(size)
         return tuple(int(side) for side in size)
+
+    def _check_stride(self, size):
+        """Patches must cover the image."""
+        if self.stride > min(size[:2]):
+            raise ValueError(
+                f"Got stride={self.stride} and patches of {size[0]} x {size[1]} pixels: expected a stride of at most "
+                f"{min(size[:2])}, so that they cover the image."
+            )
 
     def _new_coder(self, shape, random_state):
         """The coder to fit."""

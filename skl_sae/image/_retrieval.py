@@ -152,9 +152,7 @@ class ImageRetrieval(BaseEstimator):
         check_is_fitted(self)
         n, n_images = self.n_neighbors if n_neighbors is None else n_neighbors, self.index_.shape[0]
         if not isinstance(n, Integral) or not 1 <= n <= n_images:
-            raise ValueError(
-                f"n_neighbors={n!r}: expected an integer from 1 to {n_images}, the images of the database."
-            )
+            raise ValueError(f"n_neighbors={n!r}: expected an integer from 1 to {n_images}, the number of images.")
         cosines, images = nearest(self.index_, self._queries(X), n)
         if not return_distance:
             return images
@@ -234,14 +232,14 @@ class ImageRetrieval(BaseEstimator):
         return sparse.vstack([self._encode_batch(_safe_indexing(X, rows)) for rows in batches], format="csr")
 
     def _encode_batch(self, X):
-        codes = sparse.csr_array(self.coder_.transform(X))
+        codes = sparse.csr_array(self.coder_.transform(X), copy=True)  # it is changed, and may be somebody's
         if codes.dtype not in (np.float32, np.float64):
             codes = codes.astype(np.float64)
         if not np.isfinite(codes.data).all():
             raise ValueError("The coder's output has infinite numbers or NaN: expected codes that are finite.")
         codes.sum_duplicates()
         codes.eliminate_zeros()
-        return normalize(codes, copy=False)
+        return normalize(normalize(codes, "max", copy=False), copy=False)  # squares of very large numbers are infinite
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

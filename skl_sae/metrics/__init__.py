@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs, how sparse its codes are, whether its dictionary is the true one; and retrieval.
+"""How well an autoencoder reconstructs, how sparse its codes are, what they find, whether its dictionary is true.
 
 `SCORERS` holds the scorers for a model selection with several metrics; each is also a name of its own.
 A unit is active (it "fired") in a row when its code there is not zero. For non-negative codes this is "greater than

@@ -1,0 +1,5 @@
+"""Transfer: what was learned from one data set, used on another one."""
+
+from ._sparse_transfer import SparseTransfer
+
+__all__ = ["SparseTransfer"]

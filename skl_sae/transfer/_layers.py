@@ -1,0 +1,34 @@
+"""Layers of a network by the words and numbers that a transfer names them by."""
+
+import numpy as np
+
+
+def names_of(network, freeze):
+    """Names of the parameters of "encoder", "decoder", or of layers with the numbers of `coefs_`."""
+    names, kind = list(network.parameters.views), network.architecture
+    decoder = [name for name in names if name.startswith(("dec", "skip"))]
+    if isinstance(freeze, str):
+        return decoder if freeze == "decoder" else [name for name in names if name not in decoder]
+    depth, n_layers = kind.encoder_depth, kind.encoder_depth + kind.decoder_depth
+    chosen = np.atleast_1d(freeze).tolist()
+    if network.parameters.further or not all(type(i) is int and 0 <= i < n_layers for i in chosen):
+        expected = f"numbers of layers, 0 to {n_layers - 1} as in coefs_, or " if not network.parameters.further else ""
+        raise ValueError(f"Got freeze={freeze!r}, expected {expected}'encoder', 'decoder' or None.")
+    beginnings = [f"enc{i}." if i < depth else f"dec{n_layers - 1 - i}." for i in chosen]
+    if depth - 1 in chosen:
+        beginnings.append("rule.")
+    return [name for name in names if name.startswith(tuple(beginnings))]
+
+
+def mask_of(parameters, names):
+    """Which entries of the flat vector belong to some parameters."""
+    mask = np.zeros(parameters.theta.size, bool)
+    for name in names:
+        part_of(parameters, mask, name)[...] = True
+    return mask
+
+
+def part_of(parameters, vector, name):
+    """The part of such a vector that belongs to a parameter, in its shape."""
+    start, view = parameters.start[name], parameters[name]
+    return vector[start : start + view.size].reshape(view.shape)

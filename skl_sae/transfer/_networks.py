@@ -1,0 +1,98 @@
+"""Transfer from a fitted autoencoder: its network goes on with other data, under a restraint."""
+
+import numpy as np
+
+from .._estimator.data_checks import check_size
+from .._estimator.fitted import attributes_of
+from .._model.restraint import Restraint
+from .._model.units import find_units
+from .._training.dead_units import DeadUnits
+from ._layers import mask_of, names_of
+from ._source import copy_of
+from ._wider import widened
+
+
+class NetworkTransfer:
+    """What a `SparseAutoencoder` can take to other data, or one that is derived from it.
+
+    Parameters
+    ----------
+    source : SparseAutoencoder
+        Fitted.
+    options : SparseTransfer
+    """
+
+    def __init__(self, source, options):
+        self.source, self.options = source, options
+
+    @property
+    def dtype(self):
+        """Of the codes, where nothing is learned; None before the fit of the source."""
+        network = vars(self.source).get("_network")
+        return None if network is None else network.dtype
+
+    def frozen(self, X):
+        """An estimator that encodes as the source does, with a mean and a scale of its own if that is asked for."""
+        estimator = copy_of(self.source)
+        if self.options.recenter:
+            network = estimator._network.copy()
+            rows = estimator._read_to_learn(estimator, X, dtype=network.dtype)
+            _measure(network.scaling, rows, getattr(estimator, "_is_centred", True))
+            vars(estimator).update(attributes_of(network))
+        return estimator
+
+    def begin(self, estimator, X):
+        """The same, made ready to go on with data when it is fitted."""
+        o, network = self.options, estimator._network.copy()
+        network.assert_trains(f"mode={o.mode!r}")
+        names = "learning_rate_init", "max_iter", "batch_size"
+        given = {name: getattr(o, name) for name in names if getattr(o, name) is not None}
+        estimator.set_params(warm_start=True, random_state=o.random_state, verbose=o.verbose, **given)
+        if o.mode == "extend":
+            network, fixed = widened(estimator, network, X, o._n_new(network.architecture.n_units), o.random_state)
+        else:
+            fixed = network.restraint and network.restraint.fixed  # what was pruned
+            if o.freeze is not None:
+                mask = mask_of(network.parameters, names_of(network, o.freeze))
+                fixed = mask if fixed is None else fixed | mask
+        network.scaling.measured = True  # a scale that constant data has given is kept, too
+        strength = o.l2_sp if o.mode == "finetune" else 0.0
+        network.restraint = Restraint(fixed, network.parameters.theta.copy(), strength)
+        dead_units = DeadUnits(network.architecture.n_units)
+        vars(estimator).update(attributes_of(network), _training=None, _dead_units=dead_units)
+        return estimator
+
+    def learn(self, estimator, method, X, y):
+        """Fit it by a method of its own. What is fixed stays, whatever a rule does, and so does the scale of codes."""
+        before = estimator._network
+        getattr(estimator, method)(X, y)
+        network = estimator._network.copy()
+        fixed = network.restraint.fixed
+        if fixed is not None:
+            network.parameters.theta[fixed] = before.parameters.theta[fixed]
+        if not network.scaling.codes_like_data:
+            network.scaling.code_scale = before.scaling.code_scale
+        vars(estimator).update(attributes_of(network))
+
+    def score(self, estimator, X, y):
+        """Explained variance."""
+        return estimator.score(X, y)
+
+    def n_codes(self, estimator, X):
+        """Number of units."""
+        return estimator._network.architecture.n_units
+
+
+def _measure(scaling, rows, centred):
+    """Take mean and scale from other rows, of the same kind as before."""
+    mean, variance, count = rows.moments()
+    check_size(rows, mean, variance, None)
+    units = find_units(rows, mean, variance) if scaling.kind == "features" else None
+    scaling.measure(mean, variance, scaling.kind, units)
+    if not centred:
+        scaling.offset = np.zeros_like(scaling.offset)
+    scaling.observe(mean, count, anew=True)
+    if not scaling.keeps_missing:  # networks that see what is missing read dense rows
+        scaling.look_at_density(rows)
+    if scaling.codes_like_data:
+        scaling.set_code_scale(1.0, 0)
