@@ -108,7 +108,10 @@ def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
         last, noise = i == len(errors) - 1, Noise(max(error * unit, sigma), 1.0)
         step = stride if last else coarse
         tops, lefts = positions_of_holes(missing, patch, step, *offsets(i, step))
-        average, piece = Average(values.shape, patch, values.dtype), max(1, BAND // (patch[0] * patch[1] * values.shape[2]))
+        average, piece = (
+            Average(values.shape, patch, values.dtype),
+            max(1, BAND // (patch[0] * patch[1] * values.shape[2])),
+        )
         for lo in range(0, len(tops), piece):
             some = slice(lo, lo + piece)
             rows, means = extract(values, tops[some], lefts[some], patch)
