@@ -111,7 +111,7 @@ def methods(options):
     large = KSVD(384, n_nonzero_coefs=12, max_iter=10, convergence_tol=0.0, dict_init="dct2")
     return {
         "cosines": lambda holes: SparseImageCoder(random_state=0)._fill_by_cosines(
-            np.nan_to_num(holes)[..., None], np.isnan(holes)[..., None], 0.0, 30
+            np.nan_to_num(holes)[..., None], np.isnan(holes)[..., None], (SIDE, SIDE), 0.0, 30
         )[..., 0],
         "other photographs": fitted.inpaint,
         "autoencoder": network.inpaint,

@@ -299,6 +299,18 @@ def test_bad_options(coder, options, message):
         coder.inpaint(photograph(), np.eye(72, 80), **options)
 
 
+def test_parameters_that_changed_after_the_fit():
+    """The patches are those of the fit; a stride that leaves gaps is refused, and so is a wrong patch."""
+    image, missing = photograph(), random_mask((72, 80))
+    coder = small_coder().fit(image)
+    expected = coder.inpaint(image, missing, max_iter=2)
+    assert (coder.set_params(patch_size=5).inpaint(image, missing, max_iter=2) == expected).all()
+    with pytest.raises(ValueError, match="expected a stride of at most 8"):
+        coder.set_params(stride=9).inpaint(image, missing)
+    with pytest.raises(ValueError, match="patch_size"):
+        coder.set_params(stride=2, patch_size="large").fit_inpaint(image, missing)
+
+
 def test_a_channel_of_which_nothing_is_known():
     image = photograph(np.uint8, 3)
     missing = np.zeros(image.shape, bool)
