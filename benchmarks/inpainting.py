@@ -14,8 +14,9 @@ gray ones of scikit-image, the first three of them textures, and those of a fold
 - "autoencoder": the same with ``SparseAutoencoder(256, max_iter=20)``.
 - "the image itself": `SparseImageCoder().fit_inpaint(...)`, with all defaults.
 - "12 x 12": the same with patches of 12 x 12 pixels and 384 atoms.
-- "linear bound" has seen the complete image: of each patch the conditional mean of what is missing, for the covariance
-  of all patches of that image. No method that is linear in a patch, and treats all patches alike, is better.
+- "linear, informed" has seen the complete image: of each patch at every second pixel the conditional mean of what is
+  missing, for the covariance of all patches of that image. It tells how much there is to gain in a texture that has no
+  more structure than that.
 
 Settings of ours were chosen on crops of brick, grass, gravel and camera, and of Barbara of the collection Set12, with
 half of the pixels missing. Writes inpainting.md.
@@ -88,7 +89,7 @@ def masked_cosines(image, missing):
     return np.where(missing, averaged(codes @ atoms + means, image.shape), image)
 
 
-def linear_bound(image, missing):
+def linear_informed(image, missing):
     """The conditional mean, for the covariance of the complete image's patches."""
     rows, hidden = patches_of(image), patches_of(missing)
     mean = rows.mean()
@@ -138,7 +139,7 @@ def table(images, share, fillers):
             "biharmonic": lambda holes: inpaint_biharmonic(np.nan_to_num(holes), np.isnan(holes)),
             "masked cosines": lambda holes: masked_cosines(255 * np.nan_to_num(holes), np.isnan(holes)) / 255,
             **{kind: lambda holes, fill=fill: fill(np.float32(holes)) for kind, fill in fillers.items()},
-            "linear bound": lambda holes, image=image: linear_bound(image, np.isnan(holes)) / 255,
+            "linear, informed": lambda holes, image=image: linear_informed(image, np.isnan(holes)) / 255,
         }
         for kind, fill in every.items():
             start = time.perf_counter()
