@@ -46,7 +46,7 @@ class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
 
     stride : int, default=1
         Distance between neighbouring patches in pixels, where these overlap and are averaged. With 1 the results are
-        best, a larger one is faster by its square.
+        best, a larger one is faster by its square. At most the side of a patch.
 
     max_patches : int or None, default=65536
         Number of patches that ``fit`` learns from, at most; they are drawn at random. None: all.
@@ -184,6 +184,7 @@ class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
             Of the shape and type of the image. Integers are rounded, and clipped to their range.
         """
         values = self._read(image)
+        self._check_stride(self.patch_shape_)
         sigma = self._sigma(values, np.asarray(image).dtype, sigma)
         if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
             return write_picture(values, image)
@@ -240,12 +241,19 @@ class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
 
     def _patch(self):
         """Height and width of a patch."""
-        size = self.patch_size
-        if isinstance(size, Integral):
-            return int(size), int(size)
+        size = (self.patch_size,) * 2 if isinstance(self.patch_size, Integral) else self.patch_size
         if len(size) != 2 or not all(isinstance(side, Integral) and side >= 1 for side in size):
             raise ValueError(f"patch_size must be an int or a pair of ints of at least 1: got {size}.")
+        self._check_stride(size)
         return tuple(int(side) for side in size)
+
+    def _check_stride(self, size):
+        """Patches must cover the image."""
+        if self.stride > min(size[:2]):
+            raise ValueError(
+                f"Got stride={self.stride} and patches of {size[0]} x {size[1]} pixels: expected a stride of at most "
+                f"{min(size[:2])}, so that they cover the image."
+            )
 
     def _new_coder(self, shape, random_state):
         """The coder to fit."""

@@ -149,7 +149,15 @@ def _extract(image, tops, lefts, height, width, center, rows, means):
             line = row_of(image, tops[i] + a)[left : left + width]
             for b in range(width):
                 to[a * width + b] = line[b]
-        if center:
+        if center and channels == 1:
+            total, observed = np.float64(0), 0
+            for j in range(to.size):
+                total += to[j] if to[j] == to[j] else 0
+                observed += to[j] == to[j]
+            mean[0] = total / max(observed, 1)
+            for j in range(to.size):
+                to[j] -= mean[0]
+        elif center:
             for k in range(channels):
                 total, observed = np.float64(0), 0
                 for j in range(k, to.size, channels):

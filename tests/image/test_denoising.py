@@ -1,5 +1,7 @@
 """Images with noise, and what is left of it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -212,6 +214,8 @@ def test_the_noise_that_an_autoencoder_sees_has_the_size_that_was_asked_for():
         ({"coder": SparseAutoencoder(), "noise": 5.0}, 5.0, "expected one of them"),
         ({"patch_size": (8,)}, None, "pair of ints"),
         ({"patch_size": (8, 0)}, None, "pair of ints"),
+        ({"stride": 9}, None, "stride of at most 8"),
+        ({"stride": 7, "patch_size": (8, 6)}, None, "stride of at most 6"),
         ({}, -1.0, "sigma must be a number of at least 0"),
         ({}, np.nan, "sigma must be a number of at least 0"),
         ({}, "25", "sigma must be a number of at least 0"),
@@ -255,6 +259,24 @@ def test_the_same_seed_gives_the_same_bits():
     noisy = with_noise(photograph(64, 64), 25)
     first = quick().fit_denoise(noisy, 25)
     np.testing.assert_array_equal(first, quick().fit_denoise(noisy, 25))
+
+
+def test_a_stride_that_is_too_large_after_the_fit():
+    coder = quick(coder=KSVD(8, max_iter=1)).fit(photograph(20, 20))
+    with pytest.raises(ValueError, match="stride of at most 8"):
+        coder.set_params(stride=9).denoise(photograph(20, 20), 10)
+
+
+def test_memory_is_bounded():
+    noisy = with_noise(np.full((1000, 1000), 0.5), 0.1).astype(np.float32)
+    coder = quick(coder=KSVD(8, max_iter=1), gain=2.0).fit(noisy[:40, :40], sigma=0.1)
+    coder.denoise(noisy[:200, :200], 0.1)
+    tracemalloc.start()
+    try:
+        coder.denoise(noisy, 0.1)
+        assert tracemalloc.get_traced_memory()[1] < 80e6  # all patches are 252 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_image_is_not_changed():
