@@ -7,7 +7,7 @@ import numpy as np
 
 from .._autoencoder import SparseAutoencoder
 from .._estimator.checks import copy_parameters
-from .._estimator.fitted import published
+from .._estimator.fitted import attributes_of
 from .._estimator.sparse_weights import trainable_or_stored
 from .._model.stored_network import StoredNetwork
 from ._dead_units import fixes_numbers, living_units, rule_for_fewer, without_units
@@ -163,4 +163,4 @@ def _drop_dead(sae):
     if fixes_numbers(rule):
         sae.set_params(sparsity=rule_for_fewer(network.rule))
     counts = {"_training": None, "_dead_units": dead_units.only(living)}
-    sae._commit(sae, {**published(network), **counts, "_params": copy_parameters(sae._parameters())})
+    sae._commit(sae, {**attributes_of(network), **counts, "_params": copy_parameters(sae._parameters())})

@@ -55,7 +55,7 @@ def compression_report(before, after=None, X=None):
     TypeError
         If a model is something else than a `SparseAutoencoder`.
     ImportError
-        Without pandas.
+        Without pandas, which ``pip install "skl-sae[report]"`` brings.
 
     Examples
     --------
