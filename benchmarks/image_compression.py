@@ -119,19 +119,20 @@ def jpeg_curves(images):
     return {name: curve for name, curve in points.items() if curve}
 
 
-def our_curve(images, codebook):
-    """Points of the codec with a dictionary."""
-    encoder, points = Encoder(images, codebook), []
+def our_curves(images, codebook):
+    """Points of the codec, and of its parts."""
+    encoder, points = Encoder(images, codebook), {OURS: [], AXES: [], ATOMS: []}
     for index in STEPS:
-        data, error = encoder.encode(index)
-        points.append((len(data), error))
+        found = encoder.candidates(index)
+        for key, (data, error) in zip((ATOMS, AXES, OURS), (*found[:2], encoder.best(found, index)), strict=True):
+            points[key].append((len(data), error))
     return points
 
 
 def pca_curve(images, axes, patch):
     """Points of rounded coefficients of the first axes, for all numbers of axes and all steps."""
     points = []
-    for n in np.unique(np.geomspace(1, len(axes), 14).astype(int)):
+    for n in np.unique(np.geomspace(1, len(axes), 10).astype(int)):
         codebook = Codebook(axes[:n], axes[:0], patch)
         encoder = Encoder(images, codebook)
         for index in STEPS:
@@ -159,11 +160,9 @@ def measure(name, options):
     coder = SparseImageCoder(coder, patch_size=side, max_patches=20000, random_state=0).fit(train)
     print(f"{name}: dictionary in {time.perf_counter() - start:.0f} s", flush=True)
     codebook, n_pixels = coder._codebook, sum(image.size for image in test)
-    atoms, axes = (part.atoms for part in codebook.parts)
-    curves = {OURS: our_curve(test, codebook), **jpeg_curves(test)}
-    curves[PCA] = pca_curve(test, axes, codebook.patch)
-    curves[AXES] = our_curve(test, Codebook(axes[:0], axes, codebook.patch))
-    curves[ATOMS] = our_curve(test, Codebook(atoms, axes[:0], codebook.patch))
+    axes = codebook.parts[1].atoms
+    ours = our_curves(test, codebook)
+    curves = {OURS: ours.pop(OURS), **jpeg_curves(test), PCA: pca_curve(test, axes, codebook.patch), **ours}
     data = coder.compress(test, psnr=30)
     again = coder.decompress(data)
     assert all(a.shape == b.shape and a.dtype == b.dtype for a, b in zip(again, test, strict=True))

@@ -5,9 +5,10 @@ in [0, 1]) and pruned by magnitude: at once without further training, at once wi
 and along the cubic schedule (Zhu and Gupta, 2017). Explained variance is that of the 10,000 test images, which neither
 the training nor the pruning has seen; no setting was chosen by it.
 
-Fine-tuning is also more training, so one row has the dense model trained as long. "Loss" is in points of explained variance against the model before. "Density after" is the share of weights that are
-not zero after an epoch of `partial_fit` on the training images. Bytes are those of the pickle, with weights kept as
-`sparsify()` and `quantize()` keep them, and rows/s those of `transform`, one row a call and 4096 at once.
+Fine-tuning is also more training, so one row has the dense model trained as long. "Loss" is in points of explained
+variance against the model before. "Density after" is the share of weights that are not zero after an epoch of
+`partial_fit` on the training images. Bytes are those of the pickle, with weights kept as `sparsify()` and `quantize()`
+keep them, and rows/s those of `transform`, one row a call and 4096 at once.
 """
 
 import argparse

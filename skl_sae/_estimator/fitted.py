@@ -9,7 +9,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from .._kernels.memory import read_only
 from .._version import __version__
 from .._warning import warn
-from .output import published
+from .output import unwritable
 
 
 class FittedStateMixin:
@@ -64,7 +64,7 @@ class FittedStateMixin:
 
     @property
     def coefs_(self):
-        return [published(weights) for weights in self._fitted("coefs_").coefs()]
+        return [unwritable(weights) for weights in self._fitted("coefs_").coefs()]
 
     @property
     def intercepts_(self):
@@ -102,7 +102,7 @@ class FittedStateMixin:
 def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss_curve):
     """Those of a training and of the network that it has made, by name."""
     return {
-        **published(network),
+        **attributes_of(network),
         "loss_": loss_curve[-1],
         "loss_curve_": loss_curve,
         "auxiliary_loss_curve_": auxiliary_loss_curve,
@@ -112,7 +112,7 @@ def fitted_attributes(training, network, recent_rows, loss_curve, auxiliary_loss
     }
 
 
-def published(network):
+def attributes_of(network):
     """The attributes that a network has by itself, by name."""
     network.rule.publish(network.parameters.units, network.scaling.code_scale)
     return {

@@ -13,7 +13,7 @@ def csr_kind():
     return sparse.csr_array if get_config().get("sparse_interface") == "sparray" else sparse.csr_matrix
 
 
-def published(weights):
+def unwritable(weights):
     """Weights, an array or CSR, so that writing to them fails: the model would not see the change."""
     if not sparse.issparse(weights):
         return read_only(weights)

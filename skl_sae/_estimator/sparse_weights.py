@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._model.network import Network
+from .._model.stored_matrix import StoredMatrix
 from .._model.stored_network import StoredNetwork
 
 
@@ -13,9 +14,9 @@ class SparseWeightsMixin:
         """Keep the weights as sparse matrices: the items of `coefs_` are then CSR, and no dense weights are left.
 
         Worth it after :func:`skl_sae.compression.prune`: a sparse weight of float32 takes 8 bytes in memory, a dense
-        one 4. Encoding visits the weights one by one where at most 30 % of them are left; else, dense blocks are made
-        meanwhile, and nothing is gained but memory. Files have the places of the weights as compressed bits, and are
-        smaller still. What ``transform`` gives is the same but for rounding.
+        one 4. Encoding visits the weights of a matrix one by one if at most 30 % of them are left and it has 8192
+        places or more; else dense blocks are made meanwhile, and nothing is gained but memory. Files have the places
+        of the weights as compressed bits, and are smaller still. What ``transform`` gives is the same but for rounding.
 
         Such a model is for use: ``partial_fit``, and ``fit`` with ``warm_start=True``, need ``densify`` first. What
         training alone needs is let go: the optimizer's moments, and a pull to other weights. Pruned weights stay zero
@@ -80,8 +81,10 @@ class SparseWeightsMixin:
     def density_(self):
         p = self._fitted("density_").parameters
         names = [name for name, shape in p.shapes().items() if len(shape) == 2]
-        kept = [np.count_nonzero(p[name].values if hasattr(p[name], "values") else p[name]) for name in names]
-        return sum(kept) / sum(int(np.prod(p.shapes()[name])) for name in names)
+        numbers = [p[name].values if isinstance(p[name], StoredMatrix) else p[name] for name in names]
+        return sum(int(np.count_nonzero(each)) for each in numbers) / sum(
+            int(np.prod(p.shapes()[name])) for name in names
+        )
 
 
 def trainable_or_stored(sae, what):

@@ -1,7 +1,7 @@
 """A weight matrix as it is kept for inference: sparse or dense, its numbers in 32, 16 or 8 bits, or in 64.
 
 Products read it as it is kept. Sparse weights are multiplied one by one where they are few; else dense blocks are made
-while they are needed. What decides is the density alone: a row has the same bits whatever rows are beside it.
+while they are needed. The number of rows has no say in that: a row has the same bits whatever rows are beside it.
 """
 
 import numpy as np
@@ -13,12 +13,15 @@ from . import bitmaps
 from .codes import RowCode
 from .sparse_rows import SparseRows
 
-# Share of entries up to which sparse weights are visited one by one: from here on dense products are faster.
-WORTH_IT = 0.3
+# Share of entries up to which sparse weights are visited one by one, and the size of a matrix from which on: elsewhere
+# it is faster to make dense blocks and multiply these. Measured from 64 x 64 to 2048 x 768, with 1 to 320 rows.
+WORTH_IT, SMALLEST = 0.3, 1 << 13
 # Numbers in a dense block: it stays in the cache.
 BLOCK = 1 << 18
 # Smaller weights than this are zero: arithmetic on denormal numbers is many times slower.
 TINY = 1e-30
+# Types of numbers in few bits, which are multiples of a scale. They become floats ten times as fast as half floats do.
+INTEGERS = {16: np.dtype(np.int16), 8: np.dtype(np.int8)}
 
 
 class StoredMatrix:
@@ -30,7 +33,7 @@ class StoredMatrix:
     dtype : dtype
         In which products are made.
     values : ndarray
-        Of shape (inner, outer), or the entries of CSR; float64, float32, float16 or int8.
+        Of shape (inner, outer), or the entries of CSR; float64, float32, int16 or int8.
     scale : ndarray of shape (inner,), optional
         What the values of each row are multiplied by.
     indptr, indices : ndarray of int64 and of int32, optional
@@ -48,12 +51,10 @@ class StoredMatrix:
         weights = np.where(np.abs(weights) < TINY, dtype.type(0), weights)
         if bits is None:
             return cls(weights.shape, dtype, weights)
-        # 16 bits have a small range of numbers, which rows are brought into; 8 bits are 127 steps to either side
-        largest = np.abs(weights).max(axis=1, initial=0)
-        scale = np.where(largest > 0, largest / dtype.type(127 if bits == 8 else 1), dtype.type(1)).astype(dtype)
-        with np.errstate(under="ignore"):
-            weights /= scale[:, None]
-            values = np.rint(weights).astype(np.int8) if bits == 8 else weights.astype(np.float16)
+        largest, steps = np.abs(weights).max(axis=1, initial=0), 2 ** (bits - 1) - 1
+        scale = np.where(largest > 0, largest / dtype.type(steps), dtype.type(1)).astype(dtype)
+        weights /= scale[:, None]
+        values = np.rint(weights, out=weights).astype(INTEGERS[bits])
         return cls(weights.shape, dtype, values, scale)
 
     def kept(self, support):
@@ -70,7 +71,7 @@ class StoredMatrix:
     @property
     def bits(self):
         """Bits of a number, where they are fewer than those of the type."""
-        return 8 * self.values.itemsize if self.values.dtype in (np.float16, np.int8) else None
+        return 8 * self.values.itemsize if self.values.dtype in INTEGERS.values() else None
 
     @property
     def nbytes(self):
@@ -81,7 +82,8 @@ class StoredMatrix:
     @property
     def by_entries(self):
         """Whether products visit the entries one by one."""
-        return self.sparse and self.values.size <= WORTH_IT * self.shape[0] * self.shape[1]
+        size = self.shape[0] * self.shape[1]
+        return self.sparse and size >= SMALLEST and self.values.size <= WORTH_IT * size
 
     def __len__(self):
         return self.shape[0]
@@ -164,7 +166,7 @@ class StoredMatrix:
             self.add_multiple(code.values, out)
             return
         filled = np.arange(code.index.shape[1]) < code.count[:, None]  # what is behind the count is anything
-        index, values = np.where(filled, code.index, 0), code.seen
+        index, values = np.where(filled, code.index, 0), np.where(filled, code.seen, 0)
         if self.scale is not None:
             values = values * self.scale[index]
         if self.by_entries:
@@ -199,8 +201,7 @@ class StoredMatrix:
         if state["places"] is not None:
             self.indptr, self.indices = bitmaps.unpack(self.shape, state["places"])
             n_values, shape = self.indices.size, (self.indices.size,)
-        kinds = self.dtype, np.dtype(np.float16), np.dtype(np.int8)
-        fits = self.values.shape == shape and self.values.dtype in kinds
+        fits = self.values.shape == shape and self.values.dtype in (self.dtype, *INTEGERS.values())
         if not fits or (self.scale is not None and self.scale.shape != self.shape[:1]):
             raise ValueError(
                 f"The stored weights are corrupt: got {self.values.size} values of {self.values.dtype} for {n_values} "

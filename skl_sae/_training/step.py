@@ -104,8 +104,6 @@ class TrainingStep:
         self.hidden = HiddenLayers(network, encoder, penalties)
         self.plans, self.finite = Plans(), True
         self._pre, self._masked = self._place_pre_activations()
-        theta, restraint = network.parameters.theta, network.restraint
-        self._restrain = None if restraint is None else partial(restraint.apply, theta)
         for scratch in self.units.scratch + self.hidden.scratch:
             self.plans.addresses.share(scratch)
 
@@ -167,7 +165,9 @@ class TrainingStep:
             context = RecordedContext(self.network.architecture.activation, 1 / n_rows, *self.now)
             shares = Cells(), Cells(), Cells(), [Cells() for _ in self.passes]
             tiles = partition(n_rows, self.tile_rows)
-            batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares, self._restrain)
+            theta, restraint = self.network.parameters.theta, self.network.restraint
+            restrain = None if restraint is None else partial(restraint.apply, theta)
+            batch = Batch(plan, load, n_rows, context, update, sparse, tiles, rules, *shares, restrain)
             for each in batch.passes:
                 each.take(n_rows)
             self._record(batch)

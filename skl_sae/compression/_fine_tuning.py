@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 from .._estimator.checks import copy_parameters
+from .._estimator.fitted import attributes_of
 
 # Parameters while a copy is trained on: all rows teach it, from where it is.
 MEANWHILE = {"warm_start": True, "early_stopping": False, "pretrain": None}
@@ -39,5 +40,4 @@ def publish(sae, network):
     before, training = sae._network, sae._training
     if training is not None:
         training = training.go_on(before, network.copy(), training.params)
-    network.rule.publish(network.parameters.units, network.scaling.code_scale)
-    sae._commit(sae, {"_network": network, "_training": training, "sparsity_": network.rule})
+    sae._commit(sae, {**attributes_of(network), "_training": training})

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._autoencoder import SparseAutoencoder
 from .._estimator.checks import copy_parameters
+from .._estimator.fitted import attributes_of
 from .._estimator.sparse_weights import trainable_or_stored
 from .._model.stored_network import StoredNetwork
 from ._dead_units import fixes_numbers, living_units, rule_for_fewer, without_units
@@ -157,11 +158,9 @@ def _drop_dead(sae):
         raise ValueError("No unit is left: all have lost their weights. Ask for a smaller amount.")
     rule = rule_for_fewer(network.rule)
     network = without_units(network, rule, living)
-    network.rule.publish(network.parameters.units, network.scaling.code_scale)
     dead_units = sae._dead_units if sae._training is None else sae._training.dead_units
-    dead_units = dead_units.only(living)
-    fitted = {"_network": network, "_training": None, "_dead_units": dead_units, "sparsity_": network.rule}
     sae.set_params(n_components=n)
     if fixes_numbers(rule):
         sae.set_params(sparsity=rule_for_fewer(network.rule))
-    sae._commit(sae, {**fitted, "_params": copy_parameters(sae._parameters())})
+    counts = {"_training": None, "_dead_units": dead_units.only(living)}
+    sae._commit(sae, {**attributes_of(network), **counts, "_params": copy_parameters(sae._parameters())})

@@ -13,16 +13,17 @@ WORTH_IT = {16: 2 / 6, 8: 1 / 5}
 def quantize(sae, bits=16):
     r"""Keep the weights in 16 or in 8 bits; returns a copy for inference, the estimator that is given stays as it is.
 
-    Each row of a weight matrix, the weights of one unit of the layer nearer the code, is kept as a scale in full
-    precision and numbers between -1 and 1: half-precision floats, or multiples of 1/127,
+    Each row of a weight matrix, the weights of one unit of the layer nearer the code, is kept as integers of b bits and
+    a scale in full precision,
 
     .. math::
 
-        w_{ij} \approx s_i q_{ij}, \qquad s_i = \max_j |w_{ij}|
+        w_{ij} \approx s_i q_{ij}, \qquad s_i = \max_j |w_{ij}| / (2^{b-1} - 1)
 
-    so that no weight is off by more than :math:`2^{-12} s_i` or :math:`s_i / 254`. They are kept so in memory and in
-    files, dense or, if that is smaller or the weights are sparse already, as CSR; products turn blocks of them into
-    full precision when they need them. Intercepts, and what a rule has learned, are not touched.
+    so that no weight is off by more than half of :math:`s_i`: 1/65534 of the largest of its row, or 1/254. They are
+    kept so in memory and in files, dense or, if that is smaller or the weights are sparse already, as CSR; products
+    turn blocks of them into full precision when they need them. Intercepts, and what a rule has learned, are not
+    touched.
 
     Parameters
     ----------

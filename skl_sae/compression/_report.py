@@ -10,7 +10,7 @@ from .._estimator.sparse_weights import trainable_or_stored
 
 # Seconds that a rate of a model is measured for, at least, and rows of the batch that it is measured on, at most.
 SECONDS, BATCH_ROWS = 0.2, 4096
-# Single rows that are encoded one after another between two looks at the clock.
+# Rows that are encoded one by one.
 SINGLE_ROWS = 20
 # A rate counts as higher from this factor on: less is noise.
 FASTER = 1.05
@@ -55,7 +55,7 @@ def compression_report(before, after=None, X=None):
     TypeError
         If a model is something else than a `SparseAutoencoder`.
     ImportError
-        Without pandas.
+        Without pandas, which ``pip install "skl-sae[report]"`` brings.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def compression_report(before, after=None, X=None):
     >>> sae = SparseAutoencoder(n_components=64, max_iter=20, random_state=0).fit(X)
     >>> report = compression_report(sae, prune(sae, 0.5).sparsify())
     >>> report.loc[["before", "after"], "non_zeros"].tolist()
-    [8320, 4224]
+    [8320.0, 4224.0]
     """
     import pandas as pd
 
@@ -137,15 +137,16 @@ def _rates(models, X):
 
 
 def _fastest(models, parts):
-    """Seconds that each model needs for some parts of the data, at best: others are disturbed by what else is running.
+    """Seconds that each model needs for some parts of the data, each part at best: what else is running disturbs.
 
     Models take turns, so that a machine that slows down does so for all.
     """
-    times, start = {name: [] for name in models}, time.perf_counter()
-    while len(times["before"]) < 4 or time.perf_counter() - start < SECONDS * len(models):
-        for name, model in models.items():
-            begin = time.perf_counter()
-            for part in parts:
+    best, start, n_rounds = np.full((len(models), len(parts)), np.inf), time.perf_counter(), 0
+    while n_rounds < 4 or time.perf_counter() - start < SECONDS * len(models):
+        for i, part in enumerate(parts):
+            for times, model in zip(best, models.values(), strict=True):
+                begin = time.perf_counter()
                 model.transform(part)
-            times[name].append(time.perf_counter() - begin)
-    return {name: min(each[1:]) for name, each in times.items()}  # the first compiles, and fills caches
+                times[i] = min(times[i], time.perf_counter() - begin)
+        n_rounds += 1
+    return dict(zip(models, best.sum(axis=1), strict=True))

@@ -45,10 +45,7 @@ def read_images(images):
         values = np.rint(values * full_scale(dtype)) / full_scale(dtype)
     else:
         low, high = float(values.min()), float(values.max())
-        with np.errstate(over="ignore"):
-            span = np.float64(high) - low
-        if not np.isfinite(span):
-            raise ValueError(f"The image has values from {low} to {high}: expected a range that float64 can hold.")
+        span = high - low
         values = (values - low) / (span or 1)
     header = Header(kind, DTYPES.index(dtype), *values.shape, 1, 1, 0, 0, 0, b"", low, high)
     return header, values
@@ -80,10 +77,18 @@ class Encoder:
         self._tall = padded.reshape(-1, *padded.shape[2:])
 
     def encode(self, index):
-        """The stream with the step of an index, and its mean squared error on the scale from 0 to 1.
+        """The best stream with the step of an index, and its mean squared error on the scale from 0 to 1."""
+        return self.best(self.candidates(index), index)
 
-        The better one of three: all patches by atoms, all by axes, or each as it likes.
-        """
+    def best(self, found, index):
+        """Of streams with their errors, the one whose bits are worth their price."""
+        data, error = found[-1]
+        size, bits = self._values.size, 8 * len(data)
+        price = min(PRICE * step_of(index) ** 2, SLOPE * error * size / bits)
+        return min(found, key=lambda it: it[1] * size + price * 8 * len(it[0]))
+
+    def candidates(self, index):
+        """Streams and their errors: all patches by atoms, all by axes, and each as it likes."""
         step, header = step_of(index), replace(self.header, step=index)
         if self._costs is None:
             self._costs = [Costs(len(part)) for part in self.codebook.parts]
@@ -92,11 +97,7 @@ class Encoder:
         costs = deepcopy(self._costs)
         for _ in range(PASSES):
             mixed = self._pass(step, costs, mixed=True)
-        found = [(self._stream(header, codes), self._error(header, codes)) for codes in several + mixed]
-        data, error = found[-1]
-        size, bits = self._values.size, 8 * len(data)
-        price = min(PRICE * step**2, SLOPE * error * size / bits)
-        return min(found, key=lambda it: it[1] * size + price * 8 * len(it[0]))
+        return [(self._stream(header, codes), self._error(header, codes)) for codes in several + mixed]
 
     def _pass(self, step, costs, mixed):
         """Codes of all patches: `mixed`, or by atoms and by axes alone. Costs are adapted to them."""

@@ -13,7 +13,7 @@ from ._masks import read_incomplete
 from ._pictures import full_scale, write_picture
 from ._progress import Progress
 
-# The error that the coder is allowed at first, as a share of the deviation of the patches: cosines have been there before.
+# The error that the coder is allowed at first, as a share of the patches' deviation: cosines have been there before.
 FIRST_ERROR = 1 / 4
 
 

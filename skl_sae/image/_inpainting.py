@@ -1,4 +1,4 @@
-"""Inpainting: missing values are filled in, patches coded, and the estimates become better fillings, again and again."""
+"""Inpainting: missing values are filled in and patches coded, and their estimates become better fillings."""
 
 import numpy as np
 from scipy.fft import dct
@@ -69,14 +69,13 @@ class MeanOf:
 
 
 def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
-    r"""An image with its missing values filled in.
+    """An image with its missing values filled in.
 
     What is missing is filled with a guess, and patches are coded as if all of it were observed. Their mean is the next
     filling, and so on. The first codes leave a large error, so that only what is certain is described; it falls along a
-    geometric line. (Iterated denoising: O. G. Guleryuz, "Nonlinear
-    approximation based image recovery using adaptive sparse reconstructions and iterated denoising", IEEE Transactions
-    on Image Processing 15(3), 2006.) An iteration takes a part of the patches, those of a grid, which moves; the last
-    one takes all.
+    geometric line. (Iterated denoising: O. G. Guleryuz, "Nonlinear approximation based image recovery using adaptive
+    sparse reconstructions and iterated denoising", IEEE Transactions on Image Processing 15(3), 2006.) An iteration
+    takes a part of the patches, those of a grid, which moves; the last one takes all.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
     patch : tuple of int
         Height and width.
     stride : int
-        That of the last iteration.
+        That of the last iteration; patches have no gaps between them.
     errors : ndarray
         The error that is allowed in each iteration, as a share of the deviation of the patches themselves.
     tell : callable
@@ -102,21 +101,19 @@ def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
         Equal to the values where these are observed.
     """
     height, width = values.shape[:2]
+    stride = min(stride, *patch)
     values, missing = padded(values, patch), padded(missing, patch)
     coarse, unit = max(stride, min(patch) // 2), typical_deviation(values, missing, patch)
     for i, error in enumerate(errors if unit > 0 else ()):
         last, noise = i == len(errors) - 1, Noise(max(error * unit, sigma), 1.0)
         step = stride if last else coarse
         tops, lefts = positions_of_holes(missing, patch, step, *offsets(i, step))
-        average, piece = (
-            Average(values.shape, patch, values.dtype),
-            max(1, BAND // (patch[0] * patch[1] * values.shape[2])),
-        )
-        for lo in range(0, len(tops), piece):
-            some = slice(lo, lo + piece)
-            rows, means = extract(values, tops[some], lefts[some], patch)
-            average.add(estimate(rows, noise), means, tops[some], lefts[some])
-            tell((i + min(1.0, (lo + piece) / len(tops))) / len(errors))
+        average, done = Average(values.shape, patch, values.dtype), 0
+        for here in parts(tops, lefts, patch[0] * patch[1] * values.shape[2]):
+            rows, means = extract(values, *here, patch)
+            average.add(estimate(rows, noise), means, *here)
+            done += len(rows) / len(tops)
+            tell((i + done) / len(errors))
         change = average.result() - values
         values = np.where(missing, values + (1 if last else values.dtype.type(RELAXATION)) * change, values)
     return np.ascontiguousarray(values[:height, :width])
@@ -130,11 +127,18 @@ def falling_errors(first, number):
 def typical_deviation(values, missing, patch):
     """The root mean square of the patches that have something missing, less their means."""
     tops, lefts = positions_of_holes(missing, patch, min(patch), 0, 0)
-    piece, squares = max(1, BAND // (patch[0] * patch[1] * values.shape[2])), []
-    for lo in range(0, len(tops), piece):
-        rows = extract(values, tops[lo : lo + piece], lefts[lo : lo + piece], patch)[0]
-        squares.append(np.square(rows, dtype=np.float64).mean(axis=1))
-    return float(np.sqrt(np.concatenate(squares).mean())) if squares else 0.0
+    total, numbers = 0.0, patch[0] * patch[1] * values.shape[2]
+    for here in parts(tops, lefts, numbers):
+        rows = extract(values, *here, patch)[0]
+        total += float(np.einsum("ij,ij->", rows, rows, dtype=np.float64))
+    return np.sqrt(total / (max(1, len(tops)) * numbers))
+
+
+def parts(tops, lefts, numbers):
+    """Positions in parts that are worked on at a time."""
+    size = max(1, BAND // numbers)
+    for lo in range(0, len(tops), size):
+        yield tops[lo : lo + size], lefts[lo : lo + size]
 
 
 def offsets(iteration, stride):

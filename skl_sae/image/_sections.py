@@ -1,7 +1,9 @@
 """Sections of a byte stream: bytes and numbers, each as small as the standard library makes them.
 
-A section of bytes is a varint, ``4 * length + method``, and as many bytes. The reader knows how many bytes they stand
-for. Methods: 0 stored, 1 deflate, 2 LZMA, 3 LZMA of bytes whose halves are swapped, with the last half as its context.
+A section of bytes is a varint, ``8 * length + method``, and as many bytes. The reader knows how many bytes they stand
+for. Methods: 0 stored; 1 deflate; 2 LZMA; 3 LZMA of bytes whose halves are swapped, with the last half as its context;
+4 Rice, for the few bytes that pay for no table: a byte k, the k lowest bits of each, and what is above these as so many
+zeros and a one.
 
 A section of numbers, non-negative integers, is a section of one byte for each, its token, and then the bits that the
 tokens leave open. Numbers below 128 are their own token. Of a larger one, in [2^e, 2^(e+1)), the token is
@@ -13,7 +15,7 @@ import zlib
 
 import numpy as np
 
-STORED, DEFLATE, LZMA, SWAPPED = range(4)
+STORED, DEFLATE, LZMA, SWAPPED, RICE = range(5)
 # Numbers below this one are their own token; numbers have at most so many bits.
 DIRECT, BITS = 128, 28
 # Input of LZMA behind its end: bytes that it asks for, and that decide nothing.
@@ -45,19 +47,48 @@ def _swap(data):
 
 
 def _inflate(data, method, n):
-    """At most n bytes that compressed ones stand for, and whether these are at their end."""
+    """About n bytes that compressed ones stand for, and whether these are at their end."""
+    if method == RICE:
+        return _unrice(data, n), True
     if method == DEFLATE:
         decoder = zlib.decompressobj(-15)
-        found = decoder.decompress(data, n)
-        return found, not decoder.unconsumed_tail and not decoder.unused_data
+        found = decoder.decompress(data, n + 1)
+        return found, decoder.eof and not decoder.unused_data
     decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(method))
     found = decoder.decompress(b"\0" + data + TAIL, n)
     return (_swap(found) if method == SWAPPED else found), True
 
 
 def _deflate(data):
-    encoder = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
-    return encoder.compress(data) + encoder.flush()
+    """The best of what to look for: repetitions, runs, or nothing but how frequent bytes are."""
+    found = []
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY):
+        encoder = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+        found.append(encoder.compress(data) + encoder.flush())
+    return min(found, key=len)
+
+
+def _rice(data):
+    x = np.frombuffer(data, np.uint8).astype(np.int64)
+    k = min(range(8), key=lambda k: (x >> k).sum() + len(x) * k)
+    low = (x[:, None] >> np.arange(k)[::-1] & 1).ravel()
+    high = np.zeros((x >> k).sum() + len(x), np.uint8)
+    high[np.cumsum((x >> k) + 1) - 1] = 1
+    return bytes([k]) + pack_bits(np.concatenate([low, high]))
+
+
+def _unrice(data, n):
+    """At most n bytes."""
+    k = data[0] if data else 8
+    bits = np.unpackbits(np.frombuffer(data[1 : 1 + 64 * n], np.uint8))
+    if k > 7 or len(bits) < n * k:
+        return b""
+    ends = np.flatnonzero(bits[n * k :])[:n]
+    x = np.diff(ends, prepend=-1) - 1 << k
+    if len(x) < n or x.max() > 255:
+        return b""
+    low = bits[: n * k].reshape(n, k).astype(np.int64) << np.arange(k)[::-1]
+    return (x + low.sum(axis=1)).astype(np.uint8).tobytes()
 
 
 def _lzma(data, method):
@@ -86,9 +117,9 @@ def pack(data):
     """A section of bytes; nothing for none."""
     if not data:
         return b""
-    packed = [data, _deflate(data), _lzma(data, LZMA), _lzma(data, SWAPPED)]
-    method = min(range(4), key=lambda i: (len(packed[i]), i))
-    return varint(4 * len(packed[method]) + method) + packed[method]
+    packed = [data, _deflate(data), _lzma(data, LZMA), _lzma(data, SWAPPED), _rice(data)]
+    method = min(range(5), key=lambda i: (len(packed[i]), i))
+    return varint(8 * len(packed[method]) + method) + packed[method]
 
 
 def pack_bits(bits):
@@ -149,8 +180,10 @@ class Reader:
         """A section of n bytes."""
         if n == 0:
             return b""
-        length, method = divmod(self.varint(), 4)
+        length, method = divmod(self.varint(), 8)
         data = self.take(length)
+        if method > RICE:
+            raise CorruptImageError(f"A section of the stream has method {method}: expected {RICE} at most.")
         try:
             found, ended = (data, True) if method == STORED else _inflate(data, method, n)
         except (zlib.error, lzma.LZMAError, EOFError) as error:

@@ -72,7 +72,7 @@ class Header:
 
     @property
     def integers(self):
-        return DTYPES[self.dtype].kind == "u"
+        return self.dtype < 2
 
     def check(self, max_pixels):
         """Raise an error if this is no image, or one that is too large."""
@@ -81,6 +81,8 @@ class Header:
         flat = self.shape == (self.height, self.width) and self.channels != 1
         if self.kind > ARRAY or self.channels not in CHANNELS or 0 in sizes or single or flat:
             raise CorruptImageError("The header of the stream describes no image.")
+        if self.dtype >= len(DTYPES):
+            raise CorruptImageError("The header of the stream names an unknown type of values.")
         if not (math.isfinite(self.low) and math.isfinite(self.high - self.low) and self.low <= self.high):
             raise CorruptImageError("The header of the stream has no finite range of values.")
         if self.n_pixels > max_pixels:
@@ -117,8 +119,6 @@ def read_stream(data, max_pixels):
         raise CorruptImageError("The stream is damaged: its checksum does not agree.")
     values = {name: reader.varint() for name in _numbers()}
     values["fingerprint"] = reader.take(FINGERPRINT)
-    if values["dtype"] >= len(DTYPES):
-        raise CorruptImageError("The header of the stream names an unknown type of values.")
     header = Header(**values)
     if not header.integers:
         values["low"], values["high"] = struct.unpack("<2d", reader.take(16))

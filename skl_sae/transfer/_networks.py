@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._estimator.data_checks import check_size
-from .._estimator.fitted import published
+from .._estimator.fitted import attributes_of
 from .._model.restraint import Restraint
 from .._model.units import find_units
 from .._training.dead_units import DeadUnits
@@ -38,24 +38,28 @@ class NetworkTransfer:
             network = estimator._network.copy()
             rows = estimator._read_to_learn(estimator, X, dtype=network.dtype)
             _measure(network.scaling, rows, getattr(estimator, "_is_centred", True))
-            vars(estimator).update(published(network))
+            vars(estimator).update(attributes_of(network))
         return estimator
 
     def begin(self, estimator, X):
         """The same, made ready to go on with data when it is fitted."""
         o, network = self.options, estimator._network.copy()
+        network.assert_trains(f"mode={o.mode!r}")
         names = "learning_rate_init", "max_iter", "batch_size"
         given = {name: getattr(o, name) for name in names if getattr(o, name) is not None}
         estimator.set_params(warm_start=True, random_state=o.random_state, verbose=o.verbose, **given)
         if o.mode == "extend":
             network, fixed = widened(estimator, network, X, o._n_new(network.architecture.n_units), o.random_state)
         else:
-            fixed = None if o.freeze is None else mask_of(network.parameters, names_of(network, o.freeze))
+            fixed = network.restraint and network.restraint.fixed  # what was pruned
+            if o.freeze is not None:
+                mask = mask_of(network.parameters, names_of(network, o.freeze))
+                fixed = mask if fixed is None else fixed | mask
         network.scaling.measured = True  # a scale that constant data has given is kept, too
         strength = o.l2_sp if o.mode == "finetune" else 0.0
         network.restraint = Restraint(fixed, network.parameters.theta.copy(), strength)
         dead_units = DeadUnits(network.architecture.n_units)
-        vars(estimator).update(published(network), _training=None, _dead_units=dead_units)
+        vars(estimator).update(attributes_of(network), _training=None, _dead_units=dead_units)
         return estimator
 
     def learn(self, estimator, method, X, y):
@@ -68,7 +72,7 @@ class NetworkTransfer:
             network.parameters.theta[fixed] = before.parameters.theta[fixed]
         if not network.scaling.codes_like_data:
             network.scaling.code_scale = before.scaling.code_scale
-        vars(estimator).update(published(network))
+        vars(estimator).update(attributes_of(network))
 
     def score(self, estimator, X, y):
         """Explained variance."""
@@ -83,9 +87,8 @@ def _measure(scaling, rows, centred):
     """Take mean and scale from other rows, of the same kind as before."""
     mean, variance, count = rows.moments()
     check_size(rows, mean, variance, None)
-    scaling.measure(
-        mean, variance, scaling.kind, find_units(rows, mean, variance) if scaling.kind == "features" else None
-    )
+    units = find_units(rows, mean, variance) if scaling.kind == "features" else None
+    scaling.measure(mean, variance, scaling.kind, units)
     if not centred:
         scaling.offset = np.zeros_like(scaling.offset)
     scaling.observe(mean, count, anew=True)

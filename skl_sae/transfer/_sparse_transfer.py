@@ -4,20 +4,20 @@ import warnings
 from copy import copy
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
-from .._kernels.sparse_structure import check_sparse_structure
 from ..coding import KSVD
 from ._as_it_is import AnyTransfer
 from ._dictionaries import DictionaryTransfer
+from ._encoding import EncodingMixin, encoder_has
+from ._kept_source import KeptSourceMixin
 from ._networks import NetworkTransfer
-from ._source import assert_fitted, assert_same_features, unwrapped
+from ._source import assert_fitted, assert_same_features
 
 #: What can be done with the kinds of sources that go on learning.
 KINDS = {SparseAutoencoder: NetworkTransfer, KSVD: DictionaryTransfer}
@@ -25,23 +25,13 @@ KINDS = {SparseAutoencoder: NetworkTransfer, KSVD: DictionaryTransfer}
 NEW_SHARE = 4
 
 
-def _encoder_has(name):
-    """Whether what encodes has a method; before the fit that is the source."""
-
-    def check(self):
-        getattr(vars(self).get("estimator_", self._given), name)
-        return True
-
-    return check
-
-
 def _learns_from_chunks(self):
     if self.mode == "frozen":
         raise AttributeError("partial_fit learns, and mode='frozen' does not: expected mode='finetune' or 'extend'.")
-    return _encoder_has("partial_fit")(self)
+    return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstimator):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -98,8 +88,8 @@ class SparseTransfer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         weights, these stay with either. Not for dictionaries; by numbers only where a source has `coefs_`.
 
     l2_sp : float, default=0.0
-        Strength of the pull towards the source's parameters with ``mode="finetune"``. 0.01 is weak, 1 is strong. Not
-        for dictionaries.
+        Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is
+        strong. Not for dictionaries.
 
     learning_rate_init : float or None, default=None
         Learning rate on the target. None is what the source's parameters say. Not for dictionaries.
@@ -206,49 +196,6 @@ class SparseTransfer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.random_state = random_state
         self.verbose = verbose
 
-    # the source stays as it is
-
-    def __sklearn_clone__(self):
-        other = super().__sklearn_clone__()
-        other.source = self.source
-        return other
-
-    def get_params(self, deep=True):
-        """Get the parameters of the transfer; those of the source are not among them.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Ignored.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        return super().get_params(deep=False)
-
-    def set_params(self, **params):
-        """Set parameters of the transfer.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameter names mapped to their values. There is none of the source.
-
-        Returns
-        -------
-        self : object
-            The transfer.
-        """
-        nested = [name for name in params if name.startswith("source__")]
-        if nested:
-            raise ValueError(
-                f"Got {nested[0]}: the source is fitted, and its parameters could not change what it has learned. Fit "
-                "another source, and set `source`; or set them before: transfer.source.set_params(...)."
-            )
-        return super().set_params(**params)
-
     # fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -319,19 +266,6 @@ class SparseTransfer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
 
-    def _read(self, X, reset=False):
-        """Check shape and features of X; its values are checked where they are read."""
-        if isinstance(self._kind, AnyTransfer):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
-        check_sparse_structure(X)
-        return validate_data(self, X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, reset=reset)
-
-    @property
-    def _given(self):
-        """The fitted source."""
-        return unwrapped(self.source)
-
     @property
     def _kind(self):
         """What can be done with it."""
@@ -342,86 +276,8 @@ class SparseTransfer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Number of new units beside so many."""
         return self.n_new_components or max(1, n_components // NEW_SHARE)
 
-    @property
-    def n_iter_(self):
-        """Number of epochs or iterations."""
-        if "estimator_" not in vars(self):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'n_iter_' before fit.")
-        return getattr(self.estimator_, "n_iter_", 1)
-
     def __sklearn_is_fitted__(self):
         return "estimator_" in vars(self)
-
-    # what a fitted transfer does
-
-    def transform(self, X):
-        """Encode.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data with the features of the target.
-
-        Returns
-        -------
-        codes : {ndarray, CSR matrix} of shape (n_samples, n_components)
-            Codes; CSR if the source's `sparse_output` says so. With ``mode="extend"`` those of new units come last.
-        """
-        check_is_fitted(self)
-        return self.estimator_.transform(self._read(X))
-
-    @available_if(_encoder_has("inverse_transform"))
-    def inverse_transform(self, X):
-        """Decode, if the source can.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_components)
-            Codes, from ``transform`` or made otherwise.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Reconstructions.
-        """
-        check_is_fitted(self)
-        return self.estimator_.inverse_transform(X)
-
-    @available_if(_encoder_has("reconstruct"))
-    def reconstruct(self, X):
-        """Encode and decode, if the source can: with as many active units as in the training.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data with the features of the target.
-
-        Returns
-        -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            Reconstructions.
-        """
-        check_is_fitted(self)
-        return self.estimator_.reconstruct(self._read(X))
-
-    @available_if(_encoder_has("score"))
-    def score(self, X, y=None):
-        """Explained variance of the reconstruction, or what else the source's ``score`` is.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data with the features of the target.
-        y : array-like, optional
-            Handed to the ``score`` of `estimator_`.
-
-        Returns
-        -------
-        score : float
-            Of an autoencoder or a dictionary, at most 1.0.
-        """
-        check_is_fitted(self)
-        return self.estimator_.score(self._read(X), y)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

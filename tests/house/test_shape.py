@@ -10,7 +10,7 @@ from sources import FILES, TREES, name_of
 LINES, LINES_OF_THE_ESTIMATOR, LINES_OF_A_BODY = 350, 780, 60
 ATTRIBUTES = 15
 # Classes with more attributes: estimators, whose attributes are their parameters and what they have learned.
-ESTIMATORS = {"KSVD", "SparseAutoencoder", "SparseAutoencoderImputer", "SparseRecoveryAutoencoder"}
+ESTIMATORS = {"KSVD", "SparseAutoencoder", "SparseAutoencoderImputer", "SparseRecoveryAutoencoder", "SparseTransfer"}
 each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 
 

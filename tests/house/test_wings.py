@@ -14,7 +14,10 @@ WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "
 GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
-SATELLITES_MAY_USE = {"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}}
+SATELLITES_MAY_USE = {
+    **{"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}},
+    "transfer": {"coding", "metrics"},
+}
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
     *(
@@ -24,6 +27,7 @@ REACH_FURTHER = {
     *("coding._unrolling.recovery_start", "coding._unrolling.recovery_building"),
     "coding._recovery_autoencoder",
     *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
+    *("transfer._networks", "transfer._wider"),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 

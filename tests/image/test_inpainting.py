@@ -224,6 +224,14 @@ def test_nothing_missing(coder):
     assert (coder.inpaint(image) == image).all()
 
 
+def test_a_stride_without_gaps():
+    """A stride that is larger than a patch leaves no pixel out."""
+    image, missing = photograph(np.float64), random_mask((72, 80))
+    ksvd = KSVD(96, n_nonzero_coefs=4, max_iter=1)
+    filled = SparseImageCoder(ksvd, stride=20, max_patches=500, random_state=0).fit_inpaint(image, missing)
+    assert psnr(255 * filled, 255 * image) > 20
+
+
 def test_image_smaller_than_a_patch(coder):
     image = np.full((3, 2), 77, np.uint8)
     assert (coder.inpaint(image, [[1, 0], [0, 0], [0, 1]]) == 77).all()

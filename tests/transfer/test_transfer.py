@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD, SparseRecoveryAutoencoder
+from skl_sae.compression import prune, quantize
 from skl_sae.sparsity import RULES, Matryoshka
 from skl_sae.transfer import SparseTransfer
 
@@ -416,3 +417,18 @@ def test_a_source_that_decodes_with_the_data():
         assert model.reconstruct(NEW).shape == NEW.shape
     weight = source._network.parameters["skip.weight"]
     assert np.array_equal(theta(model)["skip.weight"], weight)
+
+
+def test_a_source_that_was_made_smaller(sources):
+    pruned = prune(sources["autoencoder"], 0.8)
+    zero = pruned._network.parameters.theta == 0
+    for mode in ("finetune", "extend"):
+        model = transfer(pruned, mode).fit(NEW)
+        assert model.score(NEW) > model.source_score_
+        if mode == "finetune":
+            assert not model.estimator_._network.parameters.theta[zero].any()
+    stored = quantize(sources["autoencoder"], 8)
+    assert np.array_equal(transfer(stored).fit(NEW).transform(NEW), stored.transform(NEW))
+    assert transfer(stored, recenter=True).fit(NEW).score(NEW) > 0
+    with pytest.raises(ValueError, match="mode='finetune' goes on from dense weights"):
+        transfer(stored, "finetune").fit(NEW)
