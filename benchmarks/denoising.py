@@ -46,7 +46,7 @@ PUBLISHED = {
 SET12 = {"house": "02", "peppers": "03", "lena": "08", "barbara": "09", "boat": "10"}
 BUNDLED = "camera", "moon", "text", "brick", "grass", "gravel", "page"
 # Of the autoencoders.
-UNITS, EPOCHS, PATCHES = 512, 16, 250000
+UNITS, EPOCHS, PATCHES = 1024, 20, 250000
 KSVD, NETWORK, PHOTOGRAPHS = "K-SVD", "autoencoder", "autoencoder, photographs only"
 
 
