@@ -1,6 +1,6 @@
 """What a fitted transfer does with data: it checks their features, and lets its estimator encode, decode and score."""
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,7 +18,7 @@ def encoder_has(name):
     return check
 
 
-class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Methods of a transfer with `estimator_`; before the fit, the source says which of them there are."""
 
     def _read(self, X, reset=False):
