@@ -78,10 +78,6 @@ class NetworkTransfer:
         """Explained variance."""
         return estimator.score(X, y)
 
-    def n_codes(self, estimator, X):
-        """Number of units."""
-        return estimator._network.architecture.n_units
-
 
 def _measure(scaling, rows, centred):
     """Take mean and scale from other rows, of the same kind as before."""

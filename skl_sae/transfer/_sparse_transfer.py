@@ -4,7 +4,7 @@ import warnings
 from copy import copy
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -31,7 +31,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstimator):
+class SparseTransfer(KeptSourceMixin, EncodingMixin, BaseEstimator):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -262,7 +262,7 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
             estimator = kind.begin(estimator, X)
             kind.learn(estimator, method, X, y)
         fitted = {name: value for name, value in vars(seen).items() if name.endswith("_in_")}
-        fitted |= {"source_score_": score, "estimator_": estimator, "_n_features_out": kind.n_codes(estimator, X)}
+        fitted |= {"source_score_": score, "estimator_": estimator}
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
 
