@@ -83,7 +83,8 @@ class Header:
             raise CorruptImageError("The header of the stream describes no image.")
         if self.dtype >= len(DTYPES):
             raise CorruptImageError("The header of the stream names an unknown type of values.")
-        if not (math.isfinite(self.low) and math.isfinite(self.high - self.low) and self.low <= self.high):
+        largest = 1.0 if self.integers else float(np.finfo(DTYPES[self.dtype]).max)
+        if not (-largest <= self.low <= self.high <= largest and math.isfinite(self.high - self.low)):
             raise CorruptImageError("The header of the stream has no finite range of values.")
         if self.n_pixels > max_pixels:
             raise CorruptImageError(

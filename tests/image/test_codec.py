@@ -79,23 +79,23 @@ def test_several_images():
 
 
 def test_more_bytes_are_better():
-    image = picture((64, 64))
-    streams = [coder().compress(image, psnr=psnr) for psnr in (20, 30, 40, 50)]
+    image = picture((40, 40))
+    streams = [coder().compress(image, psnr=psnr) for psnr in (20, 30, 45)]
     assert np.all(np.diff([len(data) for data in streams]) > 0)
-    for data, psnr in zip(streams, (20, 30, 40, 50), strict=True):
+    for data, psnr in zip(streams, (20, 30, 45), strict=True):
         # steps are half a decibel apart
         assert psnr <= quality(image, coder().decompress(data)) < psnr + 2
     assert quality(image, coder().decompress(coder().compress(image))) >= codec.PSNR
 
 
 def test_a_limit_of_bytes():
-    image = picture((64, 64))
-    for limit in (150, 400, 1000):
+    image = picture((40, 48))
+    for limit in (150, 500):
         data = coder().compress(image, max_bytes=limit)
         assert 0.7 * limit < len(data) <= limit
     best = coder().compress(image, psnr=30)
     assert coder().compress(image, psnr=30, max_bytes=len(best)) == best
-    assert len(coder().compress(image, psnr=60, max_bytes=400)) <= 400
+    assert len(coder().compress(image, psnr=60, max_bytes=500)) <= 500
     with pytest.raises(ValueError, match=r"max_bytes=20 is too small: this image takes \d+ at least"):
         coder().compress(image, max_bytes=20)
 
@@ -196,11 +196,11 @@ def test_decoded_as_the_format_says():
 
 
 def test_the_same_bytes_with_any_number_of_threads(monkeypatch):
-    image, images, streams = picture((80, 70, 3)), coder(3), set()
+    image, images, streams = picture((80, 80, 3)), coder(3), set()
     for n in (1, 2, 4):
         monkeypatch.setattr(threads, "n_threads", lambda n=n: n)
         monkeypatch.setattr(threads, "n_slots", lambda n=n: n)
-        streams.add(images.compress(image, psnr=32))
+        streams.add(images.compress(image, psnr=25))
     assert len(streams) == 1
 
 
@@ -213,7 +213,7 @@ def test_steps_are_a_twelfth_of_an_octave_apart():
 def test_atoms_beat_axes_on_their_own_kind():
     """Digits take fewer bytes than by principal axes alone."""
     digits = [np.uint8(image * 15) for image in load_digits().images]
-    ksvd = SparseImageCoder(KSVD(128, n_nonzero_coefs=4, max_iter=10), random_state=0).fit(digits[:1200])
-    axes = SparseImageCoder(PCA(63), random_state=0).fit(digits[:1200])
-    ours, theirs = (len(images.compress(digits[1200:], psnr=22)) for images in (ksvd, axes))
+    ksvd = SparseImageCoder(KSVD(128, n_nonzero_coefs=4, max_iter=10), random_state=0).fit(digits[:600])
+    axes = SparseImageCoder(PCA(63), random_state=0).fit(digits[:600])
+    ours, theirs = (len(images.compress(digits[1400:], psnr=22)) for images in (ksvd, axes))
     assert ours < 0.95 * theirs

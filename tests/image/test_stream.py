@@ -52,6 +52,7 @@ def test_byte_by_byte():
         ({"dtype": 4, "low": float("nan")}, "no finite range"),
         ({"dtype": 4, "low": 2.0, "high": 1.0}, "no finite range"),
         ({"dtype": 4, "low": -1e308, "high": 1e308}, "no finite range"),
+        ({"dtype": 2, "low": -1.0, "high": 1e5}, "no finite range"),
         ({"height": 1 << 14, "width": (1 << 12) + 1}, "expected max_pixels=67108864 at most"),
         ({"height": 1 << 40, "width": 1 << 40}, "expected max_pixels=67108864 at most"),
         ({"patch_height": 1 << 20, "patch_width": 1 << 7}, "expected max_pixels=67108864 at most"),
