@@ -35,10 +35,12 @@ def test_no_change_of_a_level_is_better(updated):
         before = [objective(row, each, dictionary, costs, step) for row, each in zip(rows, levels, strict=True)]
         np.testing.assert_allclose(objectives + (rows**2).sum(axis=1), before, rtol=1e-5)  # norms of atoms are rounded
         for row, each, value in zip(rows, levels, before, strict=True):
+            left = row - step * each @ dictionary.atoms
             for atom in range(24):
-                for change in (-2, -1, 1, 2, -each[atom]):
+                wanted = left @ dictionary.atoms[atom] / step + each[atom]
+                for level in (0, np.floor(wanted), np.ceil(wanted)):
                     other = each.copy()
-                    other[atom] += change
+                    other[atom] = level
                     assert objective(row, other, dictionary, costs, step) >= value - 1e-5
         costs.count(levels, 30)
         costs.update()
