@@ -29,7 +29,7 @@ def objective(row, levels, dictionary, costs, step):
 def test_no_change_of_a_level_is_better(updated):
     rng, dictionary, costs, step = np.random.default_rng(1), part(24, 16), Costs(24), 0.4
     rows = rng.standard_normal((30, 16))
-    most = np.full(30, 16)
+    most = np.full(30, 24)
     for _ in range(2 if updated else 1):
         levels, objectives = choose_levels(rows, dictionary, costs, step, most)
         before = [objective(row, each, dictionary, costs, step) for row, each in zip(rows, levels, strict=True)]
