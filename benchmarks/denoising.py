@@ -46,7 +46,7 @@ PUBLISHED = {
 SET12 = {"house": "02", "peppers": "03", "lena": "08", "barbara": "09", "boat": "10"}
 BUNDLED = "camera", "moon", "text", "brick", "grass", "gravel", "page"
 # Of the autoencoders.
-UNITS, EPOCHS, PATCHES = 512, 16, 250000
+UNITS, EPOCHS, PATCHES = 1024, 20, 250000
 KSVD, NETWORK, PHOTOGRAPHS = "K-SVD", "autoencoder", "autoencoder, photographs only"
 
 
@@ -187,6 +187,7 @@ def network_table(images, sigma, options):
             out = coder.denoise(np.float32(noisy), sigma)
             seconds[kind].append(time.perf_counter() - start)
             found[kind][name] = psnr(image, out)
+    print(sigma, {kind: f"{np.mean(list(each.values())):.2f}" for kind, each in found.items()}, flush=True)
     return found, {kind: sum(each) for kind, each in seconds.items()}
 
 
@@ -227,8 +228,6 @@ def main():
     images = bundled(options)
     rows = published_rows(options) if options.pictures else []
     networks = {sigma: network_table(images, sigma, options) for sigma in options.sigmas}
-    for sigma, (found, seconds) in networks.items():
-        print(sigma, {kind: f"{np.mean(list(each.values())):.2f}" for kind, each in found.items()}, seconds, flush=True)
     peers = {sigma: peers_table(images, sigma) for sigma in options.sigmas}
     text = document(rows, peers, networks, options)
     print(text)

@@ -1,7 +1,7 @@
 """
-=====================================
+======================================
 From photographs to handwritten digits
-=====================================
+======================================
 
 Labelled digits are few, and photographs are at hand. An autoencoder learns from small patches of two photographs, and
 :class:`~skl_sae.transfer.SparseTransfer` takes it to scikit-learn's 8 x 8 digits in three ways: as it is, fine-tuned on
@@ -38,7 +38,7 @@ from skl_sae import SparseAutoencoder
 from skl_sae.sparsity import TopK
 from skl_sae.transfer import SparseTransfer
 
-LABELS, DRAWS, N_PATCHES = (40, 80, 160, 320), 6, 4000
+LABELS, DRAWS, N_PATCHES = (40, 80, 160, 320), 5, 4000
 warnings.simplefilter("ignore")  # solvers that end early
 
 
@@ -66,7 +66,7 @@ print(f"of digits, with their mean and scale: {SparseTransfer(source, recenter=T
 # %%
 # The curve
 # ---------
-# Labelled digits are drawn six times. The others tell the accuracy. Everything but the source learns from the labelled
+# Labelled digits are drawn five times. The others tell the accuracy. Everything but the source learns from the labelled
 # digits alone, and so is the classifier's `C` chosen, by cross-validation.
 
 
@@ -105,7 +105,9 @@ for name, found in curves.items():
 print(f"({time.perf_counter() - started:.0f} s)")
 
 # %%
-# The curve as a picture. Bars are standard errors of the mean.
+# The curve as a picture. Bars are standard errors of the mean. With 40 labels no row is better than pixels by more than
+# the noise of the draws. With more, fine-tuning is ahead. With 320, the frozen source is below *target only*: what it
+# knows of photographs is worth less by then than the labelled digits themselves.
 
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 styles = {"pixels": ("0.5", ":"), "target only": ("0.5", "-"), "frozen": ("C0", "-")}

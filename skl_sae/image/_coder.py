@@ -11,17 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
-from ._denoising import Network, Noise, Pursuit, denoise
+from ._denoiser import DenoiserMixin, check_sigma
+from ._denoising import Noise
 from ._inpainter import InpainterMixin
-from ._learning import accept_noise, draw_patches, is_dictionary, learn_to_remove
-from ._noise import estimate_sigma
-from ._pictures import INTEGERS, full_scale, list_of_images, read_picture, read_pictures, write_picture
-from ._progress import Progress
+from ._learning import accept_noise, draw_patches, learn_to_remove
+from ._pictures import full_scale, list_of_images, read_picture, read_pictures
 
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
+class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -162,74 +161,11 @@ class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
         self._noise = None if self.noise is None else self.noise / unit
         return self
 
-    def denoise(self, image, sigma=None):
-        """Remove white noise from an image.
-
-        Every patch is replaced by its estimate, and the estimates that overlap are averaged. With a dictionary
-        (:class:`~skl_sae.coding.KSVD`, scikit-learn's dictionary learning) the estimate is found by orthogonal matching
-        pursuit: as few atoms as leave no more than the noise. Otherwise it is what the coder's ``transform`` and
-        ``inverse_transform`` make of the patch; see `noise`.
-
-        Parameters
-        ----------
-        image : array-like of shape (height, width) or (height, width, channels)
-            The image, with as many channels as those of ``fit``.
-        sigma : float or None, default=None
-            Standard deviation of the noise, in the unit of the image. None: it is estimated from the finest wavelet
-            coefficients, which takes fine textures for noise; give it where it is known.
-
-        Returns
-        -------
-        denoised : ndarray
-            Of the shape and type of the image. Integers are rounded, and clipped to their range.
-        """
-        values = self._read(image)
-        self._check_stride(self.patch_shape_)
-        sigma = self._sigma(values, np.asarray(image).dtype, sigma)
-        if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():
-            return write_picture(values, image)
-        if is_dictionary(self.coder_):
-            estimate = Pursuit(self.coder_.components_)
-        else:
-            estimate = Network(self.coder_, self._noise)
-        values_range = 1.0 if np.asarray(image).dtype in INTEGERS else float(np.ptp(values))
-        weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
-        denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weight, tell)
-        return write_picture(denoised, image)
-
-    def fit_denoise(self, image, sigma=None):
-        """Learn from the noisy image itself, and remove its noise.
-
-        The same as ``fit(image, sigma=sigma).denoise(image, sigma)``. With the default coder this is the adaptive
-        method of Elad and Aharon.
-
-        Parameters
-        ----------
-        image : array-like of shape (height, width) or (height, width, channels)
-            The image.
-        sigma : float or None, default=None
-            Standard deviation of the noise, in the unit of the image. None: it is estimated.
-
-        Returns
-        -------
-        denoised : ndarray
-            Of the shape and type of the image.
-        """
-        values, dtype = read_picture(image), np.asarray(image).dtype
-        sigma = self._sigma(values, dtype, sigma) * full_scale(dtype)
-        return self.fit(image, sigma=sigma).denoise(image, sigma)
-
-    def _sigma(self, values, dtype, sigma):
-        """The noise of an image in the unit of its values; estimated if nobody has said it."""
-        if sigma is None:
-            return estimate_sigma(values)
-        return _checked(sigma) / full_scale(dtype)
-
     def _unit(self, images, sigma):
         """What `noise` and `sigma` of ``fit`` are divided by."""
         units = {full_scale(np.asarray(image).dtype) for image in list_of_images(images)}
         if sigma is not None:
-            _checked(sigma)
+            check_sigma(sigma)
         if sigma is not None and self.noise is not None:
             raise ValueError(
                 f"Got noise={self.noise}, which is added to clean images, and sigma={sigma}, which says that they are "
@@ -286,10 +222,3 @@ class SparseImageCoder(CompressingMixin, InpainterMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _checked(sigma):
-    """A standard deviation."""
-    if not isinstance(sigma, Real) or not 0 <= sigma < np.inf:
-        raise ValueError(f"sigma must be a number of at least 0, or None: got {sigma!r}.")
-    return float(sigma)

@@ -56,7 +56,8 @@ class InpainterMixin:
         check_is_fitted(self)
         values, missing, sigma = _read(image, mask, sigma, max_iter)
         self._check_channels(values)
-        cosines = self._fill_by_cosines(values, missing, sigma, max_iter)
+        self._check_stride(self.patch_shape_)
+        cosines = self._fill_by_cosines(values, missing, self.patch_shape_[:2], sigma, max_iter)
         return _write(self._fill_by_coder(cosines, missing, sigma, max_iter), missing, image)
 
     def fit_inpaint(self, image, mask=None, *, sigma=0.0, max_iter=30):
@@ -81,13 +82,13 @@ class InpainterMixin:
         filled : ndarray
             Of the shape and type of the image. Observed pixels are as they were.
         """
+        self._validate_params()
         values, missing, sigma = _read(image, mask, sigma, max_iter)
-        cosines = self._fill_by_cosines(values, missing, sigma, max_iter)
+        cosines = self._fill_by_cosines(values, missing, self._patch(), sigma, max_iter)
         self.fit(write_picture(cosines, image), sigma=sigma * full_scale(np.asarray(image).dtype) or None)
         return _write(self._fill_by_coder(cosines, missing, sigma, max_iter), missing, image)
 
-    def _fill_by_cosines(self, values, missing, sigma, max_iter):
-        patch = self._patch()
+    def _fill_by_cosines(self, values, missing, patch, sigma, max_iter):
         estimate, tell = Cosines((*patch, values.shape[2])), Progress("Cosines", self.verbose)
         guess, errors = fill_smoothly(values, missing), falling_errors(1.0, max_iter)
         return inpaint(guess, missing, sigma, estimate, patch, self.stride, errors, tell)
@@ -97,6 +98,7 @@ class InpainterMixin:
             estimate = BoundedPursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
+            sigma = max(sigma, self._noise or 0.0)  # less is nothing that it has learned to see
         estimate = MeanOf(estimate, Cosines(self.patch_shape_))
         errors, tell = falling_errors(FIRST_ERROR, -(-max_iter // 2)), Progress("Inpainting", self.verbose)
         return inpaint(values, missing, sigma, estimate, self.patch_shape_[:2], self.stride, errors, tell)

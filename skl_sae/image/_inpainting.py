@@ -89,7 +89,7 @@ def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
     patch : tuple of int
         Height and width.
     stride : int
-        That of the last iteration; patches have no gaps between them.
+        That of the last iteration.
     errors : ndarray
         The error that is allowed in each iteration, as a share of the deviation of the patches themselves.
     tell : callable
@@ -101,7 +101,6 @@ def inpaint(values, missing, sigma, estimate, patch, stride, errors, tell):
         Equal to the values where these are observed.
     """
     height, width = values.shape[:2]
-    stride = min(stride, *patch)
     values, missing = padded(values, patch), padded(missing, patch)
     coarse, unit = max(stride, min(patch) // 2), typical_deviation(values, missing, patch)
     for i, error in enumerate(errors if unit > 0 else ()):

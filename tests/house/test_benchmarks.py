@@ -191,3 +191,23 @@ def test_compositional_generalisation(path):
     expected = np.abs(np.corrcoef(inside[:, :3].T, codes[:, :3].T)[:3, 3:])
     np.testing.assert_allclose(correlations(inside[:, :3], codes[:, :3]), expected, atol=1e-12)
     assert mcc(inside, codes[:, :40], out=False) < 0.95
+
+
+@pytest.mark.filterwarnings("ignore:.*did not fire")
+def test_a_short_run_of_pruning(path, monkeypatch):
+    from types import SimpleNamespace
+
+    import pruning
+    from sklearn.datasets import load_digits
+
+    from skl_sae import SparseAutoencoder
+
+    monkeypatch.setattr("skl_sae.compression._report.SECONDS", 0.01)
+    monkeypatch.setattr("second_core.SETTLE", 0)
+    X = load_digits().data[:300].astype(np.float32)
+    sae = SparseAutoencoder(64, max_iter=2, random_state=0).fit(X)
+    losses, sizes = pruning.measure(sae, (X, X), SimpleNamespace(amount=0.9, epochs=2))
+    assert [row[0] for row in losses] == list(pruning.KINDS)
+    assert all(row[4] == row[5] for row in losses)
+    assert [row[0] for row in sizes] == ["dense, float32", *pruning.FORMS]
+    assert [float(row[3]) for row in sizes] == sorted(float(row[3]) for row in sizes)

@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # where the package is not installed
 
-from skl_sae._kernels import layouts, noise, reductions, sparse_products, top_k
+from skl_sae._kernels import layouts, noise, reductions, sparse_products, sparse_weights, top_k
 from skl_sae._kernels.products import multiply, multiply_t
 from skl_sae._model import rows as data_rows
 from skl_sae._model import sparse_rows
@@ -133,6 +133,23 @@ def code_kernels(make, dtype):
         noise.drop_in_rows(index, grad, count, grad, key, 0, 0, 0.5)
 
 
+def weights_of_units(make, dtype):
+    """Sparse weights of every density, with rows one by one and as tiles of whole vectors."""
+    lanes = sparse_weights.REGISTER // np.dtype(dtype).itemsize
+    for n, m, d, density in itertools.product([1, 5, 40], [1, 7], [1, 9, 33], [0, 0.3, 1]):
+        kept = make.rng.random((m, d)) < density
+        ptr = make(np.append(0, np.count_nonzero(kept, axis=1).cumsum()))
+        index, values = make(np.nonzero(kept)[1].astype(np.int32)), make.normal(int(kept.sum()), dtype=dtype)
+        x, factors = make.normal(n, d, dtype=dtype), make.normal(n, m, dtype=dtype)
+        sparse_weights._add_by_row(ptr, index, values, x, make(np.zeros((n, m), dtype)))
+        for vectors in [1, 2, 4, 8, 15] if lanes else []:
+            columns, out = make.normal(d, vectors * lanes, dtype=dtype), make(np.zeros((m, vectors * lanes), dtype))
+            sparse_weights._add_by_tile(ptr, index, values, columns, out)
+        units, count = make(np.tile(np.arange(m, dtype=np.int32), (n, 1))), make(np.full(n, m, np.int32))
+        sparse_weights.add_weighted(units, factors, count, ptr, index, values, make(np.zeros((n, d), dtype)))
+        sparse_weights.fill_rows(ptr, index, values, make(np.zeros((m, d), dtype)))
+
+
 def data(make, dtype):
     """Rows of dense and sparse data, also such as have no entries."""
     for n, d, m, density in itertools.product([1, 4, 9], [1, 3, 33], [1, 4, 7], [0, 0.4, 1]):
@@ -177,7 +194,7 @@ def optimizers(make, dtype):
 
 def main():
     for kernels, dtype, end in itertools.product(
-        [products, selection, code_kernels, data, optimizers], DTYPES, [True, False]
+        [products, selection, code_kernels, weights_of_units, data, optimizers], DTYPES, [True, False]
     ):
         with np.errstate(all="ignore"):
             kernels(Arrays(end), dtype)

@@ -15,7 +15,7 @@ import pytest
 from numba import config
 from numpy.testing import assert_array_equal
 
-from skl_sae._kernels import products, sparse_products, vectors
+from skl_sae._kernels import products, sparse_products, sparse_weights, vectors
 
 ROOT = Path(__file__).parents[2]
 needs_kernels = pytest.mark.skipif(not products.REGISTER, reason="no kernel is written with llvmlite here")
@@ -25,7 +25,7 @@ each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.fixture(params=[16, 32, 64], ids=lambda register: f"{register} bytes")
 def register(request, monkeypatch):
     """Other registers than this processor's are made of its own, or are parts of them."""
-    for module in vectors, sparse_products:
+    for module in vectors, sparse_products, sparse_weights:
         monkeypatch.setattr(module, "REGISTER", request.param)
     return request.param
 
@@ -102,6 +102,23 @@ def test_weighted_sums_of_rows(dtype, register):
             for i, n in enumerate(count):
                 entries = slice(5 * i, 5 * i + n)
                 assert_array_equal(out[i], add * start[i] + values[entries] @ x[index[entries]])
+
+
+@needs_kernels
+@each_dtype
+def test_tiles_of_rows_times_sparse_weights(dtype, register):
+    """Every number of vectors; rows of weights without an entry, and with any number of them."""
+    add = numba.njit(sparse_weights._add_by_tile.function)
+    rng, lanes = np.random.default_rng(0), register // np.dtype(dtype).itemsize
+    ptr = np.array([0, 0, 1, 3, 6, 10, 15, 24])
+    index, values = rng.integers(0, 11, 24).astype(np.int32), numbers(rng, 24, dtype=dtype)
+    for width in [0, lanes, 2 * lanes, 15 * lanes, 16 * lanes]:
+        columns, out = numbers(rng, 11, width, dtype=dtype), numbers(rng, 7, width, dtype=dtype)
+        expected = out.copy()
+        add(ptr, index, values, columns, out)
+        for u in range(7):
+            entries = slice(ptr[u], ptr[u + 1])
+            assert_array_equal(out[u], expected[u] + values[entries] @ columns[index[entries]])
 
 
 # ARM's instructions
