@@ -232,9 +232,11 @@ class ImageRetrieval(BaseEstimator):
         return sparse.vstack([self._encode_batch(_safe_indexing(X, rows)) for rows in batches], format="csr")
 
     def _encode_batch(self, X):
-        codes = sparse.csr_array(self.coder_.transform(X), copy=True)  # it is changed, and may be somebody's
-        if codes.dtype not in (np.float32, np.float64):
-            codes = codes.astype(np.float64)
+        codes = self.coder_.transform(X)
+        if not sparse.issparse(codes):
+            codes = np.asarray(codes)
+        dtype = np.float32 if codes.dtype in (np.float16, np.float32) else np.float64
+        codes = sparse.csr_array(codes.astype(dtype))  # a copy: it is changed, and the codes may be somebody's
         if not np.isfinite(codes.data).all():
             raise ValueError("The coder's output has infinite numbers or NaN: expected codes that are finite.")
         codes.sum_duplicates()

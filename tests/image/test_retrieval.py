@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import FunctionTransformer
 from test_common import with_checks
 
 from skl_sae import SparseAutoencoder
@@ -361,3 +362,11 @@ def test_codes_that_are_not_finite():
 
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="expected codes that are finite"):
         ImageRetrieval(Broken()).fit(np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f4", ">f8", np.uint8, bool])
+def test_codes_of_any_type(dtype):
+    codes = np.random.default_rng(0).integers(0, 3, (30, 8)).astype(dtype)
+    retrieval = ImageRetrieval(FunctionTransformer(), n_neighbors=3).fit(codes)
+    expected = ImageRetrieval(FunctionTransformer(), n_neighbors=3).fit(codes.astype(np.float64))
+    assert_array_equal(retrieval.kneighbors(codes)[1][:, 0], expected.kneighbors(codes.astype(np.float64))[1][:, 0])
