@@ -40,8 +40,8 @@ def compress(images, codebook, psnr, max_bytes):
 
     def stream(index):
         if index not in found:
-            found[index] = encoder.encode(index)
-        return found[index]
+            found[index] = encoder.candidates(index)
+        return encoder.best(found[index], index)
 
     data = None
     if psnr is not None or max_bytes is None:
@@ -61,7 +61,8 @@ def compress(images, codebook, psnr, max_bytes):
             raise ValueError(
                 f"max_bytes={max_bytes} is too small: this image takes {len(stream(COARSEST)[0])} at least."
             )
-        data = stream(index)[0]
+        fitting = [it for several in found.values() for it in several if len(it[0]) <= max_bytes]
+        data = min(fitting, key=lambda it: (it[1], len(it[0])))[0]
     return data
 
 
@@ -98,6 +99,8 @@ def decompress(data, codebook, max_pixels):
     """What was compressed; see `SparseImageCoder.decompress`."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be bytes: got {type(data).__name__}.")
+    if not isinstance(max_pixels, Real):
+        raise TypeError(f"max_pixels must be a number: got {max_pixels!r}.")
     header, reader = read_stream(bytes(data), max_pixels)
     sizes = header.patch_height, header.patch_width, header.channels
     atoms = header.n_atoms, header.n_axes

@@ -25,7 +25,8 @@ class CompressingMixin:
             image's own values that of floating numbers. Integers can be reproduced exactly, with ``np.inf``. None, and
             `max_bytes` is None too: 35.
         max_bytes : int or None, default=None
-            Number of bytes that must not be exceeded. Alone: the best quality that fits. With `psnr`: less quality
+            Number of bytes that must not be exceeded. Alone: the best quality of those tried that
+            fit, which is nearly the best there is. With `psnr`: less quality
             where that does not fit.
 
         Returns
@@ -74,7 +75,7 @@ class CompressingMixin:
         Returns
         -------
         image : ndarray or list of ndarray
-            Of the shape and type that was compressed.
+            Of the shape and type that was compressed, in the byte order of the machine.
 
         Raises
         ------

@@ -63,6 +63,11 @@ class Encoder:
     def __init__(self, images, codebook):
         header, values = read_images(images)
         patch = codebook.patch[:2]
+        if header.channels != codebook.patch[2]:
+            raise ValueError(
+                f"The image has {header.channels} channels, but the coder was fitted on images with "
+                f"{codebook.patch[2]}."
+            )
         self.codebook, self._values, self._costs = codebook, values, None
         self.header = replace(
             header,
@@ -75,10 +80,6 @@ class Encoder:
         missing = [count * side - size for count, side, size in zip(self.header.grid, patch, values.shape[1:3])]
         padded = np.pad(values, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)], mode="edge")
         self._tall = padded.reshape(-1, *padded.shape[2:])
-
-    def encode(self, index):
-        """The best stream with the step of an index, and its mean squared error on the scale from 0 to 1."""
-        return self.best(self.candidates(index), index)
 
     def best(self, found, index):
         """Of streams with their errors, the one whose bits are worth their price."""

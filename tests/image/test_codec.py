@@ -93,6 +93,10 @@ def test_a_limit_of_bytes():
     for limit in (150, 500):
         data = coder().compress(image, max_bytes=limit)
         assert 0.7 * limit < len(data) <= limit
+        # none of these fits and is much better
+        others = [coder().compress(image, psnr=psnr) for psnr in range(20, 50)]
+        fitting = [quality(image, coder().decompress(other)) for other in others if len(other) <= limit]
+        assert quality(image, coder().decompress(data)) >= max(fitting) - 0.5
     best = coder().compress(image, psnr=30)
     assert coder().compress(image, psnr=30, max_bytes=len(best)) == best
     assert len(coder().compress(image, psnr=60, max_bytes=500)) <= 500
@@ -111,6 +115,10 @@ def test_what_is_refused():
         coder().compress(np.where(picture((9, 9), float) > 0, 1.0, np.nan))
     with pytest.raises(ValueError, match="psnr=1000 cannot be reached: the finest step gives"):
         coder().compress(picture((20, 20), float), psnr=1000)
+    with pytest.raises(ValueError, match="has 3 channels, but the coder was fitted on images with 1"):
+        coder().compress(np.dstack([image] * 3))
+    with pytest.raises(TypeError, match="max_pixels must be a number: got None"):
+        coder().decompress(b"SPIC", max_pixels=None)
     with pytest.raises(TypeError, match="data must be bytes: got str"):
         coder().decompress("SPIC")
 
