@@ -36,7 +36,8 @@ class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEsti
     coder : estimator or None, default=None
         What encodes patches, one a row: an estimator with ``transform`` and ``inverse_transform``, such as
         :class:`~skl_sae.coding.KSVD`, :class:`~skl_sae.SparseAutoencoder` or scikit-learn's
-        :class:`~sklearn.decomposition.MiniBatchDictionaryLearning`. A clone of it is fitted. None means ``KSVD(256,
+        :class:`~sklearn.decomposition.MiniBatchDictionaryLearning`. A clone of it is fitted; a fitted one is used as it
+        is if it is wrapped in :class:`~sklearn.frozen.FrozenEstimator`. None means ``KSVD(256,
         n_nonzero_coefs=8, max_iter=10, convergence_tol=0.0)``, which begins with cosines where patches are square and
         gray.
 
@@ -156,7 +157,7 @@ class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEsti
             rows = learn_to_remove(coder, self.noise / unit, rows)
         if sigma is not None and sigma > 0:
             accept_noise(coder, Noise(sigma / unit, self.gain).squared_error(rows.shape[1]))
-        coder.fit(rows)
+        coder.fit(rows, None)
         self.coder_, self.patch_shape_, self._codebook = coder, shape, learn_codebook(coder, rows, shape)
         self._noise = None if self.noise is None else self.noise / unit
         return self
@@ -202,10 +203,10 @@ class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEsti
             coder.set_params(random_state=random_state.randint(1 << 31))
         return coder
 
-    def _read(self, image, allow_nan=False):
+    def _read(self, image):
         """The values of an image with the channels of the fit."""
         check_is_fitted(self)
-        values = read_picture(image, allow_nan)
+        values = read_picture(image)
         self._check_channels(values)
         return values
 

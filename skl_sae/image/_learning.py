@@ -1,6 +1,7 @@
 """What a coder of patches learns from, patches drawn from images, and what it is told of their noise."""
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.random import sample_without_replacement
 
 from ._patches import extract, padded, side_positions
@@ -44,6 +45,7 @@ def draw_patches(pictures, patch, n, random_state):
 
 def is_dictionary(coder):
     """Whether codes are found by optimisation with atoms, which another pursuit may use as well."""
+    coder = coder.estimator if isinstance(coder, FrozenEstimator) else coder
     return "transform_algorithm" in coder.get_params(deep=False)
 
 
