@@ -7,7 +7,7 @@ import numpy as np
 from ._denoising import Network, Noise, Pursuit, denoise
 from ._learning import is_dictionary
 from ._noise import estimate_sigma
-from ._pictures import INTEGERS, full_scale, read_picture, write_picture
+from ._pictures import LARGEST, full_scale, is_integer, read_picture, write_picture
 from ._progress import Progress
 
 
@@ -44,7 +44,7 @@ class DenoiserMixin:
             estimate = Pursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
-        values_range = 1.0 if np.asarray(image).dtype in INTEGERS else float(np.ptp(values))
+        values_range = 1.0 if is_integer(np.asarray(image).dtype) else float(np.ptp(values))
         weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
         denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weight, tell)
         return write_picture(denoised, image)
@@ -80,6 +80,6 @@ class DenoiserMixin:
 
 def check_sigma(sigma):
     """A standard deviation."""
-    if not isinstance(sigma, Real) or not 0 <= sigma < np.inf:
-        raise ValueError(f"sigma must be a number of at least 0, or None: got {sigma!r}.")
+    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
+        raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}, or None: got {sigma!r}.")
     return float(sigma)

@@ -10,7 +10,7 @@ from ._filling import fill_smoothly
 from ._inpainting import BoundedPursuit, Cosines, MeanOf, falling_errors, inpaint
 from ._learning import is_dictionary
 from ._masks import read_incomplete
-from ._pictures import full_scale, write_picture
+from ._pictures import LARGEST, full_scale, write_picture
 from ._progress import Progress
 
 # The error that the coder is allowed at first, as a share of the patches' deviation: cosines have been there before.
@@ -106,8 +106,8 @@ class InpainterMixin:
 
 def _read(image, mask, sigma, max_iter):
     """The values of an incomplete image, where they are missing, and their noise in their own unit."""
-    if not isinstance(sigma, Real) or not 0 <= sigma < np.inf:
-        raise ValueError(f"sigma must be a number of at least 0: got {sigma!r}.")
+    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
+        raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}: got {sigma!r}.")
     if not isinstance(max_iter, Integral) or max_iter < 1:
         raise ValueError(f"max_iter must be an integer of at least 1: got {max_iter!r}.")
     values, missing = read_incomplete(image, mask)
@@ -117,4 +117,5 @@ def _read(image, mask, sigma, max_iter):
 def _write(filled, missing, image):
     """The image with its missing values from a filled one, and all others untouched."""
     image = np.asarray(image)
-    return np.where(missing.reshape(image.shape), write_picture(filled, image), image)
+    filled = np.where(missing.reshape(image.shape), write_picture(filled, image), image)
+    return filled.astype(image.dtype, copy=False)  # in the byte order of the image

@@ -7,13 +7,18 @@ from scipy import sparse
 CHANNELS = 1, 3, 4
 # Larger values have squares that are not finite.
 LARGEST = 1e150
-INTEGERS = np.dtype(np.uint8), np.dtype(np.uint16)
+# Sums of larger values over the pixels of a patch, or the patches of a pixel, may be too large for float32.
+LARGEST_SINGLE = 1e30
+
+
+def is_integer(dtype):
+    """Whether values are integers of 8 or 16 bits without a sign, in any byte order."""
+    return np.dtype(dtype).newbyteorder("=") in (np.uint8, np.uint16)
 
 
 def full_scale(dtype):
     """The value that is read as 1: the largest one of integers."""
-    dtype = np.dtype(dtype)
-    return float(np.iinfo(dtype).max) if dtype in INTEGERS else 1.0
+    return float(np.iinfo(dtype).max) if is_integer(dtype) else 1.0
 
 
 def read_picture(image, allow_nan=False, name="image"):
@@ -30,7 +35,8 @@ def read_picture(image, allow_nan=False, name="image"):
     Returns
     -------
     values : ndarray of shape (height, width, channels)
-        C-contiguous, in float64 if the image is, otherwise in float32. It may be the image's own memory.
+        C-contiguous, in float64 if the image is or if it has values above `LARGEST_SINGLE`, otherwise in float32. It
+        may be the image's own memory.
     """
     if sparse.issparse(image):
         raise TypeError(f"{name} is sparse: expected a dense array. Use its method toarray.")
@@ -39,10 +45,10 @@ def read_picture(image, allow_nan=False, name="image"):
         raise ValueError(
             f"{name} is complex: got {image.dtype}. Complex data not supported; take real and imaginary part."
         )
-    if image.dtype not in INTEGERS and image.dtype.kind != "f":
+    if not is_integer(image.dtype) and image.dtype.kind != "f":
         raise ValueError(
-            f"{name} must have values of uint8, uint16 or a floating type: got {image.dtype}. Convert it, for example "
-            "with skimage.util.img_as_float."
+            f"{name} must have values of uint8, uint16 or a floating type: got {image.dtype}. Convert it; for "
+            "example, image.astype(np.uint8) if it has integers from 0 to 255."
         )
     if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] not in CHANNELS):
         raise ValueError(
@@ -52,13 +58,14 @@ def read_picture(image, allow_nan=False, name="image"):
     dtype = np.float64 if image.dtype.itemsize >= 8 else np.float32
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(image.reshape(*image.shape[:2], -1), dtype)
-    if image.dtype in INTEGERS:
+    if is_integer(image.dtype):
         return values / dtype(full_scale(image.dtype))
-    _check_finite(values, allow_nan, name)
-    return values
+    largest = _check_finite(values, allow_nan, name)
+    return values.astype(np.float64) if largest > LARGEST_SINGLE and dtype == np.float32 else values
 
 
 def _check_finite(values, allow_nan, name):
+    """The largest size of values, all of which may be worked on."""
     infinite = np.isinf(values)
     if infinite.any():
         row, column, _ = np.argwhere(infinite)[0]
@@ -75,13 +82,15 @@ def _check_finite(values, allow_nan, name):
         )
     if missing.all():
         raise ValueError(f"{name} has nothing but NaN: expected values.")
+    return largest
 
 
 def write_picture(values, like):
-    """Values as an image of the shape and the type of another one; integers are rounded and clipped."""
+    """Values as an image of the shape and the type of another one, clipped to its range; integers are rounded."""
     like = np.asarray(like)
-    if like.dtype not in INTEGERS:
-        return values.reshape(like.shape).astype(like.dtype)
+    if not is_integer(like.dtype):
+        most = np.finfo(like.dtype).max
+        return np.clip(values, -most, most).reshape(like.shape).astype(like.dtype)
     top = full_scale(like.dtype)
     return np.clip(np.rint(values * top), 0, top).astype(like.dtype).reshape(like.shape)
 

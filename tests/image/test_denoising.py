@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 from sklearn.feature_extraction.image import extract_patches_2d, reconstruct_from_patches_2d
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import orthogonal_mp
 
 from skl_sae import SparseAutoencoder
@@ -121,13 +122,26 @@ def test_any_image(shape, dtype):
         assert out.std() < 0.7 * image.std()
 
 
+def test_large_single_values():
+    noisy = with_noise(photograph(32, 40), 15).astype(np.float32)
+    largest = np.finfo(np.float32).max / np.abs(noisy).max()
+    expected = quick().fit_denoise(noisy, 15)
+    for scale in (1e34, 0.99 * largest):
+        out = quick().fit_denoise(noisy * np.float32(scale), 15 * scale)
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out / scale, expected, rtol=0, atol=2)
+
+
 def test_integers_are_denoised_as_floating_values_are():
     noisy = np.clip(with_noise(photograph(40, 40), 20), 0, 255).astype(np.uint8)
     coder = quick().fit(noisy, sigma=20)
     as_float = coder.denoise(noisy.astype(np.float32) / np.float32(255), 20 / 255)
     assert np.abs(coder.denoise(noisy, 20) - 255 * as_float).max() < 1
+    np.testing.assert_array_equal(coder.denoise(noisy, np.float32(20)), coder.denoise(noisy, 20))
     sixteen = coder.denoise(noisy.astype(np.uint16) * 257, 20 * 257)
     assert np.abs(coder.denoise(noisy, 20) - sixteen / 257).max() < 1
+    swapped = coder.denoise((noisy.astype(np.uint16) * 257).astype(">u2"), 20 * 257)
+    np.testing.assert_array_equal(swapped, sixteen)
 
 
 def test_a_constant_image_stays():
@@ -176,6 +190,15 @@ def test_other_dictionaries():
     assert psnr(image, SparseImageCoder(PCA(8)).fit(image).denoise(noisy, 25)) > 22
 
 
+@pytest.mark.parametrize("coder", [KSVD(32, n_nonzero_coefs=2, max_iter=2, random_state=0), PCA(8)])
+def test_a_frozen_coder_is_used_as_it_is(coder):
+    image = photograph(40, 40)
+    noisy = with_noise(image, 25)
+    fitted = SparseImageCoder(coder, random_state=0).fit(image)
+    frozen = SparseImageCoder(FrozenEstimator(fitted.coder_), random_state=0).fit(noisy)
+    np.testing.assert_array_equal(frozen.denoise(noisy, 25), fitted.denoise(noisy, 25))
+
+
 def test_ksvd_is_told_of_the_noise():
     noisy = with_noise(photograph(40, 40), 25)
     ksvd = KSVD(32, n_nonzero_coefs=3, max_iter=2, random_state=0)
@@ -218,6 +241,7 @@ def test_the_noise_that_an_autoencoder_sees_has_the_size_that_was_asked_for():
         ({"stride": 7, "patch_size": (8, 6)}, None, "stride of at most 6"),
         ({}, -1.0, "sigma must be a number of at least 0"),
         ({}, np.nan, "sigma must be a number of at least 0"),
+        ({}, 1e300, "sigma must be a number of at least 0 and at most 1e.150"),
         ({}, "25", "sigma must be a number of at least 0"),
     ],
 )

@@ -140,6 +140,16 @@ def test_types_and_observed_pixels(dtype, channels):
     assert psnr(filled / unit, image / unit) > psnr(hole, image / unit) + 10
 
 
+@pytest.mark.parametrize("dtype", [">u2", ">f4"])
+def test_other_byte_orders(dtype):
+    native = photograph(np.dtype(dtype).newbyteorder("=").type)
+    image, missing = native.astype(dtype), random_mask(native.shape)
+    options = {"sigma": native.max() / 50, "max_iter": 3}
+    filled = small_coder().fit_inpaint(image, missing, **options)
+    assert filled.dtype == image.dtype
+    np.testing.assert_array_equal(filled, small_coder().fit_inpaint(native, missing, **options))
+
+
 def test_the_mean_of_estimates():
     rows, cosines = np.random.default_rng(0).normal(size=(5, 64)), Cosines((8, 8, 1))
     mean = MeanOf(cosines, lambda rows, noise: 3 * rows)(rows, Noise(0.2, 1.0))
@@ -229,7 +239,7 @@ def test_image_smaller_than_a_patch(coder):
     assert (coder.inpaint(image, [[1, 0], [0, 0], [0, 1]]) == 77).all()
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e37])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_scales(scale, dtype):
     image, missing = photograph(np.float32).astype(dtype), random_mask((72, 80))

@@ -36,10 +36,25 @@ def test_integers_are_clipped_and_rounded():
     np.testing.assert_array_equal(write_picture(values, like), [[0, 0, 1, 255]])
 
 
+def test_floating_values_are_clipped_to_their_type():
+    like = np.zeros((1, 2), np.float16)
+    np.testing.assert_array_equal(write_picture(np.array([[[1e5], [-1e5]]]), like), [[65504, -65504]])
+
+
+def test_large_single_values_have_room_for_sums():
+    assert read_picture(np.full((2, 2), 1e35, np.float32)).dtype == np.float64
+
+
 def test_views_and_other_byte_orders():
     image = image_of((8, 6, 3), np.float64)
     np.testing.assert_array_equal(read_picture(image[::-1, ::2]), image[::-1, ::2])
     np.testing.assert_array_equal(read_picture(image.astype(">f8")), image)
+    integers = image_of((8, 6), np.uint16)
+    swapped = integers.astype(">u2")
+    np.testing.assert_array_equal(read_picture(swapped), read_picture(integers))
+    back = write_picture(read_picture(swapped), swapped)
+    np.testing.assert_array_equal(back, integers)
+    assert back.dtype == swapped.dtype
     frozen = image.copy()
     frozen.flags.writeable = False
     np.testing.assert_array_equal(read_picture(frozen), image)
