@@ -21,14 +21,12 @@ def full_scale(dtype):
     return float(np.iinfo(dtype).max) if is_integer(dtype) else 1.0
 
 
-def read_picture(image, allow_nan=False, name="image"):
+def read_picture(image, name="image"):
     """The values of an image as floating numbers, integers as shares of the largest one.
 
     Parameters
     ----------
     image : array-like of shape (height, width) or (height, width, channels)
-    allow_nan : bool
-        Whether NaN, a missing value, may stand in it.
     name : str
         What errors call it.
 
@@ -60,11 +58,11 @@ def read_picture(image, allow_nan=False, name="image"):
         values = np.ascontiguousarray(image.reshape(*image.shape[:2], -1), dtype)
     if is_integer(image.dtype):
         return values / dtype(full_scale(image.dtype))
-    largest = _check_finite(values, allow_nan, name)
+    largest = _check_finite(values, name)
     return values.astype(np.float64) if largest > LARGEST_SINGLE and dtype == np.float32 else values
 
 
-def _check_finite(values, allow_nan, name):
+def _check_finite(values, name):
     """The largest size of values, all of which may be worked on."""
     infinite = np.isinf(values)
     if infinite.any():
@@ -74,14 +72,12 @@ def _check_finite(values, allow_nan, name):
     if largest > LARGEST:
         raise ValueError(f"{name} has values up to {largest:.3g}: expected at most {LARGEST:.0e}. Rescale it.")
     missing = np.isnan(values)
-    if missing.any() and not allow_nan:
+    if missing.any():
         row, column, _ = np.argwhere(missing)[0]
         raise ValueError(
             f"{name} has NaN, the first at row {row}, column {column}: expected finite values. Fill them first, for "
             "example with inpaint(image, mask=np.isnan(image))."
         )
-    if missing.all():
-        raise ValueError(f"{name} has nothing but NaN: expected values.")
     return largest
 
 
@@ -122,11 +118,11 @@ def list_of_images(images):
     return several
 
 
-def read_pictures(images, allow_nan=False):
+def read_pictures(images):
     """The values of all images, which have the same number of channels; see `read_picture`."""
     several = list_of_images(images)
     names = ["image"] if len(several) == 1 else [f"images[{i}]" for i in range(len(several))]
-    pictures = [read_picture(image, allow_nan, name) for image, name in zip(several, names, strict=True)]
+    pictures = [read_picture(image, name) for image, name in zip(several, names, strict=True)]
     channels = sorted({values.shape[2] for values in pictures})
     if len(channels) > 1:
         raise ValueError(f"Images must have the same number of channels: got some with {channels}.")

@@ -79,13 +79,6 @@ def test_what_is_no_image(image, message):
         read_picture(image)
 
 
-def test_missing_values_where_they_may_be():
-    image = np.array([[1.0, np.nan]])
-    np.testing.assert_array_equal(read_picture(image, allow_nan=True)[..., 0], image)
-    with pytest.raises(ValueError, match="nothing but NaN"):
-        read_picture(np.full((2, 2), np.nan), allow_nan=True)
-
-
 def test_one_image_or_several():
     gray, colour = np.zeros((5, 6)), np.zeros((5, 6, 3))
     assert len(list_of_images(gray)) == len(list_of_images(colour)) == 1
