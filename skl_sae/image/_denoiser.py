@@ -36,6 +36,7 @@ class DenoiserMixin:
             Of the shape and type of the image. Integers are rounded, and clipped to their range.
         """
         values = self._read(image)
+        self._validate_params()
         self._check_stride(self.patch_shape_)
         sigma = self._sigma(values, np.asarray(image).dtype, sigma)
         if sigma <= np.finfo(values.dtype).eps * np.abs(values).max():

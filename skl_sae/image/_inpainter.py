@@ -54,6 +54,7 @@ class InpainterMixin:
             For a mask of another shape, and where nothing is observed in a channel.
         """
         check_is_fitted(self)
+        self._validate_params()
         values, missing, sigma = _read(image, mask, sigma, max_iter)
         self._check_channels(values)
         self._check_stride(self.patch_shape_)

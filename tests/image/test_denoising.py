@@ -291,6 +291,15 @@ def test_a_stride_that_is_too_large_after_the_fit():
         coder.set_params(stride=9).denoise(photograph(20, 20), 10)
 
 
+@pytest.mark.parametrize("parameters", [{"gain": -1.0}, {"blend": -1.0}, {"stride": 0}])
+def test_parameters_that_are_wrong_after_the_fit(parameters):
+    coder = quick(coder=KSVD(16, max_iter=2)).fit(photograph(20, 20)).set_params(**parameters)
+    with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):
+        coder.denoise(photograph(20, 20), 10)
+    with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):
+        coder.inpaint(photograph(20, 20), np.eye(20))
+
+
 def test_memory_is_bounded():
     noisy = with_noise(np.full((1000, 1000), 0.5), 0.1).astype(np.float32)
     coder = quick(coder=KSVD(8, max_iter=1), gain=2.0).fit(noisy[:40, :40], sigma=0.1)
