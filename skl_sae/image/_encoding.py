@@ -12,7 +12,7 @@ import numpy as np
 from ._codes import Codes, PartCodes, write_codes
 from ._decoding import BAND, decode, mean_step, scale, step_of
 from ._patches import extract
-from ._pictures import full_scale, list_of_images, read_pictures
+from ._pictures import full_scale, list_of_images, read_pictures, without_mask
 from ._rate_distortion import PRICE, Costs, choose_part
 from ._stream import ARRAY, DEEP, DEEP_LIST, DTYPES, FLAT, FLAT_LIST, Header, write_stream
 
@@ -25,7 +25,7 @@ SLOPE = 1.33
 
 def read_images(images):
     """A header without dictionary and step, and all images as one, one above the other, between 0 and 1."""
-    arrays = [np.asarray(image) for image in list_of_images(images)]
+    arrays = [without_mask(image) for image in list_of_images(images)]
     pictures = read_pictures(arrays)
     shapes = sorted({image.shape for image in arrays}), sorted({str(image.dtype) for image in arrays})
     if max(map(len, shapes)) > 1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._pictures import read_picture
+from ._pictures import read_picture, without_mask
 
 
 def read_incomplete(image, mask):
@@ -22,7 +22,7 @@ def read_incomplete(image, mask):
     missing : ndarray of bool of the same shape
         Something is observed in each channel.
     """
-    image = np.asarray(image)
+    image = without_mask(image)
     hidden = np.zeros(image.shape, bool) if mask is None else _read_mask(mask, image.shape)
     if image.dtype.kind == "f":
         hidden = hidden | np.isnan(image)

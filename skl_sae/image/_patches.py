@@ -49,41 +49,39 @@ def padded(values, patch):
     return np.pad(values, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="edge") if any(missing) else values
 
 
-def extract(values, tops, lefts, patch, center=True):
-    """Patches as rows.
+def extract(values, tops, lefts, patch):
+    """Patches as rows, each less its mean in each channel.
 
     Parameters
     ----------
     values : ndarray of shape (height, width, channels)
-        C-contiguous, floating. NaN is missing, and stays NaN.
+        C-contiguous, floating.
     tops, lefts : ndarray of int64 of shape (n_patches,)
         Positions, in any order.
     patch : tuple of int
         Height and width.
-    center : bool
-        Whether each patch has the mean of its observed values subtracted, channel by channel.
 
     Returns
     -------
     rows : ndarray of shape (n_patches, patch_height * patch_width * channels)
     means : ndarray of shape (n_patches, channels)
-        What was subtracted; zeros without `center`, and where nothing is observed.
+        What was subtracted.
     """
     flat, channels = _flat(values), values.shape[2]
     rows = np.empty((len(tops), patch[0] * patch[1] * channels), values.dtype)
-    means = np.zeros((len(tops), channels), values.dtype)
+    means = np.empty((len(tops), channels), values.dtype)
     parts = partition(len(tops), PATCHES)
 
     def work(block, slot):
         some = slice(*parts[block])
-        _extract(flat, tops[some], lefts[some], patch[0], patch[1] * channels, center, rows[some], means[some])
+        _extract(flat, tops[some], lefts[some], patch[0], patch[1] * channels, rows[some], means[some])
 
     run(work, len(parts), inline=rows.size < 1 << 15)
     return rows, means
 
 
 class Average:
-    """The weighted mean of patches that overlap, as an image.
+    """The mean of patches that overlap, as an image.
 
     Parameters
     ----------
@@ -95,9 +93,9 @@ class Average:
     """
 
     def __init__(self, shape, patch, dtype):
-        self.patch, self.sums, self.weights = patch, np.zeros(shape, dtype), np.zeros(shape[:2], dtype)
+        self.patch, self.sums, self.counts = patch, np.zeros(shape, dtype), np.zeros(shape[:2], dtype)
 
-    def add(self, rows, means, tops, lefts, weights=None):
+    def add(self, rows, means, tops, lefts):
         """Add patches.
 
         One thread writes to a pixel, and adds patches in their order: the bits depend on nothing else.
@@ -108,30 +106,27 @@ class Average:
         means : ndarray of shape (n_patches, channels)
             Added to the values.
         tops, lefts : ndarray of int64 of shape (n_patches,)
-        weights : ndarray of shape (n_patches,), default=None
-            None: all one.
         """
         flat, dtype = _flat(self.sums), self.sums.dtype
         rows, means = (np.ascontiguousarray(x, dtype) for x in (rows, means))
-        weights = np.ones(len(rows), dtype) if weights is None else np.ascontiguousarray(weights, dtype)
         parts = partition(len(flat), ROWS, multiple=1)
 
         def work(block, slot):
             lo, hi = parts[block]
             if tops.size and lo < tops.max() + self.patch[0] and hi > tops.min():
-                _add(rows, means, weights, tops, lefts, *self.patch, lo, flat[lo:hi], self.weights[lo:hi])
+                _add(rows, means, tops, lefts, *self.patch, lo, flat[lo:hi], self.counts[lo:hi])
 
         run(work, len(parts), inline=rows.size < 1 << 15)
 
     def mix(self, values, weight):
-        """Add an image to the mean, with the same weight at all pixels."""
+        """Add an image to the mean, with the same weight at all pixels, where that of a patch is one."""
         self.sums += self.sums.dtype.type(weight) * values
-        self.weights += self.weights.dtype.type(weight)
+        self.counts += self.counts.dtype.type(weight)
 
     def result(self):
         """The mean; zero where there are neither patches nor an image."""
-        covered = self.weights > 0
-        return self.sums / np.where(covered, self.weights, 1)[..., None]
+        covered = self.counts > 0
+        return self.sums / np.where(covered, self.counts, 1)[..., None]
 
 
 def _flat(values):
@@ -139,9 +134,9 @@ def _flat(values):
     return values.reshape(len(values), -1)
 
 
-@kernel("T2", "l1", "l1", "n", "n", "n", "T2!", "T2!")
-def _extract(image, tops, lefts, height, width, center, rows, means):
-    """Copy patches; the width is in numbers, channels side by side."""
+@kernel("T2", "l1", "l1", "n", "n", "T2!", "T2!")
+def _extract(image, tops, lefts, height, width, rows, means):
+    """Copy patches and subtract their means; the width is in numbers, channels side by side."""
     channels = means.shape[1]
     for i in range(tops.size):
         to, mean, left = row_of(rows, i), row_of(means, i), lefts[i] * channels
@@ -149,42 +144,39 @@ def _extract(image, tops, lefts, height, width, center, rows, means):
             line = row_of(image, tops[i] + a)[left : left + width]
             for b in range(width):
                 to[a * width + b] = line[b]
-        if center and channels == 1:
-            total, observed = np.float64(0), 0
+        if channels == 1:
+            total = np.float64(0)
             for j in range(to.size):
-                total += to[j] if to[j] == to[j] else 0
-                observed += to[j] == to[j]
-            mean[0] = total / max(observed, 1)
+                total += to[j]
+            mean[0] = total / to.size
             for j in range(to.size):
                 to[j] -= mean[0]
-        elif center:
+        else:
             for k in range(channels):
-                total, observed = np.float64(0), 0
+                total = np.float64(0)
                 for j in range(k, to.size, channels):
-                    if to[j] == to[j]:
-                        total += to[j]
-                        observed += 1
-                mean[k] = total / max(observed, 1)
+                    total += to[j]
+                mean[k] = total / (to.size // channels)
                 for j in range(k, to.size, channels):
                     to[j] -= mean[k]
 
 
-@kernel("T2", "T2", "T1", "l1", "l1", "n", "n", "n", "T2!", "T2!")
-def _add(rows, means, weights, tops, lefts, height, width, first, sums, counts):
+@kernel("T2", "T2", "l1", "l1", "n", "n", "n", "T2!", "T2!")
+def _add(rows, means, tops, lefts, height, width, first, sums, counts):
     """Add to the rows of an image from `first` what patches have there; height and width are in pixels."""
     channels = means.shape[1]
     for i in range(tops.size):
-        row, mean, weight, left = row_of(rows, i), row_of(means, i), weights[i], lefts[i]
+        row, mean, left = row_of(rows, i), row_of(means, i), lefts[i]
         for a in range(max(0, first - tops[i]), min(height, first + sums.shape[0] - tops[i])):
             to = row_of(sums, tops[i] + a - first)[left * channels : (left + width) * channels]
             count = row_of(counts, tops[i] + a - first)[left : left + width]
             part = row[a * width * channels : (a + 1) * width * channels]
             if channels == 1:
                 for b in range(width):
-                    to[b] += weight * (part[b] + mean[0])
+                    to[b] += part[b] + mean[0]
             else:
                 for b in range(width):
                     for k in range(channels):
-                        to[b * channels + k] += weight * (part[b * channels + k] + mean[k])
+                        to[b * channels + k] += part[b * channels + k] + mean[k]
             for b in range(width):
-                count[b] += weight
+                count[b] += 1

@@ -38,7 +38,7 @@ def read_picture(image, name="image"):
     """
     if sparse.issparse(image):
         raise TypeError(f"{name} is sparse: expected a dense array. Use its method toarray.")
-    image = np.asarray(image)
+    image = without_mask(image, name)
     if image.dtype.kind == "c":
         raise ValueError(
             f"{name} is complex: got {image.dtype}. Complex data not supported; take real and imaginary part."
@@ -106,7 +106,7 @@ def list_of_images(images):
     elif sparse.issparse(images):
         several = [images]
     else:
-        images = np.asarray(images)
+        images = without_mask(images)
         if images.ndim == 3 and images.shape[2] not in CHANNELS:
             raise ValueError(
                 f"An array of shape {images.shape} is no image with 1, 3 or 4 channels. Pass several gray images as a "
@@ -116,6 +116,16 @@ def list_of_images(images):
     if not several:
         raise ValueError("images is empty: expected at least one image.")
     return several
+
+
+def without_mask(image, name="image"):
+    """An image as an array; a masked one is refused, because nobody would look at its mask."""
+    if np.ma.isMaskedArray(image):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be ignored: expected an array. To fill in what is masked, use "
+            "inpaint(image.data, mask=image.mask)."
+        )
+    return np.asarray(image)
 
 
 def read_pictures(images):

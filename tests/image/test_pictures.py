@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skl_sae.image import SparseImageCoder
 from skl_sae.image._pictures import list_of_images, read_picture, read_pictures, write_picture
 
 TYPES = [np.uint8, np.uint16, np.float16, np.float32, np.float64]
@@ -99,3 +100,13 @@ def test_one_image_or_several():
 def test_what_are_no_images(images, message):
     with pytest.raises(ValueError, match=message):
         read_pictures(images)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_masked_image_is_refused(several):
+    image = np.ma.array(np.zeros((9, 9), np.uint8), mask=np.eye(9, dtype=bool))
+    coder = SparseImageCoder(max_patches=10)
+    calls = [coder.fit] if several else [coder.fit, coder.fit_denoise, coder.fit_inpaint]
+    for call in calls:
+        with pytest.raises(TypeError, match="masked array, whose mask would be ignored"):
+            call([image, image] if several else image)
