@@ -63,7 +63,7 @@ class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEsti
     blend : float, default=30 / 255
         Weight of the noisy image in the mean of the overlapping patches, which weigh one each: `blend` times the range
         of the values over sigma, and less for a larger `stride`, by its square. The range is that of the integers, or
-        of a floating image's own values.
+        of a floating image without its noise, the mean of the patches.
 
     random_state : int, RandomState instance or None, default=None
         Which patches are drawn, and the `random_state` of the coder; None keeps the coder's own.

@@ -45,9 +45,13 @@ class DenoiserMixin:
             estimate = Pursuit(self.coder_.components_)
         else:
             estimate = Network(self.coder_, self._noise)
-        values_range = 1.0 if is_integer(np.asarray(image).dtype) else float(np.ptp(values))
-        weight, tell = self.blend * values_range / sigma / self.stride**2, Progress("Denoising", self.verbose)
-        denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weight, tell)
+        integers, tell = is_integer(np.asarray(image).dtype), Progress("Denoising", self.verbose)
+
+        def weigh(mean):
+            values_range = 1.0 if integers else float(np.ptp(mean))
+            return self.blend * values_range / sigma / self.stride**2
+
+        denoised = denoise(values, Noise(sigma, self.gain), estimate, self.patch_shape_[:2], self.stride, weigh, tell)
         return write_picture(denoised, image)
 
     def fit_denoise(self, image, sigma=None):

@@ -58,7 +58,7 @@ class Network:
         return self.coder.inverse_transform(self.coder.transform(rows * scale)) / scale
 
 
-def denoise(values, noise, estimate, patch, stride, weight, tell):
+def denoise(values, noise, estimate, patch, stride, weigh, tell):
     """An image without its noise.
 
     A patch that differs from its mean by no more than the noise becomes its mean.
@@ -73,8 +73,8 @@ def denoise(values, noise, estimate, patch, stride, weight, tell):
     patch : tuple of int
         Height and width.
     stride : int
-    weight : float
-        Weight of the noisy image in the mean, where each of the patches has weight one.
+    weigh : callable
+        Gives the weight of the noisy image in the mean, where each of the patches has weight one, from their mean.
     tell : callable
         Told which share of the work is done.
 
@@ -93,5 +93,5 @@ def denoise(values, noise, estimate, patch, stride, weight, tell):
             estimates[more] = estimate(rows[more], noise)
         average.add(estimates, means, tops, lefts)
         tell((tops[-1] + patch[0]) / len(values))
-    average.mix(values, weight)
+    average.mix(values, weigh(average.result()))
     return np.ascontiguousarray(average.result()[:height, :width])

@@ -34,8 +34,8 @@ def quick(**parameters):
     return SparseImageCoder(max_patches=4000, random_state=0, **parameters)
 
 
-def naive(noisy, atoms, sigma, patch, gain, weight):
-    """Elad and Aharon's estimate, with the loops of scikit-learn."""
+def naive(noisy, atoms, sigma, patch, gain, weight=None):
+    """Elad and Aharon's estimate, with the loops of scikit-learn; their weight is for values from 0 to 255."""
     patches = extract_patches_2d(noisy, patch).reshape(-1, patch[0] * patch[1])
     means = patches.mean(axis=1, keepdims=True)
     rows = patches - means
@@ -48,6 +48,7 @@ def naive(noisy, atoms, sigma, patch, gain, weight):
     sizes = [np.minimum(np.arange(n) + 1, np.minimum(p, n - p + 1)) for n, p in zip(noisy.shape, patch, strict=True)]
     counts = np.multiply.outer(*[np.minimum(size, size[::-1]) for size in sizes])
     assert np.isclose(counts.sum(), ones.sum())
+    weight = 30 / 255 * np.ptp(mean) / sigma if weight is None else weight
     return (counts * mean + weight * noisy) / (counts + weight)
 
 
@@ -55,8 +56,7 @@ def naive(noisy, atoms, sigma, patch, gain, weight):
 def test_it_is_the_estimate_of_elad_and_aharon(patch):
     noisy = with_noise(photograph(40, 48), 20)
     coder = quick(patch_size=patch).fit(noisy, sigma=20)
-    weight = 30 / 255 * np.ptp(noisy) / 20
-    expected = naive(noisy, coder.coder_.components_, 20, patch, 1.15, weight)
+    expected = naive(noisy, coder.coder_.components_, 20, patch, 1.15)
     np.testing.assert_allclose(coder.denoise(noisy, 20), expected, atol=1e-6)
 
 
@@ -133,8 +133,9 @@ def test_large_single_values():
 
 
 def test_integers_are_denoised_as_floating_values_are():
+    """Apart from the weight of the noisy image: the range of floating values is that of the image."""
     noisy = np.clip(with_noise(photograph(40, 40), 20), 0, 255).astype(np.uint8)
-    coder = quick().fit(noisy, sigma=20)
+    coder = quick(blend=0.0).fit(noisy, sigma=20)
     as_float = coder.denoise(noisy.astype(np.float32) / np.float32(255), 20 / 255)
     assert np.abs(coder.denoise(noisy, 20) - 255 * as_float).max() < 1
     np.testing.assert_array_equal(coder.denoise(noisy, np.float32(20)), coder.denoise(noisy, 20))
