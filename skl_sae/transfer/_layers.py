@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# What rules measure of the activations, and a weight that they adapt for all units at once: it follows the data.
+MEASURED = {f"rule.{name}" for name in ("size", "peak", "mean_activation", "alpha", "active", "first_active")}
+
 
 def names_of(network, freeze):
     """Names of the parameters of "encoder", "decoder", or of layers with the numbers of `coefs_`."""
@@ -23,7 +26,7 @@ def names_of(network, freeze):
 def mask_of(parameters, names):
     """Which entries of the flat vector belong to some parameters."""
     mask = np.zeros(parameters.theta.size, bool)
-    for name in names:
+    for name in set(names) - MEASURED:
         part_of(parameters, mask, name)[...] = True
     return mask
 

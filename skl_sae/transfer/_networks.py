@@ -66,12 +66,13 @@ class NetworkTransfer:
         """Fit it by a method of its own. What is fixed stays, whatever a rule does, and so does the scale of codes."""
         before = estimator._network
         getattr(estimator, method)(X, y)
-        network = estimator._network.copy()
+        network, training = estimator._network.copy(), estimator._training
         fixed = network.restraint.fixed
-        if fixed is not None:
-            network.parameters.theta[fixed] = before.parameters.theta[fixed]
-        if not network.scaling.codes_like_data:
-            network.scaling.code_scale = before.scaling.code_scale
+        for each in filter(None, [network, training and training.network]):  # what the next chunk goes on from, too
+            if fixed is not None:
+                each.parameters.theta[fixed] = before.parameters.theta[fixed]
+            if not each.scaling.codes_like_data:
+                each.scaling.code_scale = before.scaling.code_scale
         vars(estimator).update(attributes_of(network))
 
     def score(self, estimator, X, y):

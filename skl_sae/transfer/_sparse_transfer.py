@@ -4,6 +4,7 @@ import warnings
 from copy import copy
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
@@ -21,6 +22,8 @@ from ._source import assert_fitted, assert_same_features
 
 #: What can be done with the kinds of sources that go on learning.
 KINDS = {SparseAutoencoder: NetworkTransfer, KSVD: DictionaryTransfer}
+# Parameters that have their say when a transfer begins.
+BEGINNING = "source", "mode", "recenter", "n_new_components", "freeze", "l2_sp", "learning_rate_init", "batch_size"
 # New units, as a share of the source's, if nobody says how many.
 NEW_SHARE = 4
 
@@ -240,8 +243,20 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
         if first:
             self._commit(seen, kind, X, y, "partial_fit")
         else:
+            self._assert_goes_on()
             kind.learn(self.estimator_, "partial_fit", X, y)
         return self
+
+    def _assert_goes_on(self):
+        """Raise where a parameter has changed that has its say at the beginning alone."""
+        for name, was in self._begun_with.items():
+            now = getattr(self, name)
+            if now is not was and not (name != "source" and np.array_equal(now, was)):
+                shown = f": got {name}={now!r}, was {was!r}" if name != "source" else ": got another source"
+                raise ValueError(
+                    f"partial_fit goes on as it has begun, and {name} has changed{shown}. Set it back, or begin anew "
+                    "with fit."
+                )
 
     def _begin(self, X, reset=True):
         """What notes the features, what can be done with the source, and the data, checked."""
@@ -263,6 +278,7 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
             kind.learn(estimator, method, X, y)
         fitted = {name: value for name, value in vars(seen).items() if name.endswith("_in_")}
         fitted |= {"source_score_": score, "estimator_": estimator, "_n_features_out": kind.n_codes(estimator, X)}
+        fitted["_begun_with"] = {name: getattr(self, name) for name in BEGINNING} | {"freeze": copy(self.freeze)}
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
 

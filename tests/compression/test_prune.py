@@ -179,6 +179,13 @@ def test_fine_tuning_brings_back_what_was_lost():
     assert_array_equal(again.transform(X), slowly.transform(X))
 
 
+@pytest.mark.parametrize("sparsity", ["l1", "gated", "jumprelu", None])
+def test_the_same_call_again_changes_nothing(sparsity):
+    once = prune(fitted(sparsity=sparsity), 0.6, drop_dead=False)
+    again = prune(once, 0.6, drop_dead=False)
+    assert_array_equal(again._network.parameters.theta, once._network.parameters.theta)
+
+
 def test_tiny_weights_become_zero():
     sae = fitted()
     sae._network.parameters["enc0.weight"][0, 0] = 1e-38
