@@ -21,7 +21,7 @@ def names_of_layers(architecture, layers):
     if layers is None:
         layers = list(known)
     layers = [layers] if isinstance(layers, str) or np.ndim(layers) == 0 else list(layers)
-    wrong = [layer for layer in layers if isinstance(layer, bool) or layer not in known]
+    wrong = [layer for layer in layers if isinstance(layer, bool) or layer not in list(known)]
     if wrong or not layers:
         raise ValueError(f"Got layers={layers}, expected some of {list(known)}, the numbers of the matrices in coefs_.")
     return list(dict.fromkeys(known[layer] for layer in layers))

@@ -23,6 +23,17 @@ def names_of(network, freeze):
     return [name for name in names if name.startswith(tuple(beginnings))]
 
 
+def anchor_of(parameters):
+    """The parameters as they are, for a pull towards them; NaN for what is measured of the data, not learned."""
+    anchor, states = parameters.theta.copy(), set(MEASURED)
+    states |= {name for name in parameters.views if name.endswith(("norm_mean", "norm_variance"))}
+    if "size" not in parameters.own:  # thresholds of JumpReLU are learned, those of others are set
+        states.add("rule.threshold")
+    for name in states & set(parameters.views):
+        part_of(parameters, anchor, name)[...] = np.nan
+    return anchor
+
+
 def mask_of(parameters, names):
     """Which entries of the flat vector belong to some parameters."""
     mask = np.zeros(parameters.theta.size, bool)

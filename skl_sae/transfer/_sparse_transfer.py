@@ -88,11 +88,13 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
     freeze : {"encoder", "decoder"}, array-like of int or None, default=None
         Layers that stay as they are, to the bit, with ``mode="finetune"``: all of the encoder, with thresholds; all of
         the decoder, with the path past the code; or some, by their numbers in `coefs_`. Where encoder and decoder share
-        weights, these stay with either. Not for dictionaries; by numbers only where a source has `coefs_`.
+        weights, these stay with either. Layers of the encoder cannot stay with
+        ``batch_norm=True``. Not for dictionaries; by numbers only where a source has `coefs_`.
 
     l2_sp : float, default=0.0
         Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is
-        strong. Not for dictionaries.
+        strong. What is measured of the data, such as the threshold of a :class:`~skl_sae.sparsity.BatchTopK` or the
+        statistics of a batch normalisation, follows the target. Not for dictionaries.
 
     learning_rate_init : float or None, default=None
         Learning rate on the target. None is what the source's parameters say. Not for dictionaries.

@@ -20,7 +20,7 @@ from skl_sae.coding import KSVD, SparseRecoveryAutoencoder
 from skl_sae.compression import prune, quantize
 from skl_sae.sparsity import L1, RULES, JumpReLU, Matryoshka
 from skl_sae.transfer import SparseTransfer
-from skl_sae.transfer._layers import MEASURED
+from skl_sae.transfer._layers import MEASURED, anchor_of, part_of
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 OLD, NEW = DIGITS[LABELS >= 5][:300], DIGITS[LABELS < 5][:300]
@@ -227,6 +227,35 @@ def test_a_stronger_pull_stays_nearer(sources):
         model = transfer(source, "finetune", l2_sp=strength).fit(NEW)
         far.append(np.linalg.norm(model.estimator_._network.parameters.theta - start))
     assert far[0] > 1.2 * far[1] > 1.2 * far[2]
+
+
+@pytest.mark.filterwarnings("ignore:.*did not fire")
+def test_what_is_measured_of_the_data_is_not_pulled():
+    rng = np.random.default_rng(0)
+    X, Y = (rng.normal(size=(600, 4)) @ rng.normal(size=(4, 20)) + 0.1 * rng.normal(size=(600, 20)) for _ in range(2))
+    params = {"max_iter": 30, "batch_size": 50, "random_state": 0}
+    source = SparseAutoencoder(16, sparsity=JumpReLU(target_l0=4.0), **params).fit(X)
+    free, pulled = (transfer(source, "finetune", l2_sp=strength).fit(2 * Y + 1) for strength in (0.0, 1e-4))
+    assert pulled.score(2 * Y + 1) > free.score(2 * Y + 1) - 0.02
+    for name in ("alpha", "active"):  # a weak pull hardly changes where the training goes
+        assert theta(pulled)[f"rule.{name}"][0] == pytest.approx(theta(free)[f"rule.{name}"][0], rel=0.3)
+    for rule, states in {"batch_topk": {"rule.threshold"}, "jumprelu": {"rule.size", "rule.peak"}}.items():
+        source = SparseAutoencoder(sparsity=rule, batch_norm=True, **QUICK | {"n_components": 8}).fit(X)
+        states |= {"enc0.norm_mean", "enc0.norm_variance"}
+        parameters = source._network.parameters
+        anchor = anchor_of(parameters)
+        found = {name for name in parameters.views if np.isnan(part_of(parameters, anchor, name)).all()}
+        assert found == states and np.isnan(anchor).sum() == 8 * len(states)
+
+
+def test_normalised_layers_cannot_be_frozen():
+    source = SparseAutoencoder(hidden_layer_sizes=(8,), batch_norm=True, **QUICK).fit(OLD)
+    for freeze in ("encoder", [0], [1, 2]):
+        with pytest.raises(ValueError, match="batch_norm=True, which training"):
+            transfer(source, "finetune", freeze=freeze).fit(NEW)
+    for freeze in ("decoder", [2, 3]):
+        model = transfer(source, "finetune", freeze=freeze).fit(NEW)
+        assert np.array_equal(model.estimator_.coefs_[2], source.coefs_[2])
 
 
 def test_a_dictionary_keeps_the_atoms_that_the_target_does_not_use():
