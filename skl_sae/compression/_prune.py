@@ -42,7 +42,8 @@ def prune(
     amount : float
         Share of the weights to be zero, in [0, 1), of all weights of a layer or of all layers: of `size` weights
         exactly ``floor(amount * size + 0.5)`` go. What is zero already counts, and what was pruned before goes first:
-        the same call once more changes nothing. Of equal magnitudes the first in memory go.
+        the same call once more changes nothing, but where units were dropped, which leaves fewer weights to count. Of
+        equal magnitudes the first in memory go.
     scope : {"layer", "global"}, default="layer"
         Whether each layer loses this share, or all layers together. For the latter, magnitudes are divided by the root
         of the mean square of their layer's weights that are not zero, and 2 % of each layer stay at least.

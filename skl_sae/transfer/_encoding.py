@@ -1,6 +1,6 @@
 """What a fitted transfer does with data: it checks their features, and lets its estimator encode, decode and score."""
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,8 +18,11 @@ def encoder_has(name):
     return check
 
 
-class EncodingMixin(ClassNamePrefixFeaturesOutMixin):
-    """Methods of a transfer with `estimator_`; before the fit, the source says which of them there are."""
+class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Methods of a transfer with `estimator_`; before the fit, the source says which of them there are.
+
+    It is a transformer itself: scikit-learn wraps the output of the methods that a transformer's own class defines.
+    """
 
     def _read(self, X, reset=False):
         """Check shape and features of X; its values are checked where they are read."""

@@ -5,7 +5,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -34,7 +34,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstimator):
+class SparseTransfer(KeptSourceMixin, EncodingMixin, BaseEstimator):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -203,7 +203,7 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
 
     # fitting
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Check that the source knows the target's features and, but with ``mode="frozen"``, learn from the target.
 
@@ -224,7 +224,7 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
         return self
 
     @available_if(_learns_from_chunks)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
         """Go on learning from a chunk of the target; the first one decides on mean, scale and the start of new units.
 

@@ -270,6 +270,8 @@ def test_a_dictionary_keeps_the_atoms_that_the_target_does_not_use():
     model = transfer(source, "finetune").fit(X + 0.01 * rng.normal(size=X.shape))
     np.testing.assert_allclose(model.estimator_.components_[4:], source.components_[4:], atol=1e-12)
     assert not np.allclose(model.estimator_.components_[:4], source.components_[:4], atol=1e-6)
+    with pytest.raises(ValueError, match="'max_iter' parameter of KSVD must be an int"):
+        transfer(source, "finetune", max_iter="auto").fit(X)
     for name, value in {"freeze": "encoder", "l2_sp": 0.1, "learning_rate_init": 0.1}.items():
         with pytest.raises(ValueError, match=f"Got {name}={value!r} with a KSVD"):
             transfer(source, "finetune", **{name: value}).fit(X)
@@ -462,6 +464,9 @@ def test_sparse_output_and_names(sources):
     )
     assert table.shape == (300, 30) and table.index[0] == 5
     assert list(table)[-1] == "sparsetransfer29"
+    model = transfer(source).set_output(transform="pandas").fit(pd.DataFrame(OLD))
+    table = model.transform(pd.DataFrame(NEW, index=range(5, 305)))
+    assert table.shape == (300, 24) and table.index[0] == 5 and list(table)[0] == "sparsetransfer0"
 
 
 def test_other_transformers_are_used_as_they_are():
