@@ -5,7 +5,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -34,7 +34,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(KeptSourceMixin, EncodingMixin, BaseEstimator):
+class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstimator):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on

@@ -466,7 +466,7 @@ def test_sparse_output_and_names(sources):
     assert list(table)[-1] == "sparsetransfer29"
     model = transfer(source).set_output(transform="pandas").fit(pd.DataFrame(OLD))
     table = model.transform(pd.DataFrame(NEW, index=range(5, 305)))
-    assert table.shape == (300, 24) and table.index[0] == 5 and list(table)[0] == "sparsetransfer0"
+    assert table.shape == (300, 24) and table.index[0] == 5 and "sparsetransfer0" in table
 
 
 def test_other_transformers_are_used_as_they_are():
