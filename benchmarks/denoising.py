@@ -155,7 +155,9 @@ def photographs():
     """Other images than those of the test, gray, from 0 to 255."""
     names = "astronaut", "chelsea", "coffee", "rocket"
     coloured = [getattr(data, name)() for name in names] + list(load_sample_images().images)
-    return [255 * color.rgb2gray(image) for image in coloured] + [np.asarray(data.coins(), float)]
+    return [255 * color.rgb2gray(image) for image in coloured] + [
+        np.asarray(each(), float) for each in (data.coins, data.clock)
+    ]
 
 
 def network(images, sigma, quick):

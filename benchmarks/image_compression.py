@@ -206,6 +206,8 @@ def draw(found, path):
         for key, style in {OURS: "C0o-", FREE: "C1v-", JPEG: "C1v:", PCA: "C2s-", AXES: "0.6"}.items():
             ax.plot(RATES, curves[key], style, ms=4, label=key)
         ax.set(xscale="log", title=name, xlabel="bits a pixel", ylabel="PSNR, dB")
+    for ax in axes.flat[len(found) :]:
+        ax.axis("off")
     axes.flat[0].legend(frameon=False, fontsize=8)
     fig.savefig(path, dpi=100)
 

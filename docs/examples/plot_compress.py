@@ -39,8 +39,8 @@ coder = SparseImageCoder(ksvd, max_patches=10_000, random_state=0).fit(left)
 # %%
 # Equal bytes
 # -----------
-# Pillow's JPEG at several qualities, with the best Huffman tables. Its header, tables for all of its cosines, counts:
-# without it the file is about 330 bytes shorter. `max_bytes` asks for the best image of at most that size.
+# Pillow's JPEG at several qualities, with the best Huffman tables. Its header counts, 170 to 200 bytes. `max_bytes`
+# asks for the best image of at most that size.
 
 
 def psnr(image):

@@ -32,6 +32,16 @@ def decodes_codes_alone(estimator):
     return True
 
 
+def has_weights(estimator):
+    """Tell ``available_if`` that there are weights to be kept in another way.
+
+    An estimator that has ``sparsify`` before it is fitted is a linear model to scikit-learn's checks.
+    """
+    if "_network" not in vars(estimator):
+        raise AttributeError(f"{type(estimator).__name__} has no weights yet: call fit before sparsify or densify.")
+    return True
+
+
 def check_corruption(corruption, level, emphasis):
     """Raise where numbers of the corruption have no meaning for its kind."""
     if corruption == "masking" and level > 1:

@@ -1,15 +1,18 @@
 """Weights of a fitted estimator as CSR, and back as arrays."""
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from .._model.network import Network
 from .._model.stored_matrix import StoredMatrix
 from .._model.stored_network import StoredNetwork
+from .checks import has_weights
 
 
 class SparseWeightsMixin:
     """Turns the weights of an autoencoder into CSR, in place, as scikit-learn's sparse linear models do."""
 
+    @available_if(has_weights)
     def sparsify(self):
         """Keep the weights as sparse matrices: the items of `coefs_` are then CSR, and no dense weights are left.
 
@@ -54,6 +57,7 @@ class SparseWeightsMixin:
                 self._keep(stored)
         return self
 
+    @available_if(has_weights)
     def densify(self):
         """Keep the weights as arrays in full precision again, so that training can go on: the opposite of ``sparsify``.
 

@@ -5,9 +5,9 @@ make
 
     ||x - s sum_k q_k d_k||^2 + price * s^2 * bits(q)
 
-small, by the best change of a single level, again and again until there is none. So atoms that come later make good
-what rounding has spoilt, and an atom joins only if it is worth its bits. These are estimated from how often each atom
-was used, and which levels there were, in the pass before.
+small, by the best change of a single level, to 0 or to one of the two whole numbers around the best value, again and
+again until there is none. So atoms that come later make good what rounding has spoilt, and an atom joins only if it is
+worth its bits. These are estimated from how often each atom was used, and which levels there were, in the pass before.
 """
 
 import numpy as np

@@ -1,7 +1,6 @@
 """Transfer from any fitted transformer, which is used as it is."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from ..metrics import explained_variance
 
@@ -37,7 +36,3 @@ class AnyTransfer:
         if not hasattr(estimator, "inverse_transform"):
             return np.nan
         return explained_variance(X, estimator.inverse_transform(estimator.transform(X)))
-
-    def n_codes(self, estimator, X):
-        """Number of columns that it gives."""
-        return estimator.transform(_safe_indexing(X, [0])).shape[1]

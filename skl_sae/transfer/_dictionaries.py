@@ -77,7 +77,3 @@ class DictionaryTransfer:
     def score(self, estimator, X, y):
         """Explained variance."""
         return estimator.score(X)
-
-    def n_codes(self, estimator, X):
-        """Number of atoms."""
-        return len(estimator.components_)

@@ -1,6 +1,6 @@
 """What a fitted transfer does with data: it checks their features, and lets its estimator encode, decode and score."""
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,11 +18,8 @@ def encoder_has(name):
     return check
 
 
-class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Methods of a transfer with `estimator_`; before the fit, the source says which of them there are.
-
-    It is a transformer itself: scikit-learn wraps the output of the methods that a transformer's own class defines.
-    """
+class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Methods of a transfer with `estimator_`; before the fit, the source says which of them there are."""
 
     def _read(self, X, reset=False):
         """Check shape and features of X; its values are checked where they are read."""
@@ -38,6 +35,28 @@ class EncodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if "estimator_" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'n_iter_' before fit.")
         return getattr(self.estimator_, "n_iter_", 1)
+
+    @property
+    def _n_features_out(self):
+        return self.estimator_._n_features_out
+
+    def get_feature_names_out(self, input_features=None):
+        """Get names of the codes: of an autoencoder or a dictionary numbered, of another source those that it gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the features seen by ``fit``.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            One a column of what ``transform`` returns.
+        """
+        check_is_fitted(self)
+        if isinstance(self._kind, AnyTransfer):
+            return self.estimator_.get_feature_names_out(input_features)
+        return super().get_feature_names_out(input_features)
 
     def transform(self, X):
         """Encode.

@@ -81,10 +81,6 @@ class NetworkTransfer:
         """Explained variance."""
         return estimator.score(X, y)
 
-    def n_codes(self, estimator, X):
-        """Number of units."""
-        return estimator._network.architecture.n_units
-
 
 def _assert_stays(names, freeze):
     """Raise where training would see frozen layers as they are not."""

@@ -5,7 +5,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -34,7 +34,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstimator):
+class SparseTransfer(EncodingMixin, KeptSourceMixin):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -88,8 +88,8 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
     freeze : {"encoder", "decoder"}, array-like of int or None, default=None
         Layers that stay as they are, to the bit, with ``mode="finetune"``: all of the encoder, with thresholds; all of
         the decoder, with the path past the code; or some, by their numbers in `coefs_`. Where encoder and decoder share
-        weights, these stay with either. Layers of the encoder cannot stay with
-        ``batch_norm=True``. Not for dictionaries; by numbers only where a source has `coefs_`.
+        weights, these stay with either. Layers of the encoder cannot stay with ``batch_norm=True``. Not for
+        dictionaries; by numbers only where a source has `coefs_`.
 
     l2_sp : float, default=0.0
         Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is
@@ -279,8 +279,8 @@ class SparseTransfer(KeptSourceMixin, EncodingMixin, TransformerMixin, BaseEstim
             estimator = kind.begin(estimator, X)
             kind.learn(estimator, method, X, y)
         fitted = {name: value for name, value in vars(seen).items() if name.endswith("_in_")}
-        fitted |= {"source_score_": score, "estimator_": estimator, "_n_features_out": kind.n_codes(estimator, X)}
-        fitted["_begun_with"] = {name: getattr(self, name) for name in BEGINNING} | {"freeze": copy(self.freeze)}
+        begun_with = {name: getattr(self, name) for name in BEGINNING} | {"freeze": copy(self.freeze)}
+        fitted |= {"source_score_": score, "estimator_": estimator, "_begun_with": begun_with}
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
 

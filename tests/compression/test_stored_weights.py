@@ -185,6 +185,12 @@ def test_training_needs_dense_weights():
         assert small.set_params(warm_start=False).fit(X).density_ > 0.9
 
 
+def test_an_estimator_has_these_methods_when_it_is_fitted():
+    assert not hasattr(SparseAutoencoder(), "sparsify") and not hasattr(SparseAutoencoder(), "densify")
+    with pytest.raises(AttributeError, match="'SparseAutoencoder' has no attribute 'sparsify'"):
+        SparseAutoencoder().sparsify()
+
+
 def test_the_kind_of_csr_is_that_of_the_configuration():
     small = pruned().sparsify()
     assert sparse.isspmatrix_csr(small.coefs_[0])

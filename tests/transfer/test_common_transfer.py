@@ -8,7 +8,6 @@ Without, those checks are run that bring data of the source's width, and the oth
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.decomposition import PCA
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import _num_features
 from test_common import MORE_CHECKS, fits, with_checks
@@ -65,7 +64,6 @@ CONFIGURATIONS = [
     AnyWidth(RECOVERY),
     AnyWidth(RECOVERY, freeze="encoder", l2_sp=0.1, **FINETUNE),
     AnyWidth(PURSUED, recenter=True, max_iter=1, **EXTEND),
-    AnyWidth(PCA(1)),
 ]
 
 

@@ -470,12 +470,14 @@ def test_sparse_output_and_names(sources):
 
 
 def test_other_transformers_are_used_as_they_are():
+    pytest.importorskip("pandas")
     source = PCA(3).fit(OLD)
     model = transfer(source).fit(NEW)
     assert model.estimator_ is source
     assert np.array_equal(model.transform(NEW), source.transform(NEW))
     assert 0 < model.source_score_ < 1
     assert not hasattr(model, "reconstruct")
+    assert list(model.set_output(transform="pandas").transform(NEW)) == ["pca0", "pca1", "pca2"]
     for options in ({"mode": "finetune"}, {"mode": "extend"}, {"recenter": True}):
         with pytest.raises(ValueError, match="kind PCA can be used as it is only"):
             transfer(source, **options).fit(NEW)
