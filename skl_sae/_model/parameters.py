@@ -105,6 +105,12 @@ class Parameters:
         return tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ()
 
     @property
+    def of_rule(self):
+        """Where the rule's own parameters stand in `theta`: side by side."""
+        starts = [self.start[f"rule.{name}"] for name in self.own]
+        return slice(min(starts), max(starts) + self.architecture.n_units) if starts else slice(0)
+
+    @property
     def nbytes(self):
         """Bytes in memory."""
         return self.theta.nbytes

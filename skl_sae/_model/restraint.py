@@ -35,12 +35,15 @@ class Restraint:
         """Whether a fixed entry is anything but zero."""
         return self.fixed is not None and bool(theta[self.fixed].any())
 
-    def keep(self, theta, change):
-        """Let a function change parameters, but for those that are fixed."""
-        before = None if self.fixed is None else theta[self.fixed]
+    def keep(self, theta, change, part=slice(None)):
+        """Let a function change parameters of a part of the vector, but for those that are fixed."""
+        if self.fixed is None:
+            change()
+            return
+        theta, fixed = theta[part], self.fixed[part]
+        before = theta[fixed]
         change()
-        if before is not None:
-            theta[self.fixed] = before
+        theta[fixed] = before
 
     def apply(self, theta, start, gradient, costs):
         """Turn the gradient of the slice that begins at `start` into that of what may move, and what it is pulled by.

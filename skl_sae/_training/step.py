@@ -152,9 +152,18 @@ class TrainingStep:
             if each.code.may_change:
                 self.densities[i] = batch.active[i].total() / (n_rows * self.network.architecture.n_units)
         if self.network.rule.overrides("after_step"):
-            codes = [each.whole for each in self.passes]
-            self.network.rule.after_step(codes, self.network.parameters.units, context)
+            self._follow(context)
         return batch.costs.total(), batch.auxiliary_costs.total()
+
+    def _follow(self, context):
+        """Let the rule follow the codes of the step; of its own parameters, those that are fixed stay."""
+        parameters, restraint = self.network.parameters, self.network.restraint
+        codes = [each.whole for each in self.passes]
+        change = partial(self.network.rule.after_step, codes, parameters.units, context)
+        if restraint is None:
+            change()
+        else:
+            restraint.keep(parameters.theta, change, parameters.of_rule)
 
     def _plan_for(self, load, n_rows, update, sparse, auxiliary):
         """The recorded plan of such steps; a new one where there is none."""

@@ -23,8 +23,11 @@ def _parameters(sae, **meanwhile):
 
 def fine_tune(sae, X, n_epochs):
     """Train on for some epochs, with the schedule of the learning rate that the estimator has."""
+    names = getattr(sae, "feature_names_in_", None)
     with _parameters(sae, **MEANWHILE, max_iter=n_epochs):
         sae.fit(X)
+    if names is not None:
+        sae.feature_names_in_ = names  # the rows may come without
     if not sae.warm_start:
         sae._commit(sae, {"_training": None})  # the moments are of use only where a fit goes on
 

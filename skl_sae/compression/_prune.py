@@ -1,6 +1,6 @@
 """Pruning: weights of small magnitude become zero and stay so."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -42,7 +42,8 @@ def prune(
     amount : float
         Share of the weights to be zero, in [0, 1), of all weights of a layer or of all layers: of `size` weights
         exactly ``floor(amount * size + 0.5)`` go. What is zero already counts, and what was pruned before goes first:
-        the same call once more changes nothing. Of equal magnitudes the first in memory go.
+        the same call once more changes nothing, but where units were dropped, which leaves fewer weights to count. Of
+        equal magnitudes the first in memory go.
     scope : {"layer", "global"}, default="layer"
         Whether each layer loses this share, or all layers together. For the latter, magnitudes are divided by the root
         of the mean square of their layer's weights that are not zero, and 2 % of each layer stay at least.
@@ -106,6 +107,8 @@ def prune(
     _check(sae, amount, scope, schedule, fine_tune_X, fine_tune_epochs)
     names = names_of_layers(sae._network.architecture, layers)
     result = deepcopy(sae)
+    if fine_tune_X is not None:
+        result._read(copy(result), fine_tune_X)  # of the same features, in the same order
     rounds = max(1, fine_tune_epochs // 2) if schedule == "cubic" else 1
     first = _share_pruned(result._network, names)
     for t in range(1, rounds + 1):
@@ -127,7 +130,7 @@ def _check(sae, amount, scope, schedule, X, n_epochs):
         raise ValueError("prune needs dense weights in full precision; call densify() first.")
     if isinstance(amount, bool) or not isinstance(amount, Real) or not 0 <= amount < 1:
         raise ValueError(f"Got amount={amount!r}, expected a number in [0, 1): the share of weights to be zero.")
-    if scope not in MASKS:
+    if scope not in list(MASKS):
         raise ValueError(f"Got scope={scope!r}, expected one of {list(MASKS)}.")
     if schedule not in SCHEDULES:
         raise ValueError(f"Got schedule={schedule!r}, expected one of {list(SCHEDULES)}.")

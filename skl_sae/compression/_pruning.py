@@ -21,7 +21,7 @@ def names_of_layers(architecture, layers):
     if layers is None:
         layers = list(known)
     layers = [layers] if isinstance(layers, str) or np.ndim(layers) == 0 else list(layers)
-    wrong = [layer for layer in layers if isinstance(layer, bool) or layer not in known]
+    wrong = [layer for layer in layers if isinstance(layer, bool) or layer not in list(known)]
     if wrong or not layers:
         raise ValueError(f"Got layers={layers}, expected some of {list(known)}, the numbers of the matrices in coefs_.")
     return list(dict.fromkeys(known[layer] for layer in layers))
@@ -43,7 +43,7 @@ def pruned(network, names, amount, scope):
     -------
     network : Network
     """
-    network = network.copy()
+    unpruned, network = network.parameters.theta, network.copy()
     p, before = network.parameters, network.restraint or Restraint()
     fixed = np.zeros(p.theta.size, bool) if before.fixed is None else before.fixed.copy()
     slices = [slice(p.start[name], p.start[name] + p[name].size) for name in names]
@@ -55,7 +55,7 @@ def pruned(network, names, amount, scope):
         fixed[at] |= mask
         p.theta[at][np.abs(p.theta[at]) < TINY] = 0
     network.restraint = Restraint(fixed, before.anchor, before.strength)
-    if network.unit_norm:
+    if network.unit_norm and not np.array_equal(p.theta, unpruned):
         renormalise(network)
     return network
 

@@ -62,7 +62,7 @@ def quantize(sae, bits=16):
     """
     if not isinstance(sae, SparseAutoencoder):
         raise TypeError(f"quantize takes a fitted SparseAutoencoder, got {type(sae).__name__}.")
-    if isinstance(bits, bool) or bits not in WORTH_IT:
+    if isinstance(bits, bool) or bits not in list(WORTH_IT):
         raise ValueError(f"Got bits={bits!r}, expected one of {list(WORTH_IT)}.")
     network = trainable_or_stored(sae, "quantize")
     sparsely = sae.density_ < WORTH_IT[bits]

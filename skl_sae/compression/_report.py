@@ -4,6 +4,7 @@ import pickle
 import time
 
 import numpy as np
+from scipy.sparse import issparse
 
 from .._autoencoder import SparseAutoencoder
 from .._estimator.sparse_weights import trainable_or_stored
@@ -76,6 +77,7 @@ def compression_report(before, after=None, X=None):
             raise TypeError(f"{name}: compression_report takes a fitted SparseAutoencoder, got {type(model).__name__}.")
     rows = {name: _sizes(model) for name, model in models.items()}
     if X is not None:
+        X = X.tocsr() if issparse(X) else X if hasattr(X, "shape") else np.asarray(X)
         rates = _rates(models, X)
         rows = {
             name: rows[name] | {"explained_variance": model.score(X)} | rates[name] for name, model in models.items()

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# What rules measure of the activations, and a weight that they adapt for all units at once: it follows the data.
+MEASURED = {f"rule.{name}" for name in ("size", "peak", "mean_activation", "alpha", "active", "first_active")}
+
 
 def names_of(network, freeze):
     """Names of the parameters of "encoder", "decoder", or of layers with the numbers of `coefs_`."""
@@ -20,10 +23,21 @@ def names_of(network, freeze):
     return [name for name in names if name.startswith(tuple(beginnings))]
 
 
+def anchor_of(parameters):
+    """The parameters as they are, for a pull towards them; NaN for what is measured of the data, not learned."""
+    anchor, states = parameters.theta.copy(), set(MEASURED)
+    states |= {name for name in parameters.views if name.endswith(("norm_mean", "norm_variance"))}
+    if "size" not in parameters.own:  # thresholds of JumpReLU are learned, those of others are set
+        states.add("rule.threshold")
+    for name in states & set(parameters.views):
+        part_of(parameters, anchor, name)[...] = np.nan
+    return anchor
+
+
 def mask_of(parameters, names):
     """Which entries of the flat vector belong to some parameters."""
     mask = np.zeros(parameters.theta.size, bool)
-    for name in names:
+    for name in set(names) - MEASURED:
         part_of(parameters, mask, name)[...] = True
     return mask
 

@@ -7,7 +7,7 @@ from .._estimator.fitted import attributes_of
 from .._model.restraint import Restraint
 from .._model.units import find_units
 from .._training.dead_units import DeadUnits
-from ._layers import mask_of, names_of
+from ._layers import anchor_of, mask_of, names_of
 from ._source import copy_of
 from ._wider import widened
 
@@ -53,11 +53,13 @@ class NetworkTransfer:
         else:
             fixed = network.restraint and network.restraint.fixed  # what was pruned
             if o.freeze is not None:
-                mask = mask_of(network.parameters, names_of(network, o.freeze))
+                names = names_of(network, o.freeze)
+                _assert_stays(names, o.freeze)
+                mask = mask_of(network.parameters, names)
                 fixed = mask if fixed is None else fixed | mask
         network.scaling.measured = True  # a scale that constant data has given is kept, too
         strength = o.l2_sp if o.mode == "finetune" else 0.0
-        network.restraint = Restraint(fixed, network.parameters.theta.copy(), strength)
+        network.restraint = Restraint(fixed, anchor_of(network.parameters), strength)
         dead_units = DeadUnits(network.architecture.n_units)
         vars(estimator).update(attributes_of(network), _training=None, _dead_units=dead_units)
         return estimator
@@ -66,17 +68,27 @@ class NetworkTransfer:
         """Fit it by a method of its own. What is fixed stays, whatever a rule does, and so does the scale of codes."""
         before = estimator._network
         getattr(estimator, method)(X, y)
-        network = estimator._network.copy()
+        network, training = estimator._network.copy(), estimator._training
         fixed = network.restraint.fixed
-        if fixed is not None:
-            network.parameters.theta[fixed] = before.parameters.theta[fixed]
-        if not network.scaling.codes_like_data:
-            network.scaling.code_scale = before.scaling.code_scale
+        for each in filter(None, [network, training and training.network]):  # what the next chunk goes on from, too
+            if fixed is not None:
+                each.parameters.theta[fixed] = before.parameters.theta[fixed]
+            if not each.scaling.codes_like_data:
+                each.scaling.code_scale = before.scaling.code_scale
         vars(estimator).update(attributes_of(network))
 
     def score(self, estimator, X, y):
         """Explained variance."""
         return estimator.score(X, y)
+
+
+def _assert_stays(names, freeze):
+    """Raise where training would see frozen layers as they are not."""
+    if any(name.endswith("norm_mean") for name in names):
+        raise ValueError(
+            f"Got freeze={freeze!r}, layers of the encoder, and a source with batch_norm=True, which training "
+            "normalises anew by each batch: expected a source with batch_norm=False, or layers of the decoder."
+        )
 
 
 def _measure(scaling, rows, centred):

@@ -4,6 +4,7 @@ import warnings
 from copy import copy
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
@@ -21,6 +22,8 @@ from ._source import assert_fitted, assert_same_features
 
 #: What can be done with the kinds of sources that go on learning.
 KINDS = {SparseAutoencoder: NetworkTransfer, KSVD: DictionaryTransfer}
+# Parameters that have their say when a transfer begins.
+BEGINNING = "source", "mode", "recenter", "n_new_components", "freeze", "l2_sp", "learning_rate_init", "batch_size"
 # New units, as a share of the source's, if nobody says how many.
 NEW_SHARE = 4
 
@@ -85,11 +88,13 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
     freeze : {"encoder", "decoder"}, array-like of int or None, default=None
         Layers that stay as they are, to the bit, with ``mode="finetune"``: all of the encoder, with thresholds; all of
         the decoder, with the path past the code; or some, by their numbers in `coefs_`. Where encoder and decoder share
-        weights, these stay with either. Not for dictionaries; by numbers only where a source has `coefs_`.
+        weights, these stay with either. Layers of the encoder cannot stay with ``batch_norm=True``. Not for
+        dictionaries; by numbers only where a source has `coefs_`.
 
     l2_sp : float, default=0.0
         Strength of the pull towards the source's parameters with ``mode="finetune"``. About 1e-4 is weak, 0.1 is
-        strong. Not for dictionaries.
+        strong. What is measured of the data, such as the threshold of a :class:`~skl_sae.sparsity.BatchTopK` or the
+        statistics of a batch normalisation, follows the target. Not for dictionaries.
 
     learning_rate_init : float or None, default=None
         Learning rate on the target. None is what the source's parameters say. Not for dictionaries.
@@ -198,7 +203,7 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
 
     # fitting
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Check that the source knows the target's features and, but with ``mode="frozen"``, learn from the target.
 
@@ -219,7 +224,7 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
         return self
 
     @available_if(_learns_from_chunks)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
         """Go on learning from a chunk of the target; the first one decides on mean, scale and the start of new units.
 
@@ -240,8 +245,20 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
         if first:
             self._commit(seen, kind, X, y, "partial_fit")
         else:
+            self._assert_goes_on()
             kind.learn(self.estimator_, "partial_fit", X, y)
         return self
+
+    def _assert_goes_on(self):
+        """Raise where a parameter has changed that has its say at the beginning alone."""
+        for name, was in self._begun_with.items():
+            now = getattr(self, name)
+            if now is not was and not (name != "source" and np.array_equal(now, was)):
+                shown = f": got {name}={now!r}, was {was!r}" if name != "source" else ": got another source"
+                raise ValueError(
+                    f"partial_fit goes on as it has begun, and {name} has changed{shown}. Set it back, or begin anew "
+                    "with fit."
+                )
 
     def _begin(self, X, reset=True):
         """What notes the features, what can be done with the source, and the data, checked."""
@@ -262,7 +279,8 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
             estimator = kind.begin(estimator, X)
             kind.learn(estimator, method, X, y)
         fitted = {name: value for name, value in vars(seen).items() if name.endswith("_in_")}
-        fitted |= {"source_score_": score, "estimator_": estimator}
+        begun_with = {name: getattr(self, name) for name in BEGINNING} | {"freeze": copy(self.freeze)}
+        fitted |= {"source_score_": score, "estimator_": estimator, "_begun_with": begun_with}
         vars(self).pop("feature_names_in_", None)
         vars(self).update(fitted)
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits
 
 from skl_sae import SparseAutoencoder
@@ -52,6 +53,12 @@ def test_data_frames(sae, monkeypatch):
     frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])
     sae = SparseAutoencoder(32, max_iter=1, random_state=0).fit(frame)
     assert compression_report(sae, X=frame).loc["before", "explained_variance"] == sae.score(frame)
+
+
+def test_lists_and_sparse_rows(sae, monkeypatch):
+    monkeypatch.setattr(_report, "SECONDS", 0.01)
+    for rows in X.tolist(), sparse.coo_array(X), sparse.csr_array(X):
+        assert compression_report(sae, X=rows).loc["before", "explained_variance"] == pytest.approx(sae.score(X))
 
 
 def test_errors(sae):

@@ -179,6 +179,13 @@ def test_fine_tuning_brings_back_what_was_lost():
     assert_array_equal(again.transform(X), slowly.transform(X))
 
 
+@pytest.mark.parametrize("sparsity", ["l1", "gated", "jumprelu", None])
+def test_the_same_call_again_changes_nothing(sparsity):
+    once = prune(fitted(sparsity=sparsity), 0.6, drop_dead=False)
+    again = prune(once, 0.6, drop_dead=False)
+    assert_array_equal(again._network.parameters.theta, once._network.parameters.theta)
+
+
 def test_tiny_weights_become_zero():
     sae = fitted()
     sae._network.parameters["enc0.weight"][0, 0] = 1e-38
@@ -218,6 +225,9 @@ def test_other_estimators_are_refused():
         recovery.sparsify()
     with pytest.raises(ValueError, match="call densify"):
         prune(fitted(max_iter=1).sparsify(), 0.5)
+    for name, value in {"scope": ["layer"], "layers": [[0]]}.items():  # what has no hash
+        with pytest.raises(ValueError, match=f"Got {name}="):
+            prune(fitted(max_iter=1), 0.5, **{name: value})
 
 
 def test_a_pruned_model_is_a_model():
@@ -229,3 +239,20 @@ def test_a_pruned_model_is_a_model():
     assert list(small.transform(frame).columns) == list(small.get_feature_names_out())
     assert list(small.feature_names_in_) == list(frame.columns)
     assert small.sparsify().transform(frame).shape == (600, small.n_components)
+
+
+@pytest.mark.parametrize("schedule", [None, "cubic"])
+def test_rows_to_train_on_have_the_features_of_the_model(schedule):
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])
+    sae, options = fitted().fit(frame), {"fine_tune_epochs": 2, "schedule": schedule}
+    with pytest.raises(ValueError, match="same order"):
+        prune(sae, 0.5, fine_tune_X=frame[frame.columns[::-1]], **options)
+    with pytest.raises(ValueError, match="X has 3 features"):
+        prune(fitted(), 0.5, fine_tune_X=X[:, :3], **options)
+    small = prune(sae, 0.5, fine_tune_X=frame, **options)
+    assert list(small.feature_names_in_) == list(frame.columns)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        small = prune(sae, 0.5, fine_tune_X=X, **options)
+    assert list(small.feature_names_in_) == list(frame.columns)
