@@ -8,9 +8,9 @@ Values are from 0 to 255, the noise is normal and is not clipped, and the measur
 Published: "K-SVD" is `SparseImageCoder().fit_denoise`, with the settings of M. Elad and M. Aharon (IEEE Transactions on
 Image Processing 15(12), 2006, table I): 256 atoms of 8x8 that begin with cosines, learned in 10 iterations from the
 noisy image, patches at every pixel, orthogonal matching pursuit up to an error of 1.15 sigma, and a weight of the noisy
-image of 30 / sigma. Theirs are means of five draws, quoted without the paper at hand. `--pictures` is a folder with lena, barbara, boat (512x512), house
-and peppers (256x256) as .png, as they are or by their numbers in the collection Set12; they are not free, so they are
-not here, and without them this table is left out.
+image of 30 / sigma. Theirs are means of five draws, quoted without the paper at hand. `--pictures` is a folder with
+lena, barbara, boat (512x512), house and peppers (256x256) as .png, as they are or by their numbers in the collection
+Set12; they are not free, so they are not here, and without them this table is left out.
 
 Peers: scikit-image's bundled gray images. Each peer has, for each sigma, the setting of a small grid with the best mean
 over these very images, which favours the peers; K-SVD has the settings above for all.
