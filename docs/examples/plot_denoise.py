@@ -1,7 +1,7 @@
 """
-=========================
+==========================
 A photograph without noise
-=========================
+==========================
 
 A patch of a photograph, eight by eight pixels, is a sum of few atoms of the right dictionary; a patch of noise is not.
 So what a few atoms explain is the photograph, and what they leave is the noise.
