@@ -84,11 +84,9 @@ class SparseWeightsMixin:
     @property
     def density_(self):
         p = self._fitted("density_").parameters
-        names = [name for name, shape in p.shapes().items() if len(shape) == 2]
-        numbers = [p[name].values if isinstance(p[name], StoredMatrix) else p[name] for name in names]
-        return sum(int(np.count_nonzero(each)) for each in numbers) / sum(
-            int(np.prod(p.shapes()[name])) for name in names
-        )
+        weights = [p[name] for name in p.matrix_names]
+        numbers = [each.values if isinstance(each, StoredMatrix) else each for each in weights]
+        return float(sum(map(np.count_nonzero, numbers)) / sum(len(each) * each.shape[1] for each in weights))
 
 
 def trainable_or_stored(sae, what):

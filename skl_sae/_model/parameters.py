@@ -105,6 +105,16 @@ class Parameters:
         return tuple(batch_norm.ARRAYS) if self.architecture.batch_norm else ()
 
     @property
+    def matrix_names(self):
+        """Names of the arrays of weights; of a tied pair the encoder's."""
+        return [name for name, shape in self.shapes().items() if len(shape) == 2]
+
+    def part(self, vector, name):
+        """The part of a vector aligned with `theta` that belongs to an array, as a view in its shape."""
+        start, array = self.start[name], self[name]
+        return vector[start : start + array.size].reshape(array.shape)
+
+    @property
     def of_rule(self):
         """Where the rule's own parameters stand in `theta`: side by side."""
         starts = [self.start[f"rule.{name}"] for name in self.own]

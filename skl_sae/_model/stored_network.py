@@ -86,10 +86,10 @@ class StoredNetwork(Network):
         vars(self).update(vars(network.copy()))
         p, fixed = network.parameters, network.restraint and network.restraint.fixed
         self.masked, self.restraint, self.held, matrices = fixed is not None, None, None, {}
-        for name in _matrices(p):
+        for name in p.matrix_names:
             matrices[name] = matrix = StoredMatrix.of(p[name], bits)
             if sparsely:
-                mask = fixed[_slice(p, name)].reshape(matrix.shape) if self.masked else True
+                mask = p.part(fixed, name) if self.masked else True
                 matrices[name] = matrix.kept((p[name] != 0) | ~np.asarray(mask))
         self.parameters = StoredParameters(p, matrices)
         if self.masked:
@@ -100,7 +100,7 @@ class StoredNetwork(Network):
         """Which of the numbers of a flat vector of parameters sparse weights do not have."""
         out = np.zeros(parameters.theta.size, bool)
         for name, matrix in self.parameters.matrices.items():
-            out[_slice(parameters, name)] = ~matrix.support().ravel()
+            parameters.part(out, name)[...] = ~matrix.support()
         return out
 
     @property
@@ -196,14 +196,3 @@ class StoredNetwork(Network):
     def add_skip(self, x, u):
         """Add what the path past the code makes of the inputs `x`."""
         self.parameters["skip.weight"].add_multiple(x, u)
-
-
-def _matrices(parameters):
-    """Names of the arrays of weights; of a tied pair the encoder's."""
-    return [name for name, shape in parameters.shapes().items() if len(shape) == 2]
-
-
-def _slice(parameters, name):
-    """Where an array stands in the flat vector."""
-    start = parameters.start[name]
-    return slice(start, start + parameters[name].size)

@@ -47,11 +47,9 @@ def without_units(network, rule, living):
         arrays["fixed"] = None if fixed is None else (fixed, np.empty(new.theta.size, bool))
         arrays["anchor"] = None if anchor is None else (anchor, np.empty_like(new.theta))
     for source, target in filter(None, arrays.values()):
-        for name, shape in old.shapes().items():
-            at, size = old.start[name], old[name].size
-            part = source[at : at + size].reshape(shape)
-            part = part[living] if name in of_units else part
-            target[new.start[name] : new.start[name] + part.size] = part.ravel()
+        for name in old.shapes():
+            part = old.part(source, name)
+            new.part(target, name)[...] = part[living] if name in of_units else part
     if restraint is not None:
         fixed, anchor = (arrays[name] and arrays[name][1] for name in ("fixed", "anchor"))
         smaller.restraint = Restraint(fixed, anchor, restraint.strength)

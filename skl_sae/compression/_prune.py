@@ -146,7 +146,7 @@ def _share_pruned(network, names):
     if restraint is None or restraint.fixed is None:
         return 0.0
     zero = restraint.fixed & (p.theta == 0)
-    n_zero = sum(np.count_nonzero(zero[p.start[name] : p.start[name] + p[name].size]) for name in names)
+    n_zero = sum(np.count_nonzero(p.part(zero, name)) for name in names)
     return n_zero / sum(p[name].size for name in names)
 
 

@@ -46,14 +46,13 @@ def pruned(network, names, amount, scope):
     unpruned, network = network.parameters.theta, network.copy()
     p, before = network.parameters, network.restraint or Restraint()
     fixed = np.zeros(p.theta.size, bool) if before.fixed is None else before.fixed.copy()
-    slices = [slice(p.start[name], p.start[name] + p[name].size) for name in names]
-    scores = [np.abs(p.theta[at]) for at in slices]
-    for score, at in zip(scores, slices, strict=True):
-        score[fixed[at] & (score == 0)] = -1  # what was pruned goes first, before what is zero by chance
-    for mask, at in zip(MASKS[scope](scores, amount), slices, strict=True):
-        p.theta[at][mask] = 0
-        fixed[at] |= mask
-        p.theta[at][np.abs(p.theta[at]) < TINY] = 0
+    layers = [(p[name].reshape(-1), p.part(fixed, name).reshape(-1)) for name in names]
+    scores = [np.abs(weights) for weights, _ in layers]
+    for score, (_, held) in zip(scores, layers, strict=True):
+        score[held & (score == 0)] = -1  # what was pruned goes first, before what is zero by chance
+    for mask, (weights, held) in zip(MASKS[scope](scores, amount), layers, strict=True):
+        weights[mask | (np.abs(weights) < TINY)] = 0
+        held[mask] = True
     network.restraint = Restraint(fixed, before.anchor, before.strength)
     if network.unit_norm and not np.array_equal(p.theta, unpruned):
         renormalise(network)
@@ -74,8 +73,7 @@ def renormalise(network):
     held = factor == 0
     for short, name in p.unit_names.items():
         array = getattr(units, short)
-        at = slice(p.start[name], p.start[name] + array.size)
-        held |= (fixed[at].reshape(array.shape) & (array != 0)).reshape(len(held), -1).any(axis=1)
+        held |= (p.part(fixed, name) & (array != 0)).reshape(len(held), -1).any(axis=1)
     factor[held] = 1
     units.decoder /= factor[:, None]
     if own & OF_GATED:  # the gate stays

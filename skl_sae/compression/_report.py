@@ -101,7 +101,7 @@ def _sizes(model):
     network = trainable_or_stored(model, "compression_report")
     p = network.parameters
     sizes = {name: int(np.prod(shape)) for name, shape in p.shapes().items()}
-    weights = sum(sizes[name] for name, shape in p.shapes().items() if len(shape) == 2)
+    weights = sum(sizes[name] for name in p.matrix_names)
     return {
         "parameters": sum(sizes.values()),
         "non_zeros": round(model.density_ * weights) + sum(sizes.values()) - weights,

@@ -30,7 +30,7 @@ def anchor_of(parameters):
     if "size" not in parameters.own:  # thresholds of JumpReLU are learned, those of others are set
         states.add("rule.threshold")
     for name in states & set(parameters.views):
-        part_of(parameters, anchor, name)[...] = np.nan
+        parameters.part(anchor, name)[...] = np.nan
     return anchor
 
 
@@ -38,11 +38,5 @@ def mask_of(parameters, names):
     """Which entries of the flat vector belong to some parameters."""
     mask = np.zeros(parameters.theta.size, bool)
     for name in set(names) - MEASURED:
-        part_of(parameters, mask, name)[...] = True
+        parameters.part(mask, name)[...] = True
     return mask
-
-
-def part_of(parameters, vector, name):
-    """The part of such a vector that belongs to a parameter, in its shape."""
-    start, view = parameters.start[name], parameters[name]
-    return vector[start : start + view.size].reshape(view.shape)

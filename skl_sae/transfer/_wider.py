@@ -6,7 +6,7 @@ from sklearn.utils import check_random_state
 from .._kernels.blas import single_threaded_blas
 from .._kernels.norms import unit_rows
 from .._model import inference
-from ._layers import MEASURED, part_of
+from ._layers import MEASURED
 from ._residual_rows import ROWS, worst_rows
 
 # Norm of a new unit's decoder row, relative to those of the source's units, where norms are free: units turn towards
@@ -52,7 +52,7 @@ def widened(estimator, network, X, n_new, random_state):
             view[n:] = _like(old, directions["dec" if name.startswith("dec") else "enc"], name, wide)
         view[new] = old
         if name != "dec0.bias" and name not in MEASURED:
-            part_of(wide.parameters, fixed, name)[new] = True
+            wide.parameters.part(fixed, name)[new] = True
     if "unrolled.lateral" in wide.parameters.views:
         _start_lateral(wide.parameters, n)
     return wide, fixed

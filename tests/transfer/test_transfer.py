@@ -20,7 +20,7 @@ from skl_sae.coding import KSVD, SparseRecoveryAutoencoder
 from skl_sae.compression import prune, quantize
 from skl_sae.sparsity import L1, RULES, JumpReLU, Matryoshka
 from skl_sae.transfer import SparseTransfer
-from skl_sae.transfer._layers import MEASURED, anchor_of, part_of
+from skl_sae.transfer._layers import MEASURED, anchor_of
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 OLD, NEW = DIGITS[LABELS >= 5][:300], DIGITS[LABELS < 5][:300]
@@ -244,7 +244,7 @@ def test_what_is_measured_of_the_data_is_not_pulled():
         states |= {"enc0.norm_mean", "enc0.norm_variance"}
         parameters = source._network.parameters
         anchor = anchor_of(parameters)
-        found = {name for name in parameters.views if np.isnan(part_of(parameters, anchor, name)).all()}
+        found = {name for name in parameters.views if np.isnan(parameters.part(anchor, name)).all()}
         assert found == states and np.isnan(anchor).sum() == 8 * len(states)
 
 
