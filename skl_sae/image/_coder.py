@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
-from ._denoiser import DenoiserMixin, check_sigma
+from ._denoiser import DenoiserMixin
 from ._denoising import Noise
 from ._inpainter import InpainterMixin
 from ._learning import accept_noise, draw_patches, learn_to_remove
+from ._noise import check_sigma
 from ._pictures import full_scale, list_of_images, read_picture, read_pictures
 
 COUNT = Interval(Integral, 1, None, closed="left")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ._codebook import UNIT
+from ._patches import BAND
 from ._pictures import full_scale
 from ._stream import DTYPES
 
@@ -15,8 +16,6 @@ OCTAVE = (
     *(1.4142135623730951, 1.4983070768766815, 1.5874010519681994, 1.681792830507429, 1.7817974362806785),
     1.8877486253633868,
 )
-# Numbers of a band of patches, about.
-BAND = 1 << 21
 
 
 def step_of(index):

@@ -1,13 +1,11 @@
 """Denoising, as methods of the estimator."""
 
-from numbers import Real
-
 import numpy as np
 
 from ._denoising import Network, Noise, Pursuit, denoise
 from ._learning import is_dictionary
-from ._noise import estimate_sigma
-from ._pictures import LARGEST, full_scale, is_integer, read_picture, write_picture
+from ._noise import check_sigma, estimate_sigma
+from ._pictures import full_scale, is_integer, read_picture, write_picture
 from ._progress import Progress
 
 
@@ -81,10 +79,3 @@ class DenoiserMixin:
         if sigma is None:
             return estimate_sigma(values)
         return check_sigma(sigma) / full_scale(dtype)
-
-
-def check_sigma(sigma):
-    """A standard deviation."""
-    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
-        raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}, or None: got {sigma!r}.")
-    return float(sigma)

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ._codes import Codes, PartCodes, write_codes
-from ._decoding import BAND, decode, mean_step, scale, step_of
-from ._patches import extract
+from ._decoding import decode, mean_step, scale, step_of
+from ._patches import BAND, extract
 from ._pictures import full_scale, list_of_images, read_pictures, without_mask
 from ._rate_distortion import PRICE, Costs, choose_part
 from ._stream import ARRAY, DEEP, DEEP_LIST, DTYPES, FLAT, FLAT_LIST, Header, write_stream

@@ -1,6 +1,6 @@
 """The methods of `SparseImageCoder` that fill in what is missing: they check and wire."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -10,7 +10,8 @@ from ._filling import fill_smoothly
 from ._inpainting import BoundedPursuit, Cosines, MeanOf, falling_errors, inpaint
 from ._learning import is_dictionary
 from ._masks import read_incomplete
-from ._pictures import LARGEST, full_scale, write_picture
+from ._noise import check_sigma
+from ._pictures import full_scale, write_picture
 from ._progress import Progress
 
 # The error that the coder is allowed at first, as a share of the patches' deviation: cosines have been there before.
@@ -107,8 +108,7 @@ class InpainterMixin:
 
 def _read(image, mask, sigma, max_iter):
     """The values of an incomplete image, where they are missing, and their noise in their own unit."""
-    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
-        raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}: got {sigma!r}.")
+    check_sigma(sigma, "")
     if not isinstance(max_iter, Integral) or max_iter < 1:
         raise ValueError(f"max_iter must be an integer of at least 1: got {max_iter!r}.")
     values, missing = read_incomplete(image, mask)

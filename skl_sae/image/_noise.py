@@ -1,6 +1,10 @@
 """How noisy an image is."""
 
+from numbers import Real
+
 import numpy as np
+
+from ._pictures import LARGEST
 
 # The high-pass filter of Daubechies' wavelet with two vanishing moments: slopes leave no trace in it.
 WAVELET = np.array([0.4829629131445341, -0.8365163037378079, 0.2241438680420134, 0.1294095225512604])
@@ -40,3 +44,10 @@ def estimate_sigma(values):
     floor = 16 * np.finfo(values.dtype).eps * np.abs(values).max()
     sizes = [np.abs(details[..., k])[np.abs(details[..., k]) > floor] for k in range(values.shape[2])]
     return float(np.mean([np.median(size) / MEDIAN if size.size else 0.0 for size in sizes]))
+
+
+def check_sigma(sigma, otherwise=", or None"):
+    """A standard deviation; the error names what else is possible."""
+    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
+        raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}{otherwise}: got {sigma!r}.")
+    return float(sigma)
