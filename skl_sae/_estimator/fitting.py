@@ -62,7 +62,7 @@ class FittingMixin(BuildingMixin):
         training.put_by()
         self._commit(seen, fitted)
         if course.failure is not None:
-            raise ValueError(f"{course.failure} {_what_is_left(fitted)}") from course.failure
+            raise _failure(fitted, course) from course.failure
 
     def _fitted_by(self, training, course, n_layers, n_rows):
         """The fitted attributes, by name. `n_layers` is the number of layers that were trained one by one."""
@@ -89,16 +89,26 @@ class FittingMixin(BuildingMixin):
 
 def _warn_of_interrupt(fitted, course, checkpoints):
     """Warn in the words of scikit-learn's networks."""
-    n_epochs, n_steps = (sum(len(each.loss_curve) for each in course.histories)), fitted["n_steps_"]
+    which, n_epochs = _which(fitted, "the last step"), _n_epochs(course)
     left = "" if checkpoints is None else f" The same call resumes the fit from {str(checkpoints.folder)!r}."
     warn(
-        f"Training interrupted by user in epoch {n_epochs}: the estimator is fitted, with the weights after step "
-        f"{n_steps}.{left}"
+        f"Training interrupted by user in epoch {n_epochs}, after {fitted['n_steps_']} steps: the estimator is fitted, "
+        f"with the weights of {which}.{left}"
     )
 
 
-def _what_is_left(fitted):
-    return (
-        f"The estimator is now fitted with the weights of epoch {fitted['n_iter_']}, the last ones that were good "
-        f"(loss {fitted['loss_']:.4g}, {fitted['n_steps_']} steps)."
-    )
+def _failure(fitted, course):
+    """The error of a fit that has diverged after an epoch that ended well."""
+    which = _which(fitted, f"epoch {_n_epochs(course)}, the last one that ended with finite numbers")
+    return ValueError(f"{course.failure} The estimator is now fitted with the weights of {which}.")
+
+
+def _n_epochs(course):
+    """Number of epochs so far, those of layers included."""
+    return sum(len(each.loss_curve) for each in course.histories)
+
+
+def _which(fitted, otherwise):
+    """Which weights the estimator has after a fit that ended early."""
+    scores = fitted["validation_scores_"]
+    return f"epoch {1 + int(np.argmax(scores))}, the one with the best score" if scores else otherwise
