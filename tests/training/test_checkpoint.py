@@ -1,14 +1,23 @@
 """A fit that was killed and is called again ends with the bits of one that was not."""
 
+import os
+import pickle
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import sparse
+from sklearn.utils import check_random_state
 
+import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints
 from skl_sae._training.training import Training
+from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
 
 rng = np.random.default_rng(0)
@@ -149,3 +158,120 @@ def test_a_killed_fit_resumes_to_the_same_bits(name, every, killed_after, tmp_pa
 
     at = (8, 6) if every == 1 else (3, 4, 0, 6)
     assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, every, at)
+
+
+# in processes that are killed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize(
+    "n_kills, options",
+    [
+        (6, []),
+        pytest.param(200, [], marks=pytest.mark.slow),
+        pytest.param(12, ["--interpreters"], marks=pytest.mark.slow),
+    ],
+)
+def test_a_process_that_is_killed_loses_nothing(n_kills, options, tmp_path):
+    script = Path(__file__).parent / "killed_fits.py"
+    environment = {**os.environ, "PYTHONPATH": str(Path(skl_sae.__file__).parents[1]), "NUMBA_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), str(tmp_path), str(n_kills), "0", *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0 and done.stdout.strip().endswith("well"), done.stdout + done.stderr
+
+
+# other ways to call it
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_validation_data(every, killed_after, tmp_path):
+    params = {**FEW, "early_stopping": True, "warm_start": True}
+    make = lambda: SparseAutoencoder(**params)
+    fit = lambda sae, **how: sae.fit(X, X_val=MISSING[:50], **how)
+    assert_resumes(make, fit, tmp_path, killed_after, every, (8, 6) if every == 1 else (3, 4))
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("at", [(3,), (8, 6)])
+def test_a_warm_fit(at, killed_after, tmp_path):
+    """The one before it must be there again, as a pickle or by the same calls."""
+    start = pickle.dumps(SparseAutoencoder(**FEW, warm_start=True).fit(X[::-1]))
+    make = lambda: pickle.loads(start)
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, at)
+    other = SparseAutoencoder(**FEW, warm_start=True).fit(X[:90])
+    with pytest.raises(ValueError, match="warm_start=True goes on from another model than then"):
+        other.fit(X, checkpoint=tmp_path)
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"variant": "lista", "pretrain": "layerwise", "pretrain_max_iter": 2},
+        {"pretrain": "layerwise", "pretrain_max_iter": 2},
+        {"pretrain": "layerwise_only", "pretrain_max_iter": 2, "variant": "step"},
+        {"recovery": "omp", "n_nonzero_coefs": 2, "n_components": 30},
+        {"target": "signals"},
+    ],
+    ids=repr,
+)
+def test_a_recovery_autoencoder(params, killed_after, tmp_path):
+    params = {**FEW, "n_layers": 2, "warm_start": True, **params}
+    fit = lambda sae, **how: sae.fit(X, abs(X), **how)
+    assert_resumes(lambda: SparseRecoveryAutoencoder(**params), fit, tmp_path, killed_after, ALWAYS, (3, 7, 6))
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_a_memory_map_that_is_read_only(killed_after, tmp_path):
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    fit = lambda sae, **how: sae.fit(np.load(tmp_path / "X.npy", mmap_mode="r"), **how)
+    make = lambda: SparseAutoencoder(**FEW, warm_start=True)
+    assert_resumes(make, fit, tmp_path / "a" / "b", killed_after, ALWAYS, (3, 7))
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_without_a_seed_the_first_start_is_resumed(killed_after, tmp_path):
+    """What NumPy's own generator gives afterwards is the same, too."""
+    make = lambda: SparseAutoencoder(**{**FEW, "random_state": None}, early_stopping=True)
+    generator = check_random_state(None)
+    generator.seed(8)
+    expected, following = make().fit(X), generator.random()
+    for seed, n in (8, 9), (1, 3):
+        generator.seed(seed)
+        killed_after(n)
+        with pytest.raises(Killed):
+            make().fit(X, checkpoint=tmp_path, every=ALWAYS)
+    generator.seed(2)
+    killed_after(-1)
+    assert_array_equal(make().fit(X, checkpoint=tmp_path).transform(X), expected.transform(X))
+    assert generator.random() == following
+
+
+def test_callbacks_hear_of_the_epochs_that_are_left(killed_after, tmp_path):
+    pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+
+    class Callback:
+        def __init__(self, stop_after):
+            self.left, self.told = stop_after, 0
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            self.told += context.parent is not None
+            self.left -= context.parent is not None
+            return self.left == 0
+
+    killed_after(8)
+    with pytest.raises(Killed):
+        SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+    killed_after(-1)
+    callback = Callback(stop_after=2)
+    sae = SparseAutoencoder(**FEW).set_callbacks(callback).fit(X, checkpoint=tmp_path)
+    assert callback.told == 2 and sae.n_iter_ == 3
+    assert SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path).n_iter_ == 3  # it was stopped, and stays so
