@@ -6,14 +6,13 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackSupportMixin, Epochs
-from ._estimator.building import BuildingMixin
+from ._estimator.building import BuildingMixin, split
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, fitted_attributes
@@ -200,8 +199,9 @@ class SparseAutoencoder(
     batch_size : int, default=128
         Number of rows of a step.
 
-    shuffle : bool, default=True
-        Whether rows are drawn in a new order in each epoch.
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch. "blocks" is for files larger than memory: blocks of 4 MB
+        come in random order, and rows are shuffled inside windows of 32 blocks; data of less than 128 MB as a whole.
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
@@ -380,7 +380,7 @@ class SparseAutoencoder(
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
         "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
+        "shuffle": ["boolean", StrOptions({"blocks"})],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -519,8 +519,7 @@ class SparseAutoencoder(
         if X_val is not None:
             validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)
         elif self.early_stopping:
-            held_out = {"test_size": self.validation_fraction, "random_state": random_state}
-            rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
+            rows, validation = split(rows, self.validation_fraction, random_state)
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
         rows, held_out = self._hold_out(rows, validation, random_state)

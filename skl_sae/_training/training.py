@@ -16,6 +16,7 @@ from .dead_units import DeadUnits, auxiliary_rule, resample
 from .decoder import DecoderPass
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
+from .order import order_of_epoch
 from .schedule import Schedule, batch_edges
 from .source import Source
 from .step import TrainingStep
@@ -139,7 +140,7 @@ class Training(ChunkMixin):
     def epoch(self, rows, batch_size, schedule, number=0):
         """One pass over `rows`, that of this number in a schedule; returns its loss and its auxiliary loss."""
         n = len(rows)
-        order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
+        order = order_of_epoch(rows, self.params["shuffle"], self.random_state)
         rate, losses = self.rate, np.zeros(2)
         self.workspace.plans.crew.muster()
         for step, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), number * schedule.epoch_steps):
