@@ -196,12 +196,12 @@ class Rows:
 
     def blocks_of_features(self):
         """Yield ranges of features, and their columns as a dense array of about `TILE_SIZE` numbers, in float64."""
-        x, (n, d) = self._raw(np.s_[:]), self.shape
+        x, chosen, (n, d) = self.X, np.s_[:] if self.chosen is None else self.chosen, self.shape
         step = max(1, TILE_SIZE // n)
         if self.sparse:
-            x = x.tocsc()
+            x, chosen = x[chosen].tocsc(), np.s_[:]
         for lo in range(0, d, step):
-            block = x[:, lo : lo + step]
+            block = x[chosen, lo : lo + step]
             block = block.toarray() if self.sparse else block.astype(self.dtype)
             yield slice(lo, lo + step), block.astype(np.float64)
 
