@@ -80,7 +80,7 @@ def draw_params(rng, wide):
         "pretrain": often(rng, None, ["layerwise", "layerwise_only"], 0.85),
         "pretrain_max_iter": pick(rng, [1, 2]),
         "batch_size": pick(rng, [1, 3, 16, 128, 1000], [0.05, 0.15, 0.4, 0.3, 0.1]),
-        "shuffle": rng.random() < 0.8,
+        "shuffle": often(rng, True, [False, "blocks"]),
         "max_iter": 1 if wide else pick(rng, [1, 2, 5]),
         "tol": often(rng, 1e-4, [0.0, 1.0]),
         "n_iter_no_change": pick(rng, [1, 2, 10]),
