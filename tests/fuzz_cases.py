@@ -85,6 +85,7 @@ def draw_params(rng, wide):
         "tol": often(rng, 1e-4, [0.0, 1.0]),
         "n_iter_no_change": pick(rng, [1, 2, 10]),
         "early_stopping": rng.random() < 0.1,
+        "validation_fraction": often(rng, 0.1, [1e-6, 0.5, 0.99]),
         "dead_units": often(rng, "auto", ["auxiliary", "resample", None]),
         "sparse_output": rng.random() < 0.25,
         "warm_start": rng.random() < 0.3,
