@@ -136,7 +136,8 @@ def draw_rule(rng, n_units, wide):
 def draw_data(rng, d, bounded, dtype, folder):
     """Rows of one of many kinds, as dense or sparse arrays of either type."""
     n = int(pick(rng, [1, 2, 7, 40, 150], [0.08, 0.07, 0.2, 0.45, 0.2]))
-    X = rng.random((n, d)) if bounded else draw_numbers(rng, n, d, dtype)
+    with np.errstate(over="ignore"):
+        X = rng.random((n, d)) if bounded else draw_numbers(rng, n, d, dtype)
     if rng.random() < 0.2:
         X[:, rng.integers(d)] = pick(rng, [0.0, 1.0])
     form = pick(
