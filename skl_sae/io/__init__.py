@@ -2,5 +2,6 @@
 
 from ._errors import ModelFileError
 from ._formats import load, save
+from ._onnx import to_onnx
 
-__all__ = ["ModelFileError", "load", "save"]
+__all__ = ["ModelFileError", "load", "save", "to_onnx"]
