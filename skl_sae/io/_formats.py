@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .._autoencoder import SparseAutoencoder
+from . import _gemma_scope, _saelens
 from ._errors import ModelFileError
 
 
@@ -28,7 +29,10 @@ class Format(NamedTuple):
     write: callable = None
 
 
-FORMATS = {}
+FORMATS = {
+    "saelens": Format("sae_weights.safetensors and cfg.json", _saelens.recognises, _saelens.read, _saelens.write),
+    "gemma_scope": Format("params.npz, or params.safetensors", _gemma_scope.recognises, _gemma_scope.read),
+}
 
 
 def save(sae, folder, format="skl_sae"):
