@@ -24,6 +24,8 @@ from ._errors import ModelFileError
 
 # Units that are copied at once.
 BLOCK = 64
+# Size of a training step relative to the weights: about that of models that are trained here.
+STEP = 0.01
 # How far the square of a norm of one may be from it, by rounding.
 ALMOST_ONE = 1e-3
 # Size of a unit's activations relative to its threshold, and the largest of them relative to their size: a guess.
@@ -72,6 +74,16 @@ class PlainSAE(NamedTuple):
         squares = np.einsum("ij,ij->i", self.decoder, self.decoder, dtype=np.float64)
         return bool(np.allclose(squares, 1, rtol=0, atol=ALMOST_ONE))
 
+    @property
+    def learning_rate(self):
+        """A share of the smaller one of both matrices' root mean squares, so that steps are small beside the weights.
+
+        What "auto" means is for networks that see scaled data.
+        """
+        squares = [np.einsum("ij,ij->", w, w, dtype=np.float64) / w.size for w in (self.encoder, self.decoder)]
+        rate = STEP * float(np.sqrt(min(squares)))
+        return rate if 0 < rate < np.inf else "auto"
+
 
 #: The rule that each kind is loaded as, and the rule's own parameters by the names of the record.
 RULES = {
@@ -103,7 +115,7 @@ def to_estimator(plain, source):
     dtype = np.result_type(*(each.dtype for each in (plain.encoder, plain.decoder)), np.float32)
     make_rule, own = RULES[plain.kind]
     options = {"tied_weights": plain.tied, "skip": plain.skip is not None, "scale": False}
-    sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), **options)
+    sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), learning_rate_init=plain.learning_rate, **options)
     network = Network(*sae._design(n_features, dtype))
     network.unit_norm = network.unit_norm and plain.has_unit_rows  # else the first step would change what codes mean
     with np.errstate(over="ignore"):  # what becomes infinite is refused
