@@ -71,18 +71,9 @@ class PlainSAE(NamedTuple):
     @property
     def has_unit_rows(self):
         """Whether the decoder's rows have norm one, so that training can keep it."""
-        squares = np.einsum("ij,ij->i", self.decoder, self.decoder, dtype=np.float64)
+        dtype = np.result_type(self.decoder, np.float32)
+        squares = np.einsum("ij,ij->i", self.decoder, self.decoder, dtype=dtype)
         return bool(np.allclose(squares, 1, rtol=0, atol=ALMOST_ONE))
-
-    @property
-    def learning_rate(self):
-        """A share of the smaller one of both matrices' root mean squares, so that steps are small beside the weights.
-
-        What "auto" means is for networks that see scaled data.
-        """
-        squares = [np.einsum("ij,ij->", w, w, dtype=np.float64) / w.size for w in (self.encoder, self.decoder)]
-        rate = STEP * float(np.sqrt(min(squares)))
-        return rate if 0 < rate < np.inf else "auto"
 
 
 #: The rule that each kind is loaded as, and the rule's own parameters by the names of the record.
@@ -115,13 +106,14 @@ def to_estimator(plain, source):
     dtype = np.result_type(*(each.dtype for each in (plain.encoder, plain.decoder)), np.float32)
     make_rule, own = RULES[plain.kind]
     options = {"tied_weights": plain.tied, "skip": plain.skip is not None, "scale": False}
-    sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), learning_rate_init=plain.learning_rate, **options)
+    sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), **options)
     network = Network(*sae._design(n_features, dtype))
     network.unit_norm = network.unit_norm and plain.has_unit_rows  # else the first step would change what codes mean
     with np.errstate(over="ignore"):  # what becomes infinite is refused
         _fill(network, plain, own)
     if not all(np.isfinite(array).all() for array in (network.parameters.theta, network.scaling.offset)):
         raise ModelFileError(f"{source} has values that are not finite numbers in {dtype}.")
+    sae.learning_rate_init = _learning_rate(network.parameters.units)
     vars(sae).update(_fitted(network, n_features), _params=sae._parameters())
     return sae
 
@@ -146,6 +138,16 @@ def _fill(network, plain, own):
         if plain.centred:
             p["dec0.bias"][...] = plain.bias @ plain.skip
     scaling.measured = True
+
+
+def _learning_rate(units):
+    """A share of the smaller one of both matrices' root mean squares, so that steps are small beside the weights.
+
+    What "auto" means is for networks that see scaled data.
+    """
+    sizes = [float(np.linalg.norm(weights)) / weights.size**0.5 for weights in (units.encoder, units.decoder)]
+    rate = STEP * min(sizes)
+    return rate if 0 < rate < np.inf else "auto"
 
 
 def _guess_activations(units):
