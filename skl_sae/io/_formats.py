@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .._autoencoder import SparseAutoencoder
+from . import _dictionary_learning, _sentence_transformers, _sparsify
 from ._errors import ModelFileError
 
 
@@ -28,7 +29,16 @@ class Format(NamedTuple):
     write: callable = None
 
 
-FORMATS = {}
+FORMATS = {
+    "sparsify": Format("sae.safetensors and cfg.json", _sparsify.recognises, _sparsify.read, _sparsify.write),
+    "sentence_transformers": Format(
+        "model.safetensors and config.json",
+        _sentence_transformers.recognises,
+        _sentence_transformers.read,
+        _sentence_transformers.write,
+    ),
+    "dictionary_learning": Format("ae.pt", _dictionary_learning.recognises, _dictionary_learning.read),
+}
 
 
 def save(sae, folder, format="skl_sae"):

@@ -103,7 +103,7 @@ def to_estimator(plain, source):
     if plain.skip is not None:
         p["skip.weight"][...] = plain.skip
         if plain.centred:
-            p["dec0.bias"][...] = plain.bias @ plain.skip
+            p["dec0.bias"][...] = plain.bias.astype(np.float64) @ plain.skip
     scaling.measured = True
     vars(sae).update(_fitted(network, n_features), _params=sae._parameters())
     return sae

@@ -30,7 +30,7 @@ def write(path, arrays, metadata=None):
     """
     with extra("exchange"):
         from safetensors.numpy import save_file
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata)
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path, metadata)
 
 
 def read(path):
