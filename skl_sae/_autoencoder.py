@@ -198,8 +198,9 @@ class SparseAutoencoder(
     batch_size : int, default=128
         Number of rows of a step.
 
-    shuffle : bool, default=True
-        Whether rows are drawn in a new order in each epoch.
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch. "blocks" is for files larger than memory: blocks of 4 MB
+        come in random order, and rows are shuffled inside windows of 32 blocks; data of less than 128 MB as a whole.
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
@@ -381,7 +382,7 @@ class SparseAutoencoder(
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
         "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
+        "shuffle": ["boolean", StrOptions({"blocks"})],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],

@@ -3,7 +3,6 @@
 from contextlib import suppress
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from .._callbacks import Epochs
@@ -12,7 +11,7 @@ from .._model import inference
 from .._training.course import Course
 from .._training.loop import train
 from .._warning import warn
-from .building import BuildingMixin
+from .building import BuildingMixin, split
 from .data_checks import check_size, warn_of_dead_units, warn_of_unobserved
 from .fitted import fitted_attributes
 from .identity import identity
@@ -32,8 +31,7 @@ class FittingMixin(BuildingMixin):
         if checkpoints is not None:
             checkpoints.begin(identity(self, rows, validation), random_state)
         if self.early_stopping and validation is None:
-            held_out = {"test_size": self.validation_fraction, "random_state": random_state}
-            rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
+            rows, validation = split(rows, self.validation_fraction, random_state)
         if validation is not None:
             check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
         rows, held_out = self._hold_out(rows, validation, random_state)

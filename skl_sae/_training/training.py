@@ -16,6 +16,7 @@ from .dead_units import DeadUnits, auxiliary_rule, resample
 from .decoder import DecoderPass
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
+from .order import order_of_epoch
 from .place import Place
 from .schedule import Schedule, batch_edges
 from .source import Source
@@ -148,7 +149,7 @@ class Training(ChunkMixin):
         """
         n, place = len(rows), Place() if place is None else place
         place.enter(self.random_state)
-        order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
+        order = order_of_epoch(rows, self.params["shuffle"], self.random_state)
         rate, batches, first = self.rate, list(pairwise(batch_edges(n, batch_size))), number * schedule.epoch_steps
         self.workspace.plans.crew.muster()
         for step, (lo, hi) in enumerate(batches[place.step :], first + place.step):

@@ -183,8 +183,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     batch_size : int, default=128
         Number of rows of a step.
 
-    shuffle : bool, default=True
-        Whether rows are drawn in a new order in each epoch.
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch; "blocks" as in :class:`~skl_sae.SparseAutoencoder`.
 
     max_iter : "auto" or int, default="auto"
         Number of epochs, as in :class:`~skl_sae.SparseAutoencoder`.
