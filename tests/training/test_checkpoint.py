@@ -170,6 +170,16 @@ def test_the_best_weights_so_far_are_kept(killed_after, monkeypatch, tmp_path):
     assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, (8, 4, 7))
 
 
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("data", [X, CSR], ids=["dense", "CSR"])
+def test_shuffled_blocks(data, killed_after, monkeypatch, tmp_path):
+    """Several windows of several blocks."""
+    monkeypatch.setattr("skl_sae._training.order.BLOCK_BYTES", 10 * 8 * 20)
+    monkeypatch.setattr("skl_sae._training.order.WINDOW", 4)
+    make = lambda: SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, ALWAYS, (3, 4, 0, 6))
+
+
 # in processes that are killed
 
 
