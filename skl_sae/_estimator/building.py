@@ -126,9 +126,9 @@ class BuildingMixin:
     def _new_training(self, network, params, random_state):
         return Training(network, params, random_state)
 
-    def _pretrain(self, training, rows, epochs):
+    def _pretrain(self, training, rows, course):
         """Train layer by layer; returns the training of the last layer and the history of each."""
-        return pretrain(training.network, rows, training.params, training.random_state, epochs)
+        return pretrain(training.network, rows, training.params, training.random_state, course)
 
     def _n_pretrained(self):
         """Number of layers that are trained one by one."""

@@ -159,10 +159,10 @@ class Gated(WeightMixin, BaseSparsity):
 
     def deployed(self):
         """Return a rule without the second code; a subclass with an `encode` of its own is deployed as it is."""
-        return _GatedCode() if type(self).encode is Gated.encode else self
+        return GatedCode() if type(self).encode is Gated.encode else self
 
 
-class _GatedCode(BaseSparsity):
+class GatedCode(BaseSparsity):
     """The code alone."""
 
     def encode(self, a, p, step):

@@ -13,10 +13,10 @@ from skl_sae._model import activations, losses
 from skl_sae._training import optimizers
 from skl_sae.sparsity import RULES, BaseSparsity
 from skl_sae.sparsity._batch_topk import Threshold
-from skl_sae.sparsity._gated import _GatedCode
+from skl_sae.sparsity._gated import GatedCode
 
 # Rules that no user names: the base of all, and what others deploy.
-NOT_A_CHOICE = {BaseSparsity, Threshold, _GatedCode}
+NOT_A_CHOICE = {BaseSparsity, Threshold, GatedCode}
 
 
 def defined_in(package):

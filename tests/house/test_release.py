@@ -15,6 +15,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 VERSION = PROJECT["version"]
 # The names of distributions that are not those of their packages.
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+# What only some functions need; the documentation names the extra that brings it.
+EXTRAS = "plot", "progress", "report", "exchange", "onnx"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def imported():
 
 def test_what_is_imported_is_declared():
     assert {"llvmlite", "numba", "numpy", "scikit-learn"} <= set(imported())
-    extras = names(each for extra in ("plot", "progress", "report") for each in PROJECT["optional-dependencies"][extra])
+    extras = names(each for extra in EXTRAS for each in PROJECT["optional-dependencies"][extra])
     assert set(imported()) <= names(PROJECT["dependencies"]) | extras
     # Each requirement is used, apart from rich, which scikit-learn's progress bar imports.
     assert names(PROJECT["dependencies"]) | extras <= set(imported()) | {"rich"}
@@ -55,7 +57,7 @@ def test_what_is_imported_is_declared():
 def test_extras_that_the_documentation_names_exist():
     texts = [*(ROOT / "docs").glob("*.rst"), *(ROOT / "skl_sae").rglob("*.py"), ROOT / "README.md"]
     named = {extra for path in texts for extra in re.findall(r"skl-sae\[(\w+)\]", path.read_text(encoding="utf-8"))}
-    assert {"plot", "progress", "report"} <= named <= set(PROJECT["optional-dependencies"])
+    assert set(EXTRAS) <= named <= set(PROJECT["optional-dependencies"])
 
 
 def test_urls_are_public():

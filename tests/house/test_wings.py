@@ -11,12 +11,12 @@ from sources import FILES, PACKAGE, TREES, imports, module, name_of, room
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
-GROUND = {"_callbacks", "_named_parameters", "_version", "_warning"}
+GROUND = {"_callbacks", "_extras", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
 SATELLITES_MAY_USE = {
     **{"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}},
-    "transfer": {"coding", "metrics"},
+    **{"transfer": {"coding", "metrics"}, "io": {"coding"}},
 }
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
@@ -28,6 +28,7 @@ REACH_FURTHER = {
     "coding._recovery_autoencoder",
     *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
     *("transfer._networks", "transfer._wider"),
+    *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 

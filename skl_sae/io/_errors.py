@@ -1,0 +1,15 @@
+"""The one error of files that cannot be read as a model."""
+
+
+class ModelFileError(ValueError):
+    """A file or folder is damaged, is no model, or is a model of a kind that cannot be read. Nothing was executed.
+
+    Examples
+    --------
+    >>> from skl_sae.io import ModelFileError, load
+    >>> try:
+    ...     load("no such folder")
+    ... except ModelFileError as error:
+    ...     print("no such folder" in str(error))
+    True
+    """
