@@ -1,4 +1,4 @@
-"""What files of other libraries must hold: values of known types in their JSON, and arrays by known names."""
+"""What files of other libraries must hold: values of known types in their JSON, and arrays by known names and types."""
 
 import json
 import reprlib
@@ -70,10 +70,16 @@ class Config:
         return Config(self._value(name, {}, dict, "an object"), self.source)
 
 
-def check_names(arrays, source, needed, allowed=()):
-    """Raise unless there are arrays of all names that are `needed`, and none but these and the `allowed` ones."""
+def check_arrays(arrays, source, needed, allowed=(), whole=()):
+    """Raise unless there are arrays of all names that are `needed`, and none but these and the `allowed` ones.
+
+    They hold real numbers, of up to 64 bits, except those that may be `whole`.
+    """
     missing, unknown = set(needed) - set(arrays), set(arrays) - {*needed, *allowed}
     if missing or unknown:
         found = reprlib.repr(sorted(arrays))
         expected = ", ".join(sorted(needed)) + (f" and perhaps {', '.join(sorted(allowed))}" if allowed else "")
         raise ModelFileError(f"{source} has arrays of the names {found}, expected {expected}.")
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" and name not in whole:
+            raise ModelFileError(f"{source}: {name} has the type {array.dtype}, expected floating-point numbers.")

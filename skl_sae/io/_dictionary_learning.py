@@ -11,7 +11,7 @@ counts as zero, where training ended too early to find it.
 import numpy as np
 
 from . import _torch_files
-from ._contents import Config, check_names
+from ._contents import Config, check_arrays
 from ._errors import ModelFileError
 from ._plain import PlainSAE, to_estimator
 
@@ -32,7 +32,7 @@ def read(path):
         raise ModelFileError(f"{config.source}: got dict_class={given[:100]!r}, expected one of {', '.join(CLASSES)}.")
     name = given or _class_by_names(arrays, file)
     make, needed, allowed = CLASSES[name]
-    check_names(arrays, file, needed, allowed)
+    check_arrays(arrays, file, needed, allowed, ("k", "group_sizes"))
     for axes, names in AXES.items():
         for each in set(names) & set(arrays):
             if arrays[each].ndim != axes:
@@ -86,10 +86,12 @@ def _plain_weights(arrays):
 
 def _standard(arrays, _):
     encoder, decoder = _linear(arrays).values()
-    bias, norms = arrays["encoder.bias"], np.linalg.norm(decoder, axis=1)
+    bias, dtype = arrays["encoder.bias"], np.result_type(encoder, decoder, np.float32)
+    norms = np.linalg.norm(decoder.astype(np.float64), axis=1)
     if encoder.shape == decoder.shape and bias.shape == norms.shape and not np.allclose(norms, 1):
-        norms = np.where(norms > 0, norms, 1).astype(decoder.dtype)
-        encoder, decoder, bias = encoder * norms[:, None], decoder / norms[:, None], bias * norms
+        norms = np.where(norms > 0, norms, 1)
+        scaled = encoder * norms[:, None], decoder / norms[:, None], bias * norms
+        encoder, decoder, bias = (each.astype(dtype) for each in scaled)
     weights = {"encoder": encoder, "decoder": decoder, "encoder_bias": bias}
     return {"kind": "standard", **weights, "bias": arrays["bias"]}
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import _safetensors
 from ._atomic import write_files
-from ._contents import Config, check_names
+from ._contents import Config, check_arrays
 from ._errors import ModelFileError
 from ._plain import PlainSAE, from_estimator, to_estimator
 
@@ -42,7 +42,7 @@ def read(path):
             "autoencoder of skl_sae does. Standardise rows before a model that was trained with normalize=False."
         )
     arrays, _ = _safetensors.read(source)
-    check_names(arrays, source, ("pre_bias", "latent_bias"), (*SHARED, COUNTS))
+    check_arrays(arrays, source, ("pre_bias", "latent_bias"), (*SHARED, COUNTS), (COUNTS,))
     weights = [arrays[name] for name in SHARED if name in arrays]
     if not weights or not all(np.array_equal(weights[0], other) for other in weights):
         raise ModelFileError(f"{source}: expected one weight as {' or '.join(SHARED)}, or the same one as both.")

@@ -13,7 +13,7 @@ import numpy as np
 from .._warning import warn
 from . import _safetensors
 from ._atomic import write_files
-from ._contents import Config, check_names
+from ._contents import Config, check_arrays
 from ._errors import ModelFileError
 from ._plain import PlainSAE, from_estimator, to_estimator
 
@@ -35,7 +35,7 @@ def read(path):
     latent = "sae_type" in config.values
     kind, names, mean = _kind(config), [*NAMES.values()], config.boolean("mean_center", False)
     names += ["W_skip"] * config.boolean("skip_connection", False) + ["input_mean"] * mean + [*OWN[kind]]
-    check_names(arrays, source, names)
+    check_arrays(arrays, source, names)
     features = config.integer("d_in", 1)
     units = config.integer("num_latents", 0, 0) or features * config.integer("expansion_factor", 1, 32)
     if arrays["encoder.weight"].shape != (units, features):
@@ -43,7 +43,9 @@ def read(path):
             f"{source}: encoder.weight has the shape {arrays['encoder.weight'].shape}, expected {(units, features)} "
             f"from {CONFIG}: the number of units, and d_in."
         )
-    arrays = _cast(arrays, np.float32 if latent else arrays["W_dec"].dtype)
+    dtype = np.float32 if latent else arrays["W_dec"].dtype
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        arrays = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
     if mean and arrays["input_mean"].shape == arrays["b_dec"].shape:
         arrays["b_dec"] = arrays["b_dec"] + arrays.pop("input_mean")
     if "input_mean" in arrays:
@@ -56,24 +58,19 @@ def read(path):
 
 def _kind(config):
     """The rule in words, of `OWN`; raise where it is none of ours."""
+    activation = config.text("activation", "topk")
     refused = {
-        "a transcoder, which predicts other data than it reads": config.boolean("transcode", False),
-        "a skip connection of latentsae, which reads centred data": config.boolean("use_skip", False),
-        f"activation={config.values.get('activation')!s:.50}": config.text("activation", "topk") != "topk",
+        "a transcoder, which predicts other data than it reads,": config.boolean("transcode", False),
+        "a skip connection of latentsae, which reads centred data,": config.boolean("use_skip", False),
+        f"activation={activation[:50]!r}": activation != "topk",
     }
     for reason, holds in refused.items():
         if holds:
-            raise ModelFileError(f"{config.source}: a model with {reason} cannot be read as an autoencoder of skl_sae.")
+            raise ModelFileError(f"{config.source}: {reason} cannot be read as an autoencoder of skl_sae.")
     kind = config.text("sae_type", "abstopk" if config.boolean("signed", False) else "topk").lower()
     if kind not in OWN:
-        raise ModelFileError(f"{config.source}: got sae_type={kind!s:.50}, expected one of {', '.join(OWN)}.")
+        raise ModelFileError(f"{config.source}: got sae_type={kind[:50]!r}, expected one of {', '.join(OWN)}.")
     return kind
-
-
-def _cast(arrays, dtype):
-    """Arrays in another type, of those that hold real numbers; what is too large for it becomes infinite."""
-    with np.errstate(over="ignore"):
-        return {name: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for name, a in arrays.items()}
 
 
 def _rule(kind, config, arrays, units):

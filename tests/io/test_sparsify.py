@@ -29,7 +29,7 @@ def assert_same(sae, expected, tol=1e-10, data=X):
     np.testing.assert_allclose(sae.reconstruct(data), reconstruction, rtol=tol, atol=tol)
 
 
-@pytest.mark.parametrize("config", [{}, {"signed": True}, {"k": 2, "multi_topk": True}, {"k": 100}])
+@pytest.mark.parametrize("config", [{}, {"signed": True}, {"k": 2, "multi_topk": True}])
 @pytest.mark.parametrize("skip", [False, True])
 def test_reads(tmp_path, config, skip):
     arrays = draw(SHAPES | ({"W_skip": (D, D)} if skip else {}))
@@ -60,8 +60,7 @@ def test_the_type_of_the_decoder_rules(tmp_path):
     arrays = draw(SHAPES)
     arrays["W_dec"] = arrays["W_dec"].astype(np.float16)
     config = written(tmp_path / "sae", arrays)
-    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
-    assert_same(load(tmp_path / "sae"), sparsify(halves, config, X), 1e-5)
+    assert_same(load(tmp_path / "sae"), sparsify(arrays, config, X), 1e-5)
 
 
 LATENT = {"topk": {}, "abstopk": {}, "jumprelu": {"log_threshold": (N,)}, "batchtopk": {"batchtopk_threshold": ()}}
