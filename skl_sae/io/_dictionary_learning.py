@@ -24,6 +24,7 @@ def recognises(path):
     return (path / WEIGHTS).is_file() or (path.suffix == ".pt" and path.is_file())
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def read(path):
     """Read a folder or a file as a fitted estimator."""
     file = path / WEIGHTS if path.is_dir() else path

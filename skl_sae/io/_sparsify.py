@@ -29,6 +29,7 @@ def recognises(path):
     return (path / WEIGHTS).is_file()
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def read(path):
     """Read a folder as a fitted estimator."""
     settings, source = path / CONFIG, path / WEIGHTS
@@ -45,14 +46,13 @@ def read(path):
             "num_latents, or d_in times expansion_factor where it is 0, and d_in."
         )
     dtype = np.float32 if "sae_type" in config else arrays["W_dec"].dtype
-    with np.errstate(over="ignore"):  # what becomes infinite is refused
-        arrays = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
-        rule = _rule(kind, config, arrays, settings)
+    arrays = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
     if mean:
         if arrays["input_mean"].shape != arrays["b_dec"].shape:
             raise ModelFileError(f"{source}: input_mean has the shape {arrays['input_mean'].shape}, b_dec another one.")
         arrays["b_dec"] = arrays["b_dec"] + arrays["input_mean"]
     weights = {name: arrays[given] for name, given in NAMES.items()}
+    rule = _rule(kind, config, arrays, settings)
     return to_estimator(PlainSAE(**rule, **weights, skip=arrays["W_skip"].T if skip else None), source)
 
 

@@ -47,7 +47,8 @@ def sentence_transformers(arrays, config, X):
     """Codes and reconstructions of the module SparseAutoEncoder."""
     p = widen(arrays)
     weight = p["encoder.weight"] if "encoder.weight" in p else p["decoder.linear.weight"]
-    f = relu(largest((X - p["pre_bias"]) @ weight.T + p["latent_bias"], config["k"]))
+    k = 8 if config.get("k") is None else config["k"]
+    f = relu(largest((X - p["pre_bias"]) @ weight.T + p["latent_bias"], k))
     return f, f @ weight + p["pre_bias"]
 
 
