@@ -74,7 +74,7 @@ def read(path, trusted=(), verify=True):
     trusted : list of type
         Classes of rules, besides those of the library.
     verify : bool
-        Whether the arrays are compared with their checksum.
+        Whether the arrays are compared with their checksum, and looked through for numbers that are not finite.
     """
     try:
         version, sae = _read(path, trusted, verify)
@@ -110,7 +110,7 @@ def _read(path, trusted, verify):
             if (path / NAME).read_bytes() == text:
                 raise  # else another process has replaced the model meanwhile
     arrays, _ = _safetensors.split(content, "its file of arrays")
-    arrays = Arrays(arrays)
+    arrays = Arrays(arrays, verify)
     reader = Reader(arrays, trusted, model.pop("generators", []))
     with np.errstate(all="ignore"):
         return written_by, restore(reader.parse(_canonical(model)), arrays)
