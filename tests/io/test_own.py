@@ -322,7 +322,9 @@ def change(folder, edit, **head):
     """Edit the description of a model, with the checksum that belongs to it."""
     content = json.loads((folder / _own.NAME).read_text())
     edit(content["model"])
-    content.update(head, sha256=_own._digest(content["model"]))
+    content.update(head)
+    del content["sha256"]
+    content["sha256"] = _own.digest_of(content)
     (folder / _own.NAME).write_text(json.dumps(content))
 
 

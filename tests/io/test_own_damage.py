@@ -56,7 +56,7 @@ def test_damage_is_recognised(model, tmp_path):
 
 @pytest.mark.slow
 def test_a_thousand_damages_are_recognised(model, tmp_path):
-    check_mutations(model, tmp_path / "model", 1000, seed=1)
+    check_mutations(model, tmp_path / "model", 1000 // len(MODELS) + 1, seed=1)
 
 
 def sign(folder):
@@ -69,7 +69,8 @@ def sign(folder):
         name = _own.ARRAYS.format(digest[:16])
         (folder / arrays["file"]).rename(folder / name)
         arrays.update(file=name, n_bytes=len(data), sha256=digest)
-    content["sha256"] = _own._digest(content["model"])
+    del content["sha256"]
+    content["sha256"] = _own.digest_of(content)
     (folder / _own.NAME).write_text(json.dumps(content))
 
 
@@ -90,19 +91,19 @@ def check_forgeries(model, room, n_mutations, seed):
             sign(room)
         except (ValueError, KeyError, TypeError):
             continue
-        try:
-            again = load(room)
-        except ModelFileError:
-            continue
-        loaded += 1
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            try:
+                again = load(room)
+            except ModelFileError:
+                continue
+            loaded += 1
             try:
                 codes = again.transform(data)
                 assert codes.shape == (10, again._n_features_out), what
                 if again.n_components < 100:
                     again.partial_fit(data)
-            except (ValueError, AttributeError) as error:
+            except (ValueError, AttributeError, TypeError) as error:  # as of such parameters that a user sets
                 assert str(error), what
     assert loaded
 
@@ -112,8 +113,8 @@ def test_forged_files_are_harmless(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_thousand_forged_files_are_harmless(model, tmp_path):
-    check_forgeries(model, tmp_path / "model", 1000, seed=3)
+def test_many_forged_files_are_harmless(model, tmp_path):
+    check_forgeries(model, tmp_path / "model", 300, seed=3)
 
 
 def test_each_kind_of_damage_is_recognised(tmp_path):
