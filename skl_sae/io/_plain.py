@@ -136,7 +136,7 @@ def _fill(network, plain, own):
     if plain.skip is not None:
         p["skip.weight"][...] = plain.skip
         if plain.centred:
-            p["dec0.bias"][...] = plain.bias @ plain.skip
+            p["dec0.bias"][...] = plain.bias.astype(np.float64) @ plain.skip
     scaling.measured = True
 
 
