@@ -26,7 +26,7 @@ def test_bad_json(tmp_path, content):
 
 
 def test_good_json(tmp_path):
-    settings = {"a": [[1, {"b": None}], "\N{SNOWMAN}", "\ud800"], "c": 10**100, "d": 1.5, "e": [], "f": True}
+    settings = {"a": [[1, {"b": None}], "\N{SNOWMAN}", "\ud800"], "c": 1 << 62, "d": 1.5, "e": [], "f": True}
     (tmp_path / "a.json").write_text(json.dumps(settings))
     assert read_json(tmp_path / "a.json") == settings
 
@@ -47,9 +47,9 @@ def test_settings_of_wrong_types(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("d_in", each) for each in (None, 0, -1, 11, 10**400, True)),
+        *(("d_in", each) for each in (None, 0, -1, 11, True)),
         *(("d_sae", each) for each in (None, 0, -24, 25)),
-        *(("k", each) for each in (None, 0, -1, 25, 5.5, 10**100, True)),
+        *(("k", each) for each in (None, 0, -1, 25, 5.5, True)),
         *(("architecture", each) for each in ("gated", "jumprelu", "no such")),
         *(("architecture", each) for each in ("matching_pursuit", "temporal", "transcoder", "skip_transcoder")),
     ],
