@@ -61,7 +61,8 @@ def new_network(sae, n_features, dtype, n_weights):
     architecture, _ = sae._design(n_features, dtype)
     sizes = [architecture.encoder_sizes] if architecture.tied else architecture[:2]
     least = sum(a * b for each in sizes for a, b in pairwise(each))
-    least += (getattr(sae, "n_layers", 1) - 1) * architecture.n_units  # thresholds of unrolled layers
+    if getattr(sae, "_unrolls", False):
+        least += (sae.n_layers - 1) * architecture.n_units  # thresholds
     if least > n_weights:
         raise ModelFileError(f"its parameters ask for {least} weights and more, its arrays have at most {n_weights}")
     return sae._new_network(SimpleNamespace(shape=(0, n_features), dtype=dtype))
