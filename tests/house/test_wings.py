@@ -30,7 +30,7 @@ REACH_FURTHER = {
     *("transfer._networks", "transfer._wider"),
     "io._plain",
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
-    *(f"dask.{name}" for name in ("_norms", "_rounds", "_share", "_start", "_transform")),
+    *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
