@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 def cluster():
     from distributed import LocalCluster
 
-    options = {"processes": True, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    options = {"processes": True, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
         yield cluster
 

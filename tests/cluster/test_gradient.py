@@ -45,6 +45,7 @@ def test_float32_sparse_and_missing_values(client, sae, digits):
     assert_like_one_process(sae, digits.astype(np.float32), 1e-3, block_rows=500)
 
 
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
 def test_dead_units_learn_what_they_learn_in_one_process(client):
     """Their loss is relative to the variance of the residual over the whole batch."""
     generator = np.random.RandomState(0)
@@ -54,6 +55,7 @@ def test_dead_units_learn_what_they_learn_in_one_process(client):
     assert many.auxiliary_loss_curve_[-1] > 0
 
 
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
 def test_wide_sparse_rows_come_in_windows(client, monkeypatch):
     from skl_sae._training import training
 
