@@ -12,15 +12,17 @@ LINE = 64
 
 def empty(shape, dtype):
     """Contiguous array that begins on a line."""
-    shape, dtype = np.atleast_1d(shape).tolist(), np.dtype(dtype)
-    return block(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
+    return _array(shape, dtype, np.empty)
 
 
 def zeros(shape, dtype):
-    """The same, of zeros."""
-    out = empty(shape, dtype)
-    out[...] = 0
-    return out
+    """The same, of zeros; pages of a large one take memory when they are written to."""
+    return _array(shape, dtype, np.zeros)
+
+
+def _array(shape, dtype, allocate):
+    shape, dtype = np.atleast_1d(shape).tolist(), np.dtype(dtype)
+    return block(int(np.prod(shape)) * dtype.itemsize, allocate).view(dtype).reshape(shape)
 
 
 def read_only(array):
@@ -41,9 +43,9 @@ def lines(n, dtype):
     return -(-n // per_line) * per_line
 
 
-def block(n_bytes):
+def block(n_bytes, allocate=np.empty):
     """Bytes that begin on a line."""
-    whole = np.empty(n_bytes + LINE, np.uint8)
+    whole = allocate(n_bytes + LINE, np.uint8)
     start = -whole.__array_interface__["data"][0] % LINE
     return whole[start : start + n_bytes]
 

@@ -3,7 +3,13 @@
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 #: What names of files and folders begin with that are not finished.
 UNFINISHED = ".unfinished-"
@@ -12,49 +18,108 @@ UNFINISHED = ".unfinished-"
 def write_files(folder, writers):
     """Write some files of a folder, in their order; the last one is what makes the others count.
 
-    A new folder appears with all of its files. In one that exists, each file is replaced as a whole when all have been
-    written, the last one at the end; other files stay.
+    Each file is replaced as a whole when all have been written, the last one at the end; other files stay.
 
     Parameters
     ----------
     folder : str or path
+        Made if it does not exist.
     writers : dict of str to callable
         By the name of the file: writes it to the path that it is given.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    home = folder if folder.is_dir() else folder.parent
-    room = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home))
-    try:
+    with replacing(folder) as (room, put):
         for name, write in writers.items():
             write(room / name)
-            _to_disk(room / name)
-        if home is not folder:
-            os.chmod(room, 0o777 & ~_umask())  # a temporary folder is its owner's alone
-            os.rename(room, folder)
-        else:
-            for name in writers:
-                os.replace(room / name, folder / name)
-            _to_disk(folder)
-        _to_disk(folder.parent)
+        put(list(writers))
+
+
+@contextmanager
+def replacing(folder):
+    """A room for new files of a folder, and a function that brings them into it.
+
+    Another one that replaces files of the same folder waits until this one is done, where the system has locks of
+    folders. What a process that was killed has left is removed.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if it does not exist.
+
+    Yields
+    ------
+    room : Path
+        A folder to write to. It is on the same disk, and removed at the end.
+    put : callable
+        ``put(names)`` brings the files of these names to where they belong, in their order.
+
+    Raises
+    ------
+    OSError
+        If anything cannot be written. The files are then as they were before.
+    """
+    folder = Path(folder)
+    try:
+        existed = folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with _locked(folder) as alone:
+                for rest in folder.glob(f"{UNFINISHED}*") if alone else ():
+                    shutil.rmtree(rest, ignore_errors=True)
+                room = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+                try:
+                    yield room, lambda names: _put(names, room, folder)
+                finally:
+                    shutil.rmtree(room, ignore_errors=True)
+        except BaseException:
+            if not existed:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+    except OSError as error:
+        reason = f"cannot write into the folder: {error.strerror or error}. What it held is as it was"
+        raise OSError(error.errno, reason, str(folder)) from error
+
+
+def _put(names, room, folder):
+    """Bring files to the folder, each when those before it are on the disk."""
+    for name in names:
+        _to_disk(room / name)
+    for name in names[:-1]:
+        os.replace(room / name, folder / name)
+    _to_disk(folder)
+    os.replace(room / names[-1], folder / names[-1])
+    _to_disk(folder)
+
+
+@contextmanager
+def _locked(folder):
+    """Within, nobody else is who asks here; yields whether that is known."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            alone = False
+        try:
+            yield alone
+        finally:
+            if alone:
+                fcntl.flock(handle, fcntl.LOCK_UN)  # a process that was forked meanwhile has the handle, too
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        os.close(handle)
 
 
 def _to_disk(path):
     """Wait until a file, or the names in a folder, are on the disk; where folders cannot be opened they are anyway."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     except PermissionError:
         return
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask():
-    """What a process takes off the rights of its new files; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

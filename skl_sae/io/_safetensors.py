@@ -1,26 +1,32 @@
 """Arrays in safetensors files, mapped into memory instead of read.
 
-The package `safetensors` writes the files and checks the header of those that are read: that the parts of all arrays
-fill the file without gaps, and have the sizes that their shapes say. A file is 8 bytes with the length of the header,
-the header in JSON, and the arrays (https://huggingface.co/docs/safetensors, "Format").
+A file is 8 bytes with the length of the header, the header in JSON, and the arrays; these fill the rest of the file
+without gaps (https://huggingface.co/docs/safetensors, "Format").
 """
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from .._extras import extra
+from .._kernels.memory import LINE
 from ._errors import ModelFileError
 
 # Types by the names that the format has for them. Numbers of 16 bits that NumPy has no type for are widened.
-TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+TYPES = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
+    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"},
+}
+NAMES = {np.dtype(dtype): name for name, dtype in TYPES.items()}
 BF16 = "BF16"
+# Bytes of a header, at most: what other readers of the format accept.
+LARGEST_HEADER = 100_000_000
 
 
 def write(path, arrays, metadata=None):
-    """Write arrays by name.
+    """Write arrays by name. The first one begins on a line of the cache when the file is mapped into memory.
 
     Parameters
     ----------
@@ -28,9 +34,22 @@ def write(path, arrays, metadata=None):
     arrays : dict of str to ndarray
     metadata : dict of str to str, optional
     """
-    with extra("exchange"):
-        from safetensors.numpy import save_file
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata)
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
+    first, position = next(iter(arrays), None), 0
+    header = {"__metadata__": metadata} if metadata else {}
+    names = sorted(arrays, key=lambda name: -arrays[name].dtype.itemsize)  # so that each is aligned to its type
+    for name in names:
+        array, start = arrays[name], position
+        position += array.nbytes
+        shape, offsets = list(map(int, array.shape)), [start, position]
+        header[name] = {"dtype": NAMES[array.dtype], "shape": shape, "data_offsets": offsets}
+    text = json.dumps(header).encode()
+    text += b" " * (-(8 + len(text) + (header[first]["data_offsets"][0] if arrays else 0)) % LINE)
+    with Path(path).open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            file.write(arrays[name].reshape(-1).view(np.uint8).data)
 
 
 def read(path):
@@ -46,30 +65,83 @@ def read(path):
         In the types of the file; numbers in bfloat16 as float32, in memory.
     metadata : dict of str to str
     """
-    with extra("exchange"):
-        from safetensors import SafetensorError, safe_open
+    return split(mapped(path), path)
+
+
+def mapped(path):
+    """The bytes of a file, mapped into memory."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-        with Path(path).open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
-    except (SafetensorError, OSError, ValueError) as error:
+        return np.memmap(path, np.uint8, "r")
+    except (OSError, ValueError) as error:  # it is missing or empty
+        raise ModelFileError(f"{path} cannot be read: {error}.") from error
+
+
+def split(content, path):
+    """The arrays of a file whose bytes are given, as views, and the metadata.
+
+    Parameters
+    ----------
+    content : ndarray of uint8
+    path : path
+        For errors.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    metadata : dict of str to str
+    """
+    try:
+        size = int.from_bytes(content[:8].tobytes(), "little")
+        start = 8 + size
+        if content.size < start or size > LARGEST_HEADER:
+            raise ValueError(f"it has {content.size} bytes, and says that its header has {size}")
+        header = json.loads(content[8:start].tobytes(), object_pairs_hook=_without_duplicates)
+        metadata = header.pop("__metadata__", {})
+        if not all(type(text) is str for text in metadata.values()):
+            raise ValueError("its metadata is something else than text")
+        _check_places(header, content.size - start)
+        return {name: _view(content[start:], **entry) for name, entry in header.items()}, metadata
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a safetensors file, or it is damaged: {error}.") from error
-    header.pop("__metadata__", None)
-    return {name: _mapped(path, name, 8 + size, entry) for name, entry in header.items()}, metadata
 
 
-def _mapped(path, name, start, entry):
+def _without_duplicates(pairs):
+    """An object of JSON in which no name stands twice."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name stands twice in its header")
+    return dict(pairs)
+
+
+def _check_places(header, n_bytes):
+    """Raise unless the arrays have the sizes that they say, and fill the bytes behind the header without gaps."""
+    position = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        kind, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        if kind not in TYPES and kind != BF16:
+            raise ValueError(f"{name} has the type {kind!r}, expected one of {', '.join([*TYPES, BF16])}")
+        if not all(type(n) is int and 0 <= n < sys.maxsize for n in [*shape, first, last]):
+            raise ValueError(f"{name} has the shape {shape} and the place {first, last}, expected whole numbers")
+        size = math.prod(shape) * _dtype(kind).itemsize
+        if first != position or last - first != size:
+            raise ValueError(f"{name} is at the bytes {first} to {last}, expected {size} bytes from {position} on")
+        position = last
+    if position != n_bytes:
+        raise ValueError(f"its arrays end at the byte {position} of {n_bytes}")
+
+
+def _dtype(kind):
+    return np.dtype("<u2" if kind == BF16 else TYPES[kind])
+
+
+def _view(content, dtype, shape, data_offsets):
     """One array of a file whose header has been checked."""
-    shape, kind, first = tuple(entry["shape"]), entry["dtype"], start + entry["data_offsets"][0]
-    if kind != BF16 and kind not in TYPES:
-        raise ModelFileError(f"{path}: {name} has the type {kind}, expected one of {', '.join([*TYPES, BF16])}.")
-    dtype = np.dtype("<u2" if kind == BF16 else TYPES[kind])
-    if not math.prod(shape):
-        return np.empty(shape, dtype)
-    array = np.memmap(path, dtype, "r", first, shape).view(np.ndarray)
-    return array if kind != BF16 else widened(array)
+    content = content[slice(*data_offsets)].view(np.ndarray)
+    if dtype == "BOOL" and content.max(initial=0) > 1:
+        raise ValueError("a truth value is neither 0 nor 1")
+    array = content.view(_dtype(dtype)).reshape(shape)
+    if dtype == BF16:
+        return widened(array)
+    return array if array.flags.aligned else array.copy()
 
 
 def widened(halves):

@@ -16,7 +16,7 @@ GROUND = {"_callbacks", "_extras", "_named_parameters", "_version", "_warning"}
 SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
 SATELLITES_MAY_USE = {
     **{"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}},
-    "transfer": {"coding", "metrics"},
+    **{"transfer": {"coding", "metrics"}, "io": {"coding"}},
 }
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
@@ -28,7 +28,7 @@ REACH_FURTHER = {
     "coding._recovery_autoencoder",
     *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
     *("transfer._networks", "transfer._wider"),
-    "io._plain",
+    *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
     *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
 }
