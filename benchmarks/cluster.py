@@ -1,10 +1,10 @@
 """Rounds on a cluster of two local worker processes against one process, and what a model of their cost says of more.
 
-A round takes ``n / rate + hops * bytes / bandwidth + 2 * blocks * overhead``, with n rows of a block, one block a worker,
-the bytes of the weights and of both moments, and ``4 + 2 log2(workers)`` hops: the client to a worker by the scheduler,
-from there to the others, back along the tree of sums, and to the client. Rate, bandwidth and overhead are measured here:
-the steps of one process of one thread, a round trip of as many bytes, and tasks that do nothing. The second table puts
-the rate of all cores and the bandwidths of networks into the same formula. Data is normal: only times are asked for.
+A round takes ``n / rate + hops * bytes / bandwidth + 2 * blocks * overhead``, with n rows of a block and one block a
+worker, the bytes of the weights and of both moments, and ``4 + 2 log2(workers)`` hops: from the client by the scheduler
+to a worker, on to the others, back along the tree of sums, and to the client. Rate, bandwidth and overhead are measured
+here: the steps of one process of one thread, a round trip of as many bytes, and tasks that do nothing. The second table
+puts the rate of all cores and the bandwidths of networks into the same formula. Data is normal: only times count.
 """
 
 import argparse
@@ -120,9 +120,7 @@ def measure(client, case, sizes, turns):
         expected = round_time(n_rows, 2, rate, n_bytes(case), bandwidth, overhead)
         ratios = f"{2 * n_rows / rate / seconds:.2f}", f"{2 * n_rows / rate_of_all / seconds:.2f}"
         rows.append([case, str(n_rows), f"{seconds:.2f}", f"{expected:.2f}", *ratios])
-    print(
-        f"{case}: {rate:.0f} rows/s, {rate_of_all:.0f} with all cores, {bandwidth / 1e6:.0f} MB/s, {overhead:.4f} s a task"
-    )
+    print(f"{case}: {rate:.0f} rows/s, with all cores {rate_of_all:.0f}; {bandwidth / 1e6:.0f} MB/s; {overhead:.4f} s")
     return rows, (rate_of_all, overhead)
 
 
@@ -156,19 +154,9 @@ def main():
         for case in options.case:
             measured, found[case] = measure(client, case, options.sizes, options.turns)
             rows += measured
-    header = [
-        "case",
-        "rows a block",
-        "s a round",
-        "by the model",
-        "over one thread",
-        f"over {processors.n_cores()} threads",
-    ]
-    parts = [
-        f"# Two workers of one thread: {processors.title()}",
-        " ".join(__doc__.split()),
-        report.lines(header, rows),
-    ]
+    columns = ["case", "rows a block", "s a round", "by the model"]
+    text = report.lines([*columns, "over one thread", f"over {processors.n_cores()} threads"], rows)
+    parts = [f"# Two workers of one thread: {processors.title()}", " ".join(__doc__.split()), text]
     parts += [f"Rows a worker in a round, for steps that take {EFFICIENCY:.0%} of it:", second_table(found)]
     text = "\n\n".join(parts) + "\n"
     options.out.mkdir(parents=True, exist_ok=True)
