@@ -50,7 +50,7 @@ def train(trainer, schedule, epochs):
         if trainer.losses:
             history.note(trainer.mean_losses())
         if isinstance(error, KeyboardInterrupt):
-            warn(f"The fit was interrupted: the estimator has the weights of round {trainer.n_done}.")
+            warn(f"Training interrupted by user: the estimator is fitted, with the weights of round {trainer.n_done}.")
         else:
             failure = error
     return history, failure

@@ -25,7 +25,7 @@ def interrupt_in(monkeypatch, wanted):
 def test_the_model_of_the_last_round_is_left(client, monkeypatch, interruptible, sae, blocks):
     whole = fit(clone(sae).set_params(max_iter=30), blocks)
     interrupt_in(monkeypatch, "round-3")
-    with pytest.warns(UserWarning, match="interrupted.*round 2"):
+    with pytest.warns(UserWarning, match="interrupted by user.*round 2"):
         fit(sae.set_params(max_iter=30), blocks)
     assert sae.loss_curve_ == whole.loss_curve_[:2]
     assert sae.transform(blocks.compute()).any()
