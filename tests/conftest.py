@@ -25,6 +25,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
     *(
+        "cluster.rst",
         "guide.rst",
         "checkpoints.rst",
         "sparse_coding.rst",
