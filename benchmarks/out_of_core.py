@@ -171,7 +171,7 @@ def measure_order(path, name):
     memory = SmallMemory(path, X)
     memory.empty()
     start = time.perf_counter()
-    with Watch(memory.look, 0.02):
+    with Watch(memory.look, 0.1):
         if name == "moments":
             from skl_sae._model.rows import Rows
 
