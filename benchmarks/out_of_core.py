@@ -222,16 +222,16 @@ def orders(path, n_rows):
 
 def document(parts, options):
     about, _, *texts = (" ".join(part.split()) for part in __doc__.split("\n\n"))
-    sizes = f"{options.gb:g} GB under a limit of {options.limit_mb} MB; orders on {options.order_gb:g} GB."
+    sizes = f"Memory: {options.gb:g} GB under a limit of {options.limit_mb} MB. Order: {options.order_gb:g} GB."
     machine = f"{date.today().isoformat()}, {processors.title()}, {processors.n_cores()} cores. {sizes}"
     return "\n\n".join(["# Data larger than memory", about, *texts, *parts, machine]) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gb", type=float, default=10)
+    parser.add_argument("--gb", type=float, default=10, help="of the first file; 0: not at all")
     parser.add_argument("--limit-mb", type=int, default=1024)
-    parser.add_argument("--order-gb", type=float, default=4)
+    parser.add_argument("--order-gb", type=float, default=4, help="of the second one, likewise")
     parser.add_argument("--calls", nargs="+", choices=CALLS, default=CALLS)
     parser.add_argument("--folder", type=Path, help="of the files, on the disk that is measured")
     parser.add_argument("--out", type=Path, default=processors.folder())
@@ -245,6 +245,8 @@ def main():
         path = Path(folder, "X")
         for title, gigabytes in [("Memory", options.gb), ("Order", options.order_gb)]:
             n_rows = int(1e9 * gigabytes) // ROW
+            if n_rows == 0:
+                continue
             write(path, n_rows)
             table = memory(path, options) if title == "Memory" else orders(path, n_rows)
             parts += [f"## {title}: {n_rows:,} rows", table]
