@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints
+from skl_sae._training import order
 from skl_sae._training.training import Training
 from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
@@ -168,6 +169,20 @@ def test_the_best_weights_so_far_are_kept(killed_after, monkeypatch, tmp_path):
     make = lambda: SparseAutoencoder(**{**FEW, "max_iter": 9}, early_stopping=True, warm_start=True, n_iter_no_change=2)
     assert np.argmax(make().fit(X).validation_scores_) == 0
     assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, (8, 4, 7))
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_a_killed_fit_resumes_in_the_middle_of_a_window(every, killed_after, tmp_path, monkeypatch):
+    """Blocks of eight rows, three a window: less than a batch."""
+    monkeypatch.setattr(order, "BLOCK_BYTES", 8 * 10 * 8)
+    monkeypatch.setattr(order, "WINDOW", 3)
+
+    def make():
+        return SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+
+    at = (8, 6) if every == 1 else (3, 4, 0, 6)
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, every, at)
 
 
 # in processes that are killed
