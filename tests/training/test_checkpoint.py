@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints
+from skl_sae._training import order
 from skl_sae._training.training import Training
 from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
@@ -187,6 +188,20 @@ def test_shuffled_blocks(data, killed_after, monkeypatch, tmp_path):
     monkeypatch.setattr("skl_sae._training.order.WINDOW", 4)
     make = lambda: SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
     assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, ALWAYS)
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_a_killed_fit_resumes_in_the_middle_of_a_window(every, killed_after, tmp_path, monkeypatch):
+    """Blocks of eight rows, three a window: less than a batch."""
+    monkeypatch.setattr(order, "BLOCK_BYTES", 8 * 10 * 8)
+    monkeypatch.setattr(order, "WINDOW", 3)
+
+    def make():
+        return SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+
+    at = (8, 6) if every == 1 else (3, 4, 0, 6)
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, every, at)
 
 
 # in processes that are killed
