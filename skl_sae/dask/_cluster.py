@@ -13,8 +13,7 @@ from .._extras import extra
 
 # How often a task that fails is run again by the cluster, and how often a sum whose tasks are lost is submitted.
 RETRIES, ATTEMPTS = 3, 5
-# Seconds that sending a value may take, and bytes a second that it then must have: a worker that dies meanwhile must not
-# hold it up.
+# Seconds that sending a value may take, and bytes a second from then on: a worker that dies must not hold it up.
 PATIENCE, SLOWEST = 10, 1e7
 
 
