@@ -155,7 +155,8 @@ def check(sae, folder, expected):
         return
     code, reconstruction, *rows = result
     rows = rows[0] if rows else X
-    if not max(abs(code).max(), abs(reconstruction).max()) < COMPARABLE:
+    numbers = sae._network.parameters.theta, sae.mean_, code, reconstruction
+    if not max(abs(each).max() for each in numbers) < COMPARABLE:
         return
     for found, wanted in ((sae.transform(rows), code), (sae.reconstruct(rows), reconstruction)):
         tol = 1e-9 if found.dtype == np.float64 else 1e-4
