@@ -118,8 +118,9 @@ def load(folder, *, trusted=(), verify=True):
         :class:`~skl_sae.sparsity.BaseSparsity`. A file names the class of its rule, and no class is looked up by such a
         name; a class that is given is found by its ``__name__``. For files of this library.
     verify : bool, default=True
-        Whether all arrays are read once and compared with their checksum. Without that a damaged array may not be
-        noticed, and a large model is there at once. For files of this library, others have no checksums.
+        Whether all arrays are read once, compared with their checksum, and looked through for NaN. Without that a
+        damaged array may not be noticed, and a large model is there at once. For files of this library; others have no
+        checksums.
 
     Returns
     -------

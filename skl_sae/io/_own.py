@@ -38,11 +38,8 @@ def write(sae, folder):
         name = ARRAYS.format(digest[:16])
         (room / "arrays").rename(room / name)
         model = {**record, "arrays": {"file": name, "n_bytes": content.size, "sha256": digest}}
-        head = {"format_version": FORMAT_VERSION, "skl_sae_version": __version__, "sha256": _digest(model)}
-        lines = [f'  "{key}": {json.dumps(value, allow_nan=False)}' for key, value in model.items()]
-        body = ",\n".join(lines)
-        text = json.dumps(head)[:-1] + ', "model": {\n' + body + "\n}}\n"
-        (room / NAME).write_text(text, encoding="utf-8")
+        whole = {"format_version": FORMAT_VERSION, "skl_sae_version": __version__, "model": model}
+        (room / NAME).write_text(_readable({**whole, "sha256": digest_of(whole)}), encoding="utf-8")
         del content
         put([name, NAME])
         for old in Path(folder).glob(ARRAYS.format("*")):
@@ -51,12 +48,21 @@ def write(sae, folder):
                     old.unlink()
 
 
-def _digest(model):
-    return hashlib.sha256(_canonical(model)).hexdigest()
+def _readable(content):
+    """JSON with a line for each entry of the model."""
+    lines = [f'  "{key}": {json.dumps(value, allow_nan=False)}' for key, value in content["model"].items()]
+    model = ",\n".join(lines)
+    others = [f'"{key}": {json.dumps(value)}' for key, value in content.items() if key != "model"]
+    return ",\n".join(["{" + others[0], *others[1:], '"model": {\n' + model + "\n}}\n"])
 
 
-def _canonical(model):
-    return json.dumps(model, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+def digest_of(content):
+    """Checksum of the description of a model, as it is written in any way."""
+    return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+def _canonical(content):
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def recognises(path):
@@ -74,7 +80,7 @@ def read(path, trusted=(), verify=True):
     trusted : list of type
         Classes of rules, besides those of the library.
     verify : bool
-        Whether the arrays are compared with their checksum.
+        Whether the arrays are compared with their checksum, and looked through for numbers that are not finite.
     """
     try:
         version, sae = _read(path, trusted, verify)
@@ -89,31 +95,37 @@ def read(path, trusted=(), verify=True):
 
 
 def _read(path, trusted, verify):
+    """The version that a model was written by, and the estimator."""
     while True:
         text = (path / NAME).read_bytes()
-        head = Fields(json.loads(text), "the file")
-        version = head.take("format_version", "a count")
-        if version > FORMAT_VERSION:
-            raise ModelFileError(
-                f"it has the format {version}, and this version of skl_sae ({__version__}) knows formats up to "
-                f"{FORMAT_VERSION}. Install a newer one"
-            )
-        written_by, digest = head.take("skl_sae_version", "a text"), head.take("sha256", "a text")
-        model = head.take("model", "an object")
-        head.close()
-        if _digest(model) != digest:
-            raise ModelFileError("it is damaged or was edited: its checksum is another one. Take a copy that is whole")
+        version, model = _checked(json.loads(text))
         try:
             content = _content(path, model.pop("arrays", None), verify)
             break
         except ModelFileError:
             if (path / NAME).read_bytes() == text:
                 raise  # else another process has replaced the model meanwhile
-    arrays, _ = _safetensors.split(content, "its file of arrays")
-    arrays = Arrays(arrays)
+    arrays = Arrays(_safetensors.split(content, "its file of arrays")[0], verify)
     reader = Reader(arrays, trusted, model.pop("generators", []))
     with np.errstate(all="ignore"):
-        return written_by, restore(reader.parse(_canonical(model)), arrays)
+        return version, restore(reader.parse(_canonical(model)), arrays)
+
+
+def _checked(content):
+    """The version that a description was written by, and the model that it tells of."""
+    fields = Fields(content, "the file")
+    format_version = fields.take("format_version", "a count")
+    if format_version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"it has the format {format_version}, and this version of skl_sae ({__version__}) knows formats up to "
+            f"{FORMAT_VERSION}. Install a newer one"
+        )
+    digest = fields.take("sha256", "a text")
+    if digest_of({key: value for key, value in content.items() if key != "sha256"}) != digest:
+        raise ModelFileError("it is damaged or was edited: its checksum is another one. Take a copy that is whole")
+    version, model = fields.take("skl_sae_version", "a text"), fields.take("model", "an object")
+    fields.close()
+    return version, model
 
 
 def _content(path, record, verify):

@@ -29,7 +29,7 @@ def weights(architecture, seed=0, dtype=np.float32):
     return {name: array.astype(dtype) for name, array in tensors.items()}
 
 
-def saelens(folder, tensors, architecture, **settings):
+def saelens(folder, tensors, architecture, /, **settings):
     """Write a model of SAELens; settings that are None are left out."""
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / "sae_weights.safetensors")

@@ -372,3 +372,17 @@ def test_the_first_steps_leave_thresholds_of_units_that_are_silent(tmp_path):
     thresholds = sae.sparsity_.threshold_
     sae.partial_fit(data(1000))
     np.testing.assert_allclose(sae.sparsity_.threshold_, thresholds, rtol=0.02)
+
+
+@each_architecture
+def test_the_files_of_this_library_keep_what_was_loaded(tmp_path, architecture):
+    """The metadata, and that the decoder's rows have norms of their own."""
+    sae = load(saelens(tmp_path / "a", weights(architecture), architecture))
+    sae.set_params(random_state=0)
+    save(sae, tmp_path / "b")
+    other = load(tmp_path / "b")
+    assert other.file_metadata_ == sae.file_metadata_
+    for each in sae, other:
+        each.partial_fit(data())
+    assert np.array_equal(other.transform(data()), sae.transform(data()))
+    assert not np.allclose(np.linalg.norm(other.components_, axis=1), 1, atol=0.1)
