@@ -68,7 +68,7 @@ def _kind(config, settings):
         if holds:
             raise ModelFileError(f"{settings}: {reason} cannot be read as an autoencoder of skl_sae.")
     signed = expect(config, "signed", bool, False, settings)
-    kind = expect(config, "sae_type", str, "abstopk" if signed else "topk", settings)
+    kind = expect(config, "sae_type", str, "abstopk" if signed else "topk", settings).lower()
     if kind not in OWN:
         raise ModelFileError(f"{settings}: got sae_type={kind[:50]!r}, expected one of {', '.join(OWN)}.")
     return kind

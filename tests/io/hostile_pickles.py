@@ -74,8 +74,8 @@ HOSTILE = {
     "long_string": b"\x80\x02X\xff\xff\xff\xffabc.",
     "long_number": b"\x80\x02\x8b\xff\xff\xff\x7f\x01.",
     "decimal": b"\x80\x02I" + b"9" * 100_000 + b"\n.",
-    "shorter": b"\x80\x02" + b"]" * 900_000 + b".",
-    "many_marks": b"\x80\x02" + b"(" * 900_000 + b".",
+    "shorter": b"\x80\x02" + b"]" * 100_000 + b".",
+    "many_marks": b"\x80\x02" + b"(" * 100_000 + b".",
     "longer": b"\x80\x02" + b")" * 2_000_000 + b".",
     # a few bytes that would make 2^900 objects, if anybody looked at them all
     "doubling": dictionary(numbers([1]), b"q\x01" + b"h\x01h\x01\x86q\x01" * 900, b"Q"),
@@ -83,7 +83,7 @@ HOSTILE = {
     "doubling_shape": dictionary(
         REBUILD, b"(", STORAGE, b"K\x00", numbers([1]), b"q\x01" + b"h\x01h\x01\x86q\x01" * 90, b"h\x01", b"tR"
     ),
-    "deep": dictionary(b")" + b"\x85" * 900_000),
+    "deep": dictionary(b")" + b"\x85" * 100_000),
     "itself": b"\x80\x02}q\x01(" + text("a") + b"h\x01u.",
     "python": pickle.dumps({"a": Attack()}, 2),
     "python_4": pickle.dumps({"a": Attack()}, 4),

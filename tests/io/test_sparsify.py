@@ -72,7 +72,8 @@ def test_reads_latentsae(tmp_path, kind, centred):
     arrays = draw({**SHAPES, **LATENT[kind], **({"input_mean": (D,)} if centred else {})}, dtype=np.float32)
     if kind == "batchtopk":
         arrays["batchtopk_threshold"] = np.float32([0.7])[0]
-    config = written(tmp_path / "sae", arrays, sae_type=kind, mean_center=centred, k=N if kind == "batchtopk" else 4)
+    config = {"sae_type": kind, "mean_center": centred, "k": N if kind == "batchtopk" else 4}
+    written(tmp_path / "sae", arrays, **config | {"sae_type": kind.upper()})  # as it writes names of an Enum
     assert_same(load(tmp_path / "sae"), sparsify(arrays, config, X), 1e-5)
 
 
