@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ._errors import ModelFileError
 
 #: A state of a few arrays takes some thousand bytes.
-LONGEST = 1_000_000
+LONGEST = 200_000
 
 
 class Name(str):
@@ -38,6 +38,8 @@ class Tensor(NamedTuple):
 
 class Entries(dict):
     """A dictionary of a file: its keys are strings. What PyTorch keeps beside the entries is left out."""
+
+    __slots__ = ()
 
 
 MARK = Name("a mark")

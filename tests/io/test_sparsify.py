@@ -149,6 +149,14 @@ def test_the_configuration_is_missing_or_damaged(tmp_path):
             load(tmp_path / "sae")
 
 
+def test_what_else_the_configuration_says_is_written_again(tmp_path):
+    further = {"multi_topk": True, "hookpoint": "layers.3", "nested": {"a": [1, None]}}
+    before = written(tmp_path / "sae", draw(SHAPES), normalize_decoder=False, expansion_factor=4, **further)
+    save(load(tmp_path / "sae"), tmp_path / "again", "sparsify")
+    after = json.loads((tmp_path / "again" / "cfg.json").read_text())
+    assert after == {**before, "skip_connection": False, "transcode": False}
+
+
 # writing
 
 
