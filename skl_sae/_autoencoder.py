@@ -1,22 +1,21 @@
 """The estimator: checks its input, puts the parts together, and leaves the computing to them."""
 
-from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._callbacks import CallbackSupportMixin, Epochs
-from ._estimator.building import BuildingMixin
+from ._callbacks import CallbackSupportMixin
+from ._estimator.checkpoints import checkpoints_in
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
-from ._estimator.data_checks import check_probabilities, check_size, warn_of_dead_units, warn_of_unobserved
+from ._estimator.data_checks import check_probabilities, warn_of_unobserved
 from ._estimator.fitted import FittedStateMixin, fitted_attributes
+from ._estimator.fitting import FittingMixin
 from ._estimator.output import csr_kind, like_the_input
 from ._estimator.sparse_weights import SparseWeightsMixin
 from ._kernels.blas import single_threaded_blas
@@ -26,7 +25,6 @@ from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
 from ._training.dead_units import STREAM_ROWS
-from ._training.loop import train
 from ._training.optimizers import OPTIMIZERS
 from ._training.schedule import SCHEDULES
 from ._warning import warn
@@ -39,7 +37,7 @@ class SparseAutoencoder(
     TransformerMixin,
     SparseWeightsMixin,
     FittedStateMixin,
-    BuildingMixin,
+    FittingMixin,
     RuleParametersMixin,
 ):
     r"""Sparse autoencoder.
@@ -200,8 +198,9 @@ class SparseAutoencoder(
     batch_size : int, default=128
         Number of rows of a step.
 
-    shuffle : bool, default=True
-        Whether rows are drawn in a new order in each epoch.
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch. "blocks" is for files larger than memory: blocks of 4 MB
+        come in random order, and rows are shuffled inside windows of 32 blocks; data of less than 128 MB as a whole.
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
@@ -322,6 +321,9 @@ class SparseAutoencoder(
     -----
     The gradient moments of units that no longer fire are flushed to zero instead of becoming denormal numbers.
 
+    ``fit`` with a folder for checkpoints resumes where a killed process has ended, to the same bits. Ctrl-C during the
+    training ends it with a warning, and leaves a fitted estimator.
+
     References
     ----------
     A. Makhzani and B. Frey, *k-Sparse Autoencoders*, 2013, arXiv:1312.5663.
@@ -380,7 +382,7 @@ class SparseAutoencoder(
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
         "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
+        "shuffle": ["boolean", StrOptions({"blocks"})],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -481,8 +483,14 @@ class SparseAutoencoder(
     # fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, *, X_val=None, checkpoint=None, every=1):
         """Learn encoder and decoder.
+
+        Ctrl-C ends the training after the step that is on its way: a warning tells, and the estimator is fitted, with
+        the weights of that step, or with `early_stopping` those of the best epoch so far. The second Ctrl-C, or one
+        before the first step or after the last, raises KeyboardInterrupt and leaves the estimator as it was. If the
+        training diverges, an error tells; the estimator is then fitted with the last finite weights, if an epoch has
+        ended with such, else as it was.
 
         Parameters
         ----------
@@ -493,6 +501,13 @@ class SparseAutoencoder(
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
             Held-out data for `early_stopping`, instead of a share of X. In a Pipeline, pass it with
             ``transform_input=["X_val"]``.
+        checkpoint : str or path-like, optional
+            Folder for checkpoints, made if it is missing. If a process ends in the middle of the fit, the same call in
+            another one resumes it from there, and gives the same bits as without an end; after the end it gives the
+            same model at once. Each fit needs a folder of its own.
+        every : int, str or datetime.timedelta, default=1
+            When a checkpoint is written: after so many epochs, or so much time, as "30s", "10min" or "2h", after the
+            step that is on its way. One is also written at the end, and after Ctrl-C.
 
         Returns
         -------
@@ -506,54 +521,9 @@ class SparseAutoencoder(
                 "early_stopping=True watches the training of the whole network, and pretrain='layerwise_only' has "
                 "none: got both, expected early_stopping=False or pretrain='layerwise'."
             )
-        with self._training_lock(), np.errstate(all="ignore"):
-            self._fit(X, X_val, y)
+        with self._training_lock(), np.errstate(all="ignore"), checkpoints_in(checkpoint, every) as checkpoints:
+            self._fit(X, X_val, y, checkpoints)
         return self
-
-    def _fit(self, X, X_val, y):
-        """Assign nothing before the fit has succeeded."""
-        seen = self._copy_for_features()
-        rows = self._with_target(self._read_to_learn(seen, X, reset=True), y)
-        random_state = check_random_state(self.random_state)
-        validation = None
-        if X_val is not None:
-            validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)
-        elif self.early_stopping:
-            held_out = {"test_size": self.validation_fraction, "random_state": random_state}
-            rows, validation = map(rows.subset, train_test_split(np.arange(len(rows)), **held_out))
-        if validation is not None:
-            check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
-        rows, held_out = self._hold_out(rows, validation, random_state)
-        continues = self.warm_start and "_network" in vars(self)
-        if continues and not self._network.scaling.measured:  # constant data gave no scale to go on with
-            continues = not rows.moments()[1].any()
-        training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
-        phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
-        epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
-        curves = None
-        if phases[1:]:
-            last, histories = self._pretrain(training, rows, epochs)
-            curves, history = [each.loss_curve for each in histories], histories[-1]
-        if phases[0]:
-            history = train(training, rows, validation, epochs, self.batch_size, held_out=held_out)
-        else:
-            training.end_with(last, rows if held_out is None else held_out, rows)
-        with single_threaded_blas():
-            training.finish_fit(rows)
-        epochs.close()
-        loss_curves = history.loss_curve, history.auxiliary_loss_curve
-        fitted = fitted_attributes(training, training.network, len(rows), *loss_curves)
-        warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
-        warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
-        training.put_by()
-        fitted |= {
-            "_training": training if self.warm_start else None,  # the moments are of use only where a fit goes on
-            "_dead_units": training.dead_units,
-            "pretrain_loss_curves_": curves,
-            "validation_scores_": history.validation_scores if self.early_stopping else None,
-            "n_iter_": len(history.loss_curve),
-        }
-        self._commit(seen, fitted)
 
     @available_if(offers_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -628,13 +598,6 @@ class SparseAutoencoder(
         if self.loss == "binary_cross_entropy":
             check_probabilities(rows)
         return rows
-
-    def _snapshot(self, seen, network, rows):
-        """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
-        network = network.copy()
-        with suppress(ValueError):  # numbers that are not finite: the next epoch reports them
-            network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
-        return {"_network": network, "n_features_in_": seen.n_features_in_}
 
     # what a fitted autoencoder does
 

@@ -24,7 +24,14 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Files whose tests would train for hours with NUMBA_DISABLE_JIT=1, where kernels are interpreted. The other files,
 # about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
-    *("guide.rst", "sparse_coding.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py"),
+    *(
+        "guide.rst",
+        "checkpoints.rst",
+        "sparse_coding.rst",
+        "test_autoencoder.py",
+        "test_benchmarks.py",
+        "test_common.py",
+    ),
     *(
         "test_data_checks.py",
         "test_common_coding.py",
@@ -37,6 +44,8 @@ LONG_WITHOUT_COMPILATION = {
     *("test_interrupts.py", "test_missing_values.py", "test_pretraining.py", "test_published.py", "test_quantile.py"),
     *("compression.rst", "test_prune.py", "test_stored_weights.py", "test_compression_report.py"),
     *("test_loop.py", "test_readme.py", "test_sparse_rows.py", "test_state.py"),
+    *("test_checkpoint.py", "test_checkpoint_files.py", "test_divergence.py", "test_interrupted_fit.py"),
+    *("exchange.rst", "test_onnx.py"),
 }
 
 

@@ -17,6 +17,7 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # where the package is no
 import fuzz_cases
 
 from skl_sae import SparseAutoencoder
+from skl_sae._training import order
 
 # Seconds after which a fit counts as one that does not end.
 PATIENCE = 120
@@ -140,12 +142,23 @@ def run_case(case, refusals):
     return done
 
 
+@contextmanager
+def small_blocks():
+    """Let ``shuffle="blocks"`` have several blocks and windows, of tables as small as these."""
+    before = order.BLOCK_BYTES, order.WINDOW
+    order.BLOCK_BYTES, order.WINDOW = 256, 3
+    try:
+        yield
+    finally:
+        order.BLOCK_BYTES, order.WINDOW = before
+
+
 def run(fits, seed, first=0, show=False, note=lambda number: None):
     """Run cases ``first..first + fits``; returns counts, refusals by message, and failures with their numbers."""
     refusals, failures, done = Counter(), [], 0
     for number in range(first, first + fits):
         note(number)
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), small_blocks():
             warnings.simplefilter("ignore")
             case = fuzz_cases.draw(np.random.default_rng([seed, number]), folder)
             if show:
@@ -163,12 +176,12 @@ def run(fits, seed, first=0, show=False, note=lambda number: None):
     return {"fits": fits, "returned": done, "refusals": dict(refusals), "failures": failures}
 
 
-def run_apart(fits, seed, environment=None):
-    """The same in other processes: one that dies is started again behind the case that it died of."""
+def run_apart(fits, seed, environment=None, script=__file__):
+    """The same in other processes: one that dies, or hangs, is started again behind the case that it died of."""
     total, first = {"fits": fits, "returned": 0, "refusals": Counter(), "failures": []}, 0
     with tempfile.TemporaryDirectory() as folder:
         while first < fits:
-            command = [sys.executable, __file__, "--fits", str(fits - first), "--seed", str(seed)]
+            command = [sys.executable, script, "--fits", str(fits - first), "--seed", str(seed)]
             command += ["--first", str(first), "--into", folder]
             child = subprocess.run(command, env=environment, capture_output=True, text=True)
             result = json.loads(Path(folder, "result").read_text())

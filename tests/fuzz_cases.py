@@ -80,11 +80,12 @@ def draw_params(rng, wide):
         "pretrain": often(rng, None, ["layerwise", "layerwise_only"], 0.85),
         "pretrain_max_iter": pick(rng, [1, 2]),
         "batch_size": pick(rng, [1, 3, 16, 128, 1000], [0.05, 0.15, 0.4, 0.3, 0.1]),
-        "shuffle": rng.random() < 0.8,
+        "shuffle": often(rng, True, [False, "blocks"]),
         "max_iter": 1 if wide else pick(rng, [1, 2, 5]),
         "tol": often(rng, 1e-4, [0.0, 1.0]),
         "n_iter_no_change": pick(rng, [1, 2, 10]),
         "early_stopping": rng.random() < 0.1,
+        "validation_fraction": often(rng, 0.1, [1e-6, 0.5, 0.99]),
         "dead_units": often(rng, "auto", ["auxiliary", "resample", None]),
         "sparse_output": rng.random() < 0.25,
         "warm_start": rng.random() < 0.3,
@@ -135,7 +136,8 @@ def draw_rule(rng, n_units, wide):
 def draw_data(rng, d, bounded, dtype, folder):
     """Rows of one of many kinds, as dense or sparse arrays of either type."""
     n = int(pick(rng, [1, 2, 7, 40, 150], [0.08, 0.07, 0.2, 0.45, 0.2]))
-    X = rng.random((n, d)) if bounded else draw_numbers(rng, n, d, dtype)
+    with np.errstate(over="ignore"):
+        X = rng.random((n, d)) if bounded else draw_numbers(rng, n, d, dtype)
     if rng.random() < 0.2:
         X[:, rng.integers(d)] = pick(rng, [0.0, 1.0])
     form = pick(

@@ -7,18 +7,36 @@ from sklearn.utils import check_random_state
 from .._model.architecture import Architecture
 from .._model.initialization import draw_sample, initialize
 from .._model.network import Network
-from .._model.rows import merge_means
+from .._model.rows import merge_means, row_numbers
 from .._model.units import find_units, have_own_units
 from .._training.pretraining import pretrain
 from .._training.schedule import n_epochs
 from .._training.training import Training
 from .checks import check_corruption, check_skip, check_widths, copy_parameters, differ
-from .data_checks import check_means, check_size, warn_of_dominance, warn_of_first_chunk, warn_of_range
+from .data_checks import (
+    check_means,
+    check_size,
+    warn_of_dominance,
+    warn_of_first_chunk,
+    warn_of_random_reads,
+    warn_of_range,
+)
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
 MOST_HELD_OUT, FEWEST_HELD_OUT, ENOUGH_ROWS = 2000, 50, 50
 #: Kinds of `Scaling` in words.
 SCALES = {None: "not scaled", "total": "divided by one number", "features": "divided by a number for each feature"}
+
+
+def split(rows, held_out, random_state):
+    """Hold out a share or a number of the rows at random: two `Rows`, each in the order of the data, as files are read.
+
+    Returns
+    -------
+    left, held_out : Rows
+    """
+    halves = train_test_split(row_numbers(len(rows)), test_size=held_out, random_state=random_state)
+    return [rows.subset(np.sort(half)) for half in halves]
 
 
 class BuildingMixin:
@@ -75,6 +93,7 @@ class BuildingMixin:
         `going_on` is what goes on, in the words of an error: "partial_fit" or "warm_start=True". `moments` are those of
         the data where it is more than these rows.
         """
+        warn_of_random_reads(rows, self.shuffle)
         network = self._new_network(rows)
         params, names = copy_parameters(self._parameters()), getattr(seen, "feature_names_in_", None)
         if going_on:
@@ -107,9 +126,9 @@ class BuildingMixin:
     def _new_training(self, network, params, random_state):
         return Training(network, params, random_state)
 
-    def _pretrain(self, training, rows, epochs):
+    def _pretrain(self, training, rows, course):
         """Train layer by layer; returns the training of the last layer and the history of each."""
-        return pretrain(training.network, rows, training.params, training.random_state, epochs)
+        return pretrain(training.network, rows, training.params, training.random_state, course)
 
     def _n_pretrained(self):
         """Number of layers that are trained one by one."""
@@ -187,8 +206,7 @@ class BuildingMixin:
         if validation is not None or len(rows) < ENOUGH_ROWS or not self._new_rule("sparsity").calibrates:
             return rows, None
         n = min(max(len(rows) // 10, min(FEWEST_HELD_OUT, len(rows) // 5)), MOST_HELD_OUT)
-        halves = train_test_split(np.arange(len(rows)), test_size=n, random_state=random_state)
-        left, held_out = (rows.subset(np.sort(half)) for half in halves)
+        left, held_out = split(rows, n, random_state)
         if rows.missing and ((left.means()[1] == 0) & (rows.means()[1] > 0)).any():
             return rows, None  # a feature is known from these alone
         return left, held_out

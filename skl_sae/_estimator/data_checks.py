@@ -5,6 +5,7 @@ Values out of range or too large, variance that few rows or features hold, dead 
 
 import numpy as np
 
+from .._model.mapped import map_of, physical_memory
 from .._warning import warn
 
 # Shares of the variance that may be held without a warning: by a tenth of the features, by a hundredth of the rows.
@@ -110,6 +111,18 @@ def _varies(rows):
     return any((rows.tile(lo, hi) != first).any() for lo, hi in rows.pieces())
 
 
+def warn_of_random_reads(rows, shuffle):
+    """Warn where a file that memory cannot hold is to be read in random order, which is the slowest there is."""
+    if isinstance(shuffle, str) or not shuffle or rows.sparse or map_of(rows.X) is None:
+        return
+    if rows.X.nbytes > (memory := physical_memory()):
+        warn(
+            f"X is mapped from a file of {rows.X.nbytes / 1e9:.1f} GB, and the machine has {memory / 1e9:.1f} GB of "
+            "memory: with shuffle=True each epoch reads its rows from all over the file, one by one. Set "
+            "shuffle='blocks', which reads megabytes at a time."
+        )
+
+
 def warn_of_dominance(rows, names, scaling):
     """Warn where few rows, or few features, hold nearly all the variance: little is learned of the others.
 
@@ -121,9 +134,11 @@ def warn_of_dominance(rows, names, scaling):
     if not total > 0:
         return
     n_rows, features = len(rows), np.argsort(-squares)
-    farthest = np.argsort(-distances)
+    few = max(1, n_rows // 100)
+    farthest = np.argpartition(distances, n_rows - few)[n_rows - few :]
+    farthest = farthest[np.argsort(-distances[farthest])]
     n_outliers = int(np.searchsorted(distances[farthest].cumsum(), SHARE_OF_ROWS * total)) + 1
-    if n_rows >= ENOUGH_ROWS and n_outliers <= max(1, n_rows // 100):
+    if n_rows >= ENOUGH_ROWS and n_outliers <= few:
         outliers = farthest[:n_outliers]
         others = "Other values of these features" if scaling.kind == "features" else "The others"
         share = distances[outliers].sum() / total

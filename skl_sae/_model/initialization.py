@@ -7,6 +7,7 @@ from .._kernels.norms import unit_rows
 from .._kernels.products import multiply_t
 from . import batch_norm
 from .activations import ACTIVATIONS
+from .rows import row_numbers
 from .sparse_rows import SparseRows
 from .whitening import Whitening
 
@@ -30,7 +31,9 @@ TILE_SIZE = 1 << 18
 def draw_sample(rows, network, random_state):
     """Numbers of rows: every row at most once, unless there are more units than rows."""
     n_wanted = max(network.architecture.n_units, min(SAMPLE_ROWS, len(rows)))
-    return np.resize(random_state.permutation(len(rows)), n_wanted)
+    numbers = row_numbers(len(rows))
+    random_state.shuffle(numbers)
+    return np.resize(numbers, n_wanted)
 
 
 def initialize(network, rows, picked, random_state):

@@ -84,6 +84,8 @@ class Network:
             )
         self.parameters.theta[:] = other.parameters.theta
         self.scaling = other.scaling.of(self.architecture)
+        if other.rule.unit_norm and not other.unit_norm:  # rows that were loaded with other norms keep them
+            self.unit_norm = False
         self.restraint = other.restraint and other.restraint.of(self.dtype)
 
     # the parameters on the scale of the data

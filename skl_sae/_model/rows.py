@@ -4,8 +4,6 @@ What need not be copied is read where it lies, a tile at a time: memory maps of 
 conversion would be large. So a fit needs its parameters and a few batches, however large X is.
 """
 
-import mmap
-
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
@@ -13,6 +11,7 @@ from sklearn.utils import assert_all_finite
 from .._kernels.jit import jit, row_of
 from .._kernels.kernel import kernel
 from .._kernels.threads import partition, run
+from .mapped import map_of, read_ahead
 
 # Parts in which some rows of sparse data are copied, for sums over them.
 COPIES = 64
@@ -176,6 +175,13 @@ class Rows:
         """Rows ``lo..hi`` as a dense array of the type asked for."""
         return self._converted(np.s_[lo:hi])
 
+    def read_ahead(self, lo, hi):
+        """Let the system begin to read what lies in files of the rows ``lo..hi``, if their numbers rise."""
+        first, last = (lo, hi) if self.chosen is None else (self.chosen[lo], self.chosen[hi - 1] + 1)
+        for each in (self, self.target):
+            if each is not None and not each.sparse:
+                read_ahead(each.X, first, last)
+
     def _raw(self, rows):
         return self.X[rows if self.chosen is None else self.chosen[rows]]
 
@@ -190,12 +196,12 @@ class Rows:
 
     def blocks_of_features(self):
         """Yield ranges of features, and their columns as a dense array of about `TILE_SIZE` numbers, in float64."""
-        x, (n, d) = self._raw(np.s_[:]), self.shape
+        x, chosen, (n, d) = self.X, np.s_[:] if self.chosen is None else self.chosen, self.shape
         step = max(1, TILE_SIZE // n)
         if self.sparse:
-            x = x.tocsc()
+            x, chosen = x[chosen].tocsc(), np.s_[:]
         for lo in range(0, d, step):
-            block = x[:, lo : lo + step]
+            block = x[chosen, lo : lo + step]
             block = block.toarray() if self.sparse else block.astype(self.dtype)
             yield slice(lo, lo + step), block.astype(np.float64)
 
@@ -243,9 +249,14 @@ class Rows:
         return self._moments
 
     def distances(self, units):
-        """Squared distance of each row from the mean, each feature in its unit, in float64."""
+        """Squared distance of each row from the mean, each feature in its unit, in float64.
+
+        Those in units of 1 come with the moments. They are given away: a number a row is much, in a long file.
+        """
         mean = self.moments()[0]
-        return self._distances if (units == 1).all() else self._squares(mean, 1 / units)[1]
+        distances, self._distances = self._distances, None
+        known = distances is not None and (units == 1).all()
+        return distances if known else self._squares(mean, 1 / units)[1]
 
     def _squares(self, mean, factor):
         """Sums of the squares of ``(X - mean) * factor``, of each feature and of each row."""
@@ -297,16 +308,12 @@ def _is_better_converted(X, dtype):
     """Whether to make a copy of dense data in the kernels' type and order at once."""
     if X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned:
         return False
-    return X.size * dtype.itemsize <= SMALL or (X.dtype == dtype and not _is_mapped(X))
+    return X.size * dtype.itemsize <= SMALL or (X.dtype == dtype and map_of(X) is None)
 
 
-def _is_mapped(X):
-    """Whether an array lies in a memory map."""
-    while X is not None:
-        if isinstance(X, np.memmap | mmap.mmap):
-            return True
-        X = getattr(X, "base", None) if isinstance(X, np.ndarray) else getattr(X, "obj", None)
-    return False
+def row_numbers(n):
+    """The numbers from 0 on, in as few bytes as they need: of long files they are what takes most memory."""
+    return np.arange(n, dtype=np.int32 if n <= np.iinfo(np.int32).max else np.int64)
 
 
 def merge_means(mean, count, other_mean, other_count):

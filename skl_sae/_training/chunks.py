@@ -35,12 +35,12 @@ class ChunkMixin:
         self.undo = []  # room for the next, and another object for `as_of`
         if self.network is None:
             self.network = published.copy()
-        state = self._state(published)
+        state = self.state(published)
         # Training goes on with copies: the state stays as it is, and arrays from a memory map cannot be written to. The
         # room is given away: were it kept, and the chunk interrupted before `close_chunk`, the next chunk would write
         # to the arrays that are its own state.
         room, self.room = self.room, {}
-        self._take(*state, room=room)
+        self.take(*state, room=room)
         self.undo, self.finished = (published, *state), None
 
     def undo_chunk(self):
@@ -48,18 +48,23 @@ class ChunkMixin:
         if self.undo:
             published, *state = self.undo
             self.network, self.workspace = published.copy(), None
-            self._take(*state)
+            self.take(*state)
             self.random_state.set_state(state[1][-1])
             self.finished = published
 
-    def _state(self, published):
-        """Moments, counters and densities that belong to the `published` network: not those of a chunk on the way."""
-        if self.undo and self.finished is not published:
+    def state(self, published=None):
+        """Moments, counters and densities; those that belong to a `published` network, not to a chunk on the way."""
+        if published is not None and self.undo and self.finished is not published:
             return self.undo[1:]
-        counters = self.n_steps, self.optimizer.n_steps, self.dead_units.copy(), self.random_state.get_state()
+        counters = (
+            self.n_steps,
+            self.optimizer.n_steps,
+            self.dead_units.copy(),
+            self.random_state.get_state(legacy=False),
+        )
         return self.optimizer.moments(), counters, list(self.densities)
 
-    def _take(self, moments, counters, densities, room=None):
+    def take(self, moments, counters, densities, room=None):
         """Take over copies of such a state, but for that of the generator; `room` may hold arrays for the moments."""
         self.n_steps, n_steps, dead_units, _ = counters
         self.optimizer.take(n_steps, moments, room or {})
@@ -79,10 +84,10 @@ class ChunkMixin:
         None if another thread has begun one meanwhile.
         """
         undo, other = self.undo, copy(self)
-        state = self._state(published)
+        state = self.state(published)
         other.optimizer, other.random_state = copy(self.optimizer), self._generator(state[1][-1])
         other.undo, other.room, other.densities = [], {}, []
-        other._take(*state)
+        other.take(*state)
         return other if self.undo is undo else None
 
     def finish_chunk(self, rows):

@@ -69,7 +69,12 @@ class DeadUnits:
         self.n_rows += n_rows
 
     def share(self, n_rows):
-        """Share of the units that have not fired in the last `n_rows` rows, or in all rows if these are fewer."""
+        """Share of the units that have not fired in the last `n_rows` rows, or in all rows if these are fewer.
+
+        Before the first row it is zero: nothing is known of any unit.
+        """
+        if not self.n_rows:
+            return 0.0
         return float((self.idle >= min(n_rows, self.n_rows)).mean())
 
     def mask(self, epoch_rows):

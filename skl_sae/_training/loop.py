@@ -1,52 +1,31 @@
 """The training loop: epochs of shuffled batches, and when to stop."""
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._kernels.blas import single_threaded_blas
 from .._model import inference
 from .._warning import warn
 from .calibration import as_after_fit, calibrate
+from .history import History
+from .interrupts import Interrupted
 from .schedule import Schedule, batch_edges, n_epochs
+from .stage import Stage
+from .training import Diverged
 
 
-class History:
-    """Curves of a fit, and whether it still improves.
-
-    Parameters
-    ----------
-    tol : float
-    n_iter_no_change : int
-    """
-
-    def __init__(self, tol, n_iter_no_change):
-        self.tol, self.patience = tol, n_iter_no_change
-        self.loss_curve, self.auxiliary_loss_curve, self.validation_scores = [], [], []
-        self.best, self.waited = -np.inf, 0
-
-    def improves(self, value):
-        """Note a value to be maximised; returns whether it is the best so far."""
-        self.waited = 0 if value > self.best + self.tol else self.waited + 1
-        better = value > self.best
-        self.best = max(self.best, value)
-        return better
-
-    @property
-    def stalled(self):
-        """Whether the value has not risen by `tol` for more than `n_iter_no_change` epochs."""
-        return self.waited > self.patience
-
-
-def train(training, rows, validation, epochs, batch_size, label="", held_out=None):
+def train(training, rows, validation, course, batch_size, label="", held_out=None):
     """Train until the schedule ends, sooner after a stall of the loss or of the validation score, or a callback stops.
+
+    So does Ctrl-C, and a divergence after an epoch that ended well: the network is then as `Course.ended` says, and in
+    a fit that has ended so no step is taken.
 
     Parameters
     ----------
     training : Training
     rows : Rows
     validation : Rows or None
-    epochs : Epochs
-        Told about each epoch.
+    course : Course
+        Told about each step and epoch.
     batch_size : int
     label : str
         What is trained, for the lines that are printed, where it is a part of a network.
@@ -57,39 +36,75 @@ def train(training, rows, validation, epochs, batch_size, label="", held_out=Non
     -------
     history : History
     """
-    params, theta = training.params, training.network.parameters.theta
+    params, network = training.params, training.network
     max_iter = n_epochs(params["max_iter"], len(rows), batch_size)
     schedule = Schedule(params["learning_rate"], max_iter, len(batch_edges(len(rows), batch_size)) - 1)
-    history, best_theta = History(params["tol"], params["n_iter_no_change"]), None
+    history = History(params["tol"], params["n_iter_no_change"])
+    stage = Stage(course, training, schedule, history)
+    course.begin(stage)
     watches = schedule.name == "constant" if validation is None else validation.means()[1].any()
-    score = None if validation is None else validation_score(training.network, rows, validation)
-    with single_threaded_blas():
-        training.prepare(batch_size, rows)
-        while (number := len(history.loss_curve)) < schedule.n_epochs:
-            epochs.start()
-            loss, auxiliary_loss = training.epoch(rows, batch_size, schedule, number)
-            history.loss_curve.append(loss)
-            history.auxiliary_loss_curve.append(auxiliary_loss)
-            if validation is not None:
-                history.validation_scores.append(score())
-                if history.improves(history.validation_scores[-1]):
-                    best_theta = theta.copy()
-            elif watches:
-                history.improves(-loss)
-            if params["verbose"]:
-                _report(history, label)
-            if epochs.stop():
-                break
-            if watches and history.stalled:
-                schedule.finish_from(number + 1)
-        else:
-            if not label and schedule.name == "constant" and not history.stalled:
-                _warn_unconverged(params, max_iter)
-    if best_theta is not None:
-        theta[:] = best_theta
+    score = None if validation is None else validation_score(network, rows, validation)
+    if not course.ended:
+        with single_threaded_blas():
+            training.prepare(batch_size, rows)
+            with course.interrupts:
+                _run(stage, rows, batch_size, score, watches, label)
+        stays = label or schedule.name != "constant" or stage.stopped or course.ended
+        if not stays and not history.stalled:
+            _warn_unconverged(params, max_iter)
+    if stage.best is not None:
+        network.parameters.theta[:] = stage.best
     calibration_rows = next(each for each in (validation, held_out, rows) if each is not None)
-    calibrate(training.network, "after_fit", calibration_rows, rows)
+    calibrate(network, "after_fit", calibration_rows, rows)
+    course.histories.append(history)
     return history
+
+
+def _run(stage, rows, batch_size, score, watches, label):
+    """All epochs that are left, to the end of the stage."""
+    course, history, schedule = stage.course, stage.history, stage.schedule
+    while not stage.stopped and len(history.loss_curve) < schedule.n_epochs:
+        course.epochs.start()
+        try:
+            _pass(stage, rows, batch_size, score, watches)
+        except Interrupted:
+            course.save(stage)
+            history.note(stage.losses / stage.n_rows)
+            return
+        except Diverged as failure:
+            stage.go_back(failure)
+            course.failure = failure
+            return
+        if stage.training.params["verbose"]:
+            _report(history, label)
+        stopped = course.interrupts.passed_on(course.epochs.stop)
+        if watches and history.stalled:
+            schedule.finish_from(len(history.loss_curve))
+        stage.stopped = bool(stopped) and not course.interrupts.number
+        course.turn(stage)
+        if course.interrupts.number:
+            break
+    course.save(stage)
+
+
+def _pass(stage, rows, batch_size, score, watches):
+    """An epoch, from where the stage stands in it, and what it tells of the fit."""
+    training, history = stage.training, stage.history
+    losses = training.epoch(rows, batch_size, stage.schedule, len(history.loss_curve), stage)
+    if score is not None:
+        try:
+            value = float(score())
+        except ValueError as error:
+            what = "its codes or reconstructions of held-out rows are not finite"
+            raise Diverged(training.failure(what)) from error
+        history.validation_scores.append(value)
+        if history.improves(value):
+            stage.best = stage.theta.copy()
+    elif watches:
+        history.improves(-losses[0])
+    history.note(losses)
+    if len(history.loss_curve) < stage.schedule.n_epochs:
+        stage.keep()
 
 
 def validation_score(network, rows, validation):

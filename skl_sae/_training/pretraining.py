@@ -16,7 +16,7 @@ from .loop import train
 from .training import Training
 
 
-def pretrain(network, rows, params, random_state, epochs):
+def pretrain(network, rows, params, random_state, course):
     """Train the layers of a network one after the other, outermost first.
 
     Parameters
@@ -27,17 +27,17 @@ def pretrain(network, rows, params, random_state, epochs):
     params : dict
         Parameters of the estimator; each layer is trained for ``pretrain_max_iter`` epochs.
     random_state : RandomState
-    epochs : Epochs
+    course : Course
 
     Returns
     -------
-    training : Training
-        That of the last layer, done.
+    training : Training or None
+        That of the last layer, done; None where a resumed fit is past it.
     histories : list of History
     """
-    histories, depth = [], network.architecture.encoder_depth
+    training, depth = None, network.architecture.encoder_depth
     params = {**params, "max_iter": params["pretrain_max_iter"]}
-    for layer in range(depth):
+    for layer in course.layers(network, depth):
         below = Rows(inference.hidden_values(network, rows, layer)) if layer else rows
         stage = _stage(network, layer, below)
         stage.scaling.look_at_density(below)
@@ -45,9 +45,9 @@ def pretrain(network, rows, params, random_state, epochs):
         level = _corruption_level(params, network, rows, stage, below)
         training = Training(stage, {**params, "corruption_level": level}, random_state)
         label = f"Layer {layer + 1} of {depth}, "
-        histories.append(train(training, below, None, epochs, params["batch_size"], label))
+        train(training, below, None, course, params["batch_size"], label)
         _adopt(network, stage, layer)
-    return training, histories
+    return training, list(course.histories)
 
 
 def _stage(network, layer, rows):

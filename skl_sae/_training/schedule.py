@@ -67,6 +67,14 @@ class Schedule:
             decay = 0 if self.name == "constant" else max(1, math.ceil(EARLY_DECAY * epoch))
             self.n_epochs = min(self.n_epochs, epoch + decay)
 
+    def numbers(self):
+        """What changes on the way."""
+        return {"n_epochs": self.n_epochs, "early": self._early}
+
+    def take(self, numbers):
+        """Be where another schedule of the same length was."""
+        self.n_epochs, self._early = numbers["n_epochs"], numbers["early"]
+
 
 def n_epochs(max_iter, n_rows, batch_size):
     """Number of epochs that `max_iter` means for data of `n_rows` rows.

@@ -16,6 +16,8 @@ from .dead_units import DeadUnits, auxiliary_rule, resample
 from .decoder import DecoderPass
 from .encoder import EncoderPass
 from .optimizers import OPTIMIZERS
+from .order import order_of_epoch
+from .place import Place
 from .schedule import Schedule, batch_edges
 from .source import Source
 from .step import TrainingStep
@@ -27,6 +29,10 @@ RESAMPLING_ENDS = 0.6
 ADAM_RATE, WIDE, DEEP_ADAM_RATE, SGD_RATE = 0.002, 1000, 0.001, 0.1
 # Numbers of a batch of sparse data up to which it is made dense as a whole, and of the windows of a larger one.
 LARGE_BATCH, WINDOW_SIZE = 1 << 23, 1 << 22
+
+
+class Diverged(ValueError):
+    """The loss or a parameter is no longer a finite number."""
 
 
 class Training(ChunkMixin):
@@ -98,12 +104,12 @@ class Training(ChunkMixin):
         This one stays as it is, so that nothing is lost if the other one fails. What is taken over belongs to the
         `published` network; so does the generator, if no other is given.
         """
-        moments, counters, densities = self._state(published)
+        moments, counters, densities = self.state(published)
         training = type(self)(network, params, random_state or self._generator(counters[-1]))
         training.n_earlier_steps = self.n_earlier_steps
         if params["solver"] != self.params["solver"]:
             moments, counters = {}, (counters[0], 0, *counters[2:])
-        training._take(moments, counters, densities)
+        training.take(moments, counters, densities)
         return training
 
     def prepare(self, batch_size, rows):
@@ -136,18 +142,24 @@ class Training(ChunkMixin):
         if self.source.take(network, rows):
             space.plans.forget()
 
-    def epoch(self, rows, batch_size, schedule, number=0):
-        """One pass over `rows`, that of this number in a schedule; returns its loss and its auxiliary loss."""
-        n = len(rows)
-        order = self.random_state.permutation(n) if self.params["shuffle"] else np.arange(n)
-        rate, losses = self.rate, np.zeros(2)
+    def epoch(self, rows, batch_size, schedule, number=0, place=None):
+        """One pass over `rows`, that of this number in a schedule; returns its loss and its auxiliary loss.
+
+        It goes on from a `place` within the pass, which is told of each step, and left at the end.
+        """
+        n, place = len(rows), Place() if place is None else place
+        place.enter(self.random_state)
+        order = order_of_epoch(rows, self.params["shuffle"], self.random_state)
+        rate, batches, first = self.rate, list(pairwise(batch_edges(n, batch_size))), number * schedule.epoch_steps
         self.workspace.plans.crew.muster()
-        for step, (lo, hi) in enumerate(pairwise(batch_edges(n, batch_size)), number * schedule.epoch_steps):
+        for step, (lo, hi) in enumerate(batches[place.step :], first + place.step):
             progress, factor = schedule.at(step)
-            losses += (hi - lo) * self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps)
+            place.passed(self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps), hi - lo)
+        progress, losses = schedule.at(first + len(batches) - 1)[0], place.losses
         if self.revival == "resample" and progress < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
         self.assert_finite(losses.sum())
+        place.leave()
         return (losses / n).tolist()
 
     def assert_finite(self, loss=0.0):
@@ -155,9 +167,10 @@ class Training(ChunkMixin):
         if np.isfinite(loss) and self.optimizer.finite and all_finite(self.network.parameters.theta):
             return
         what = f"the loss became {loss}" if not np.isfinite(loss) else "the parameters became infinite or NaN"
-        raise ValueError(self._failure(what))
+        raise Diverged(self.failure(what))
 
-    def _failure(self, what):
+    def failure(self, what):
+        """What has gone wrong, in the words of an error."""
         return (
             f"Training failed: {what} after {self.n_steps} steps, the parameters diverged. Lower learning_rate_init "
             f"(now {self.rate}), or look for outliers in the data, which is {self.network.dtype}."
@@ -213,6 +226,6 @@ class Training(ChunkMixin):
             if n_rows < len(rows) and not network.has_bounded_codes():
                 inference.check_codes(network, rows)
         except ValueError as error:
-            raise ValueError(self._failure("its codes or reconstructions are not finite")) from error
+            raise ValueError(self.failure("its codes or reconstructions are not finite")) from error
         if not network.has_finite_coefs():
-            raise ValueError(self._failure("the parameters are not finite on the scale of the data"))
+            raise ValueError(self.failure("the parameters are not finite on the scale of the data"))

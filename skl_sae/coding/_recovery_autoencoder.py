@@ -183,8 +183,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     batch_size : int, default=128
         Number of rows of a step.
 
-    shuffle : bool, default=True
-        Whether rows are drawn in a new order in each epoch.
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch; "blocks" as in :class:`~skl_sae.SparseAutoencoder`.
 
     max_iter : "auto" or int, default="auto"
         Number of epochs, as in :class:`~skl_sae.SparseAutoencoder`.
@@ -417,7 +417,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, *, X_val=None, checkpoint=None, every=1):
         """Learn encoder and decoder.
 
         Parameters
@@ -429,13 +429,17 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
             ``target=None`` it is ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
             Held-out data for `early_stopping`.
+        checkpoint : str or path-like, optional
+            Folder for checkpoints, from which the same call resumes, as in :class:`~skl_sae.SparseAutoencoder`.
+        every : int, str or datetime.timedelta, default=1
+            Epochs or time between two checkpoints, likewise.
 
         Returns
         -------
         self : object
             The fitted estimator.
         """
-        return super().fit(X, y, X_val=X_val)
+        return super().fit(X, y, X_val=X_val, checkpoint=checkpoint, every=every)
 
     @available_if(offers_partial_fit)
     def partial_fit(self, X, y=None):

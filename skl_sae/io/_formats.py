@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._autoencoder import SparseAutoencoder
 from ..sparsity import BaseSparsity
-from . import _own
+from . import _dictionary_learning, _gemma_scope, _own, _saelens, _sentence_transformers, _sparsify
 from ._errors import ModelFileError
 
 
@@ -37,6 +37,16 @@ class Format(NamedTuple):
 
 FORMATS = {
     "skl_sae": Format(f"{_own.NAME} and a file of arrays", _own.recognises, _own.read, _own.write, own=True),
+    "saelens": Format("sae_weights.safetensors and cfg.json", _saelens.recognises, _saelens.read, _saelens.write),
+    "gemma_scope": Format("params.npz, or params.safetensors", _gemma_scope.recognises, _gemma_scope.read),
+    "sparsify": Format("sae.safetensors and cfg.json", _sparsify.recognises, _sparsify.read, _sparsify.write),
+    "sentence_transformers": Format(
+        "model.safetensors and config.json",
+        _sentence_transformers.recognises,
+        _sentence_transformers.read,
+        _sentence_transformers.write,
+    ),
+    "dictionary_learning": Format("ae.pt", _dictionary_learning.recognises, _dictionary_learning.read),
 }
 
 

@@ -72,6 +72,8 @@ def describe(sae):
     record["attributes"] = {name: writer.value(state[name], name) for name in ATTRIBUTES if name in state}
     if "feature_names_in_" in state:
         record["feature_names"] = list(map(str, state["feature_names_in_"]))
+    if "file_metadata_" in state:
+        record["file_metadata"] = state["file_metadata_"]
     output = state.get("_sklearn_output_config", {}).get("transform")
     if output is not None:
         record["output"] = output
@@ -96,7 +98,8 @@ def _assert_complete(sae, network, fitted_with):
     rule = deepcopy(network.rule)
     for each in made.rule, rule:
         each.publish(network.parameters.units, network.scaling.code_scale)
-    same = all(getattr(made, name) == getattr(network, name) for name in ("architecture", "unit_norm", "frozen"))
+    same = made.architecture == network.architecture and made.frozen == network.frozen
+    same = same and (made.unit_norm or not network.unit_norm)
     mine, its = vars(rule), vars(made.rule)
     if not same or type(made.rule) is not type(rule) or mine.keys() != its.keys() or differ(mine, its):
         raise ValueError(
@@ -111,13 +114,15 @@ def _with(kind, parameters):
     return kind(**{name: parameters[name] for name in kind._get_param_names()})
 
 
-def restore(record, arrays):
+def restore(record, arrays, metadata=None):
     """The estimator that a record tells of.
 
     Parameters
     ----------
     record : dict
     arrays : Arrays
+    metadata : dict, optional
+        What a file of another library, from which the estimator comes, has held besides.
 
     Returns
     -------
@@ -154,6 +159,8 @@ def restore(record, arrays):
     if counts is not None:
         fitted["_dead_units"] = restore_dead_units(counts, network.architecture.n_units, arrays, "dead_units")
     fitted |= _names(fields, n_features)
+    if metadata is not None:
+        fitted["file_metadata_"] = Fields({"file_metadata": metadata}, "the model").take("file_metadata", "an object")
     output = fields.optional("output", "a text")
     if output not in (None, *CONTAINERS):
         raise ModelFileError(f"output is {output!r}, expected one of {CONTAINERS}")

@@ -28,6 +28,7 @@ def describe_network(network, writer):
     """
     arrays, scaling, restraint = writer.arrays, network.scaling, network.restraint
     record = {"stored": isinstance(network, StoredNetwork), "scaling": {"kind": scaling.kind}, "restraint": None}
+    record["unit_norm"] = bool(network.unit_norm)
     if record["stored"]:
         record["masked"] = network.masked
         _describe_stored(network, arrays)
@@ -89,6 +90,10 @@ def restore_network(sae, n_features, dtype, record, arrays):
         if theta.shape != p.theta.shape:
             raise ModelFileError(f"its parameters ask for {p.theta.size} numbers, network.theta has {theta.shape}")
         p.__setstate__({**p.__getstate__(), "theta": theta})
+    if fields.take("unit_norm", "true or false") != network.unit_norm:
+        if not network.unit_norm:
+            raise ModelFileError("its decoder's rows are not of a kind that is kept at norm one, and unit_norm is true")
+        network.unit_norm = False  # as in a model that was loaded from a file of another library
     _restore_scaling(network.scaling, fields.take("scaling", "an object"), arrays)
     restraint = fields.optional("restraint", "an object")
     if restraint is not None:

@@ -14,12 +14,22 @@ from scipy import sparse
 
 from .._autoencoder import SparseAutoencoder
 from .._estimator.fitted import attributes_of
+from .._kernels.norms import row_norms
 from .._model.network import Network
 from .._training.dead_units import DeadUnits
 from ..sparsity import L1, AbsTopK, Gated, JumpReLU, TopK
 from ..sparsity._batch_topk import Threshold
 from ..sparsity._gated import GatedCode
 from ._errors import ModelFileError
+
+# Units that are copied at once.
+BLOCK = 64
+# Size of a training step relative to the weights: about that of models that are trained here.
+STEP = 0.01
+# How far the square of a norm of one may be from it, by rounding.
+ALMOST_ONE = 1e-3
+# Size of a unit's activations relative to its threshold, and the largest of them relative to their size: a guess.
+SIZE, PEAK = 2.0, 4.0
 
 
 class PlainSAE(NamedTuple):
@@ -58,10 +68,17 @@ class PlainSAE(NamedTuple):
     magnitude_bias: np.ndarray | None = None
     skip: np.ndarray | None = None
 
+    @property
+    def has_unit_rows(self):
+        """Whether the decoder's rows have norm one, so that training can keep it."""
+        dtype = np.result_type(self.decoder, np.float32)
+        squares = np.einsum("ij,ij->i", self.decoder, self.decoder, dtype=dtype)
+        return bool(np.allclose(squares, 1, rtol=0, atol=ALMOST_ONE))
+
 
 #: The rule that each kind is loaded as, and the rule's own parameters by the names of the record.
 RULES = {
-    "standard": (lambda plain: L1(), ()),
+    "standard": (lambda plain: L1(norm_aware=not plain.has_unit_rows), ()),
     "topk": (lambda plain: TopK(plain.k), ()),
     "abstopk": (lambda plain: AbsTopK(plain.k), ()),
     "jumprelu": (lambda plain: JumpReLU(), ("threshold",)),
@@ -69,6 +86,7 @@ RULES = {
 }
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def to_estimator(plain, source):
     """A fitted estimator with these numbers.
 
@@ -91,11 +109,26 @@ def to_estimator(plain, source):
     options = {"tied_weights": plain.tied, "skip": plain.skip is not None, "scale": False}
     sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), **options)
     network = Network(*sae._design(n_features, dtype))
+    network.unit_norm = network.unit_norm and plain.has_unit_rows  # else the first step would change what codes mean
+    _fill(network, plain, own)
+    if not all(np.isfinite(array).all() for array in (network.parameters.theta, network.scaling.offset)):
+        raise ModelFileError(f"{source} has values that are not finite numbers in {dtype}.")
+    sae.learning_rate_init = _learning_rate(network.parameters.units)
+    vars(sae).update(_fitted(network, n_features), _params=sae._parameters())
+    return sae
+
+
+def _fill(network, plain, own):
+    """Write the arrays into a network; `own` are the names of those of its rule."""
     units, p, scaling = network.parameters.units, network.parameters, network.scaling
-    arrays = {"encoder": plain.encoder, "encoder_bias": plain.encoder_bias, "decoder": plain.decoder}
+    for first in range(0, len(plain.encoder), BLOCK):  # in blocks because files have it transposed
+        units.encoder[first : first + BLOCK] = plain.encoder[first : first + BLOCK]
+    arrays = {"encoder_bias": plain.encoder_bias, **({} if plain.tied else {"decoder": plain.decoder})}
     for name, array in [*arrays.items(), *((name, getattr(plain, name)) for name in own)]:
         getattr(units, name)[...] = array
-    scaling.fill, scaling.observed = plain.bias.astype(dtype), np.ones(n_features)
+    if plain.kind == "jumprelu":
+        _guess_activations(units)
+    scaling.fill, scaling.observed = plain.bias.astype(network.dtype), np.ones(scaling.fill.size)
     if plain.centred:  # the decoder's bias is the offset, which is added again at the end
         scaling.offset = scaling.fill
     else:
@@ -103,10 +136,31 @@ def to_estimator(plain, source):
     if plain.skip is not None:
         p["skip.weight"][...] = plain.skip
         if plain.centred:
-            p["dec0.bias"][...] = plain.bias @ plain.skip
+            p["dec0.bias"][...] = plain.bias.astype(np.float64) @ plain.skip
     scaling.measured = True
-    vars(sae).update(_fitted(network, n_features), _params=sae._parameters())
-    return sae
+
+
+def _learning_rate(units):
+    """A share of the smaller one of both matrices' root mean squares, so that steps are small beside the weights.
+
+    What "auto" means is for networks that see scaled data.
+    """
+    sizes = [float(np.linalg.norm(weights)) / weights.size**0.5 for weights in (units.encoder, units.decoder)]
+    rate = STEP * min(sizes)
+    return rate if 0 < rate < np.inf else "auto"
+
+
+def _guess_activations(units):
+    """What the rule remembers of activations and files do not have, such that training leaves the thresholds at first.
+
+    A threshold is kept below the largest activation that is remembered, and its gradient comes from a window that is a
+    share of the activations' size: where they are guessed too small, they grow within some steps.
+    """
+    np.maximum(units.threshold, 0, out=units.threshold)  # below zero it does nothing
+    positive = units.threshold > 0
+    others = units.threshold[positive].mean() if positive.any() else row_norms(units.encoder)
+    units.size[:] = SIZE * np.where(positive, units.threshold, others)
+    units.peak[:] = PEAK * units.size
 
 
 def _fitted(network, n_features):
@@ -118,7 +172,7 @@ def _fitted(network, n_features):
 
 
 def _check(plain, source):
-    """Raise unless all shapes belong together and all numbers are finite."""
+    """Raise unless shapes and types belong together."""
     if plain.encoder.ndim != 2 or 0 in plain.encoder.shape:
         raise ModelFileError(
             f"{source}: the encoder has the shape {plain.encoder.shape}, expected two axes, not empty."
@@ -134,12 +188,10 @@ def _check(plain, source):
             raise ModelFileError(f"{source}: {name} has the shape {array.shape}, expected {shape}.")
     for name in ["encoder", *shapes]:
         array = getattr(plain, name)
-        if array is not None and not (array.dtype.kind == "f" and np.isfinite(array).all()):
-            raise ModelFileError(f"{source}: {name} ({array.dtype}) has values that are not finite numbers.")
-    if plain.kind in ("topk", "abstopk") and not (type(plain.k) is int and 1 <= plain.k):
-        raise ModelFileError(
-            f"{source}: got k={plain.k!r} for an autoencoder of kind {plain.kind}, expected 1 or more."
-        )
+        if array is not None and (array.dtype.kind != "f" or array.itemsize > 8):
+            raise ModelFileError(f"{source}: {name} has the type {array.dtype}, expected floating-point numbers.")
+    if plain.kind in ("topk", "abstopk") and not (type(plain.k) is int and 1 <= plain.k <= n_units):
+        raise ModelFileError(f"{source}: got k={str(plain.k)[:30]}, expected a whole number from 1 to {n_units}.")
 
 
 def from_estimator(sae, format):

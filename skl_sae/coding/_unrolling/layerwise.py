@@ -12,7 +12,7 @@ from ..._training.loop import train
 NEXT_THRESHOLD = 0.7
 
 
-def pretrain_layers(network, rows, params, random_state, epochs, new_stage, new_training):
+def pretrain_layers(network, rows, params, random_state, course, new_stage, new_training):
     """Train the layers of an unrolled network one after the other.
 
     Parameters
@@ -23,7 +23,7 @@ def pretrain_layers(network, rows, params, random_state, epochs, new_stage, new_
     params : dict
         Parameters of the estimator; each layer is trained for ``pretrain_max_iter`` epochs.
     random_state : RandomState
-    epochs : Epochs
+    course : Course
     new_stage : callable
         ``new_stage(n_layers)`` makes a network of the first layers, with a rule in the place of the last shrinkage.
     new_training : callable
@@ -31,25 +31,25 @@ def pretrain_layers(network, rows, params, random_state, epochs, new_stage, new_
 
     Returns
     -------
-    training : Training
-        That of the last layer, done.
+    training : Training or None
+        That of the last layer, done; None where a resumed fit is past it.
     histories : list of History
     """
-    histories, n_layers, before = [], network.unrolled.n_layers, None
+    training, n_layers, before = None, network.unrolled.n_layers, None
     params = {**params, "max_iter": params["pretrain_max_iter"], "pretrain": None}
-    for n in range(1, n_layers + 1):
+    for n in (layer + 1 for layer in course.layers(network, n_layers)):
         stage = network if n == n_layers else new_stage(n)
         stage.scaling = network.scaling
         _take_over(stage, network, before)
         frozen, stage.frozen = stage.frozen, stage.frozen | _settled(stage)
         training = new_training(stage, params, random_state)
         label = f"Layer {n} of {n_layers}, "
-        histories.append(train(training, rows, None, epochs, params["batch_size"], label))
+        train(training, rows, None, course, params["batch_size"], label)
         stage.frozen = frozen
         if stage is not network:
             _hand_back(network, stage)
         before = stage
-    return training, histories
+    return training, list(course.histories)
 
 
 def _settled(stage):

@@ -158,7 +158,7 @@ class RecoveryBuildingMixin:
     def _n_pretrained(self):
         return self.n_layers
 
-    def _pretrain(self, training, rows, epochs):
+    def _pretrain(self, training, rows, course):
         whole = training.network
 
         def new_stage(n_layers):
@@ -168,7 +168,7 @@ class RecoveryBuildingMixin:
             return UnrolledNetwork(architecture, rule, kind, whole.frozen)
 
         makers = new_stage, self._new_training
-        return pretrain_layers(whole, rows, training.params, training.random_state, epochs, *makers)
+        return pretrain_layers(whole, rows, training.params, training.random_state, course, *makers)
 
     def _start(self, network, rows, random_state):
         """Write the first parameters: one layer as an autoencoder's, several as those of ISTA."""

@@ -1,0 +1,114 @@
+"""A fit from its data to its fitted state."""
+
+from contextlib import suppress
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .._callbacks import Epochs
+from .._kernels.blas import single_threaded_blas
+from .._model import inference
+from .._training.course import Course
+from .._training.loop import train
+from .._warning import warn
+from .building import BuildingMixin, split
+from .data_checks import check_size, warn_of_dead_units, warn_of_unobserved
+from .fitted import fitted_attributes
+from .identity import identity
+
+
+class FittingMixin(BuildingMixin):
+    """What `fit` does between reading its arguments and replacing the fitted state."""
+
+    def _fit(self, X, X_val, y, checkpoints=None):
+        """Assign nothing before the fit has succeeded, or has ended early with weights that can be used."""
+        seen = self._copy_for_features()
+        rows = self._with_target(self._read_to_learn(seen, X, reset=True), y)
+        validation = None
+        if X_val is not None:
+            validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)
+        random_state = check_random_state(self.random_state)
+        if checkpoints is not None:
+            checkpoints.begin(identity(self, rows, validation), random_state)
+        if self.early_stopping and validation is None:
+            rows, validation = split(rows, self.validation_fraction, random_state)
+        if validation is not None:
+            check_size(validation, *validation.moments()[:2], getattr(seen, "feature_names_in_", None))
+        rows, held_out = self._hold_out(rows, validation, random_state)
+        continues = self.warm_start and "_network" in vars(self)
+        if continues and not self._network.scaling.measured:  # constant data gave no scale to go on with
+            continues = not rows.moments()[1].any()
+        training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
+        phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
+        epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
+        course, last = Course(epochs, checkpoints), None
+        if phases[1:]:
+            last, _ = self._pretrain(training, rows, course)
+        n_layers = len(course.histories)
+        if phases[0] and not course.ended:
+            train(training, rows, validation, course, self.batch_size, held_out=held_out)
+        else:
+            training.end_with(last, rows if held_out is None else held_out, rows)
+        with single_threaded_blas():
+            training.finish_fit(rows)
+        epochs.close()
+        fitted = self._fitted_by(training, course, n_layers, len(rows))
+        warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
+        warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
+        if course.failure is None and course.interrupts.number:
+            _warn_of_interrupt(fitted, course, checkpoints, continues)
+        training.put_by()
+        self._commit(seen, fitted)
+        if course.failure is not None:
+            raise _failure(fitted, course) from course.failure
+
+    def _fitted_by(self, training, course, n_layers, n_rows):
+        """The fitted attributes, by name. `n_layers` is the number of layers that were trained one by one."""
+        curves = [each.loss_curve for each in course.histories[:n_layers]]
+        history = next(each for each in reversed(course.histories) if each.loss_curve)
+        loss_curves = history.loss_curve, history.auxiliary_loss_curve
+        fitted = fitted_attributes(training, training.network, n_rows, *loss_curves)
+        goes_on = self.warm_start and course.failure is None  # the moments are of use only where a fit goes on
+        return fitted | {
+            "_training": training if goes_on else None,
+            "_dead_units": training.dead_units,
+            "pretrain_loss_curves_": curves or None,
+            "validation_scores_": history.validation_scores if self.early_stopping else None,
+            "n_iter_": len(history.loss_curve),
+        }
+
+    def _snapshot(self, seen, network, rows):
+        """Copies of the fitted attributes, for callbacks that ask for a fitted estimator during the fit."""
+        network = network.copy()
+        with suppress(ValueError):  # numbers that are not finite: the next epoch reports them
+            network.scaling.set_code_scale(*inference.active_mean_square(network, rows), anew=True)
+        return {"_network": network, "n_features_in_": seen.n_features_in_}
+
+
+def _warn_of_interrupt(fitted, course, checkpoints, continues):
+    """Warn in the words of scikit-learn's networks."""
+    which, n_epochs, left = _which(fitted, "the last step"), _n_epochs(course), ""
+    if checkpoints is not None:
+        start = ", of the estimator as it was before," if continues else ""
+        left = f" The same call{start} resumes the fit from {str(checkpoints.folder)!r}."
+    warn(
+        f"Training interrupted by user in epoch {n_epochs}, after {fitted['n_steps_']} steps: the estimator is fitted, "
+        f"with the weights of {which}.{left}"
+    )
+
+
+def _failure(fitted, course):
+    """The error of a fit that has diverged after an epoch that ended well."""
+    which = _which(fitted, f"epoch {_n_epochs(course)}, the last one that ended with finite numbers")
+    return ValueError(f"{course.failure} The estimator is now fitted with the weights of {which}.")
+
+
+def _n_epochs(course):
+    """Number of epochs so far, those of layers included."""
+    return sum(len(each.loss_curve) for each in course.histories)
+
+
+def _which(fitted, otherwise):
+    """Which weights the estimator has after a fit that ended early."""
+    scores = fitted["validation_scores_"]
+    return f"epoch {1 + int(np.argmax(scores))}, the one with the best score" if scores else otherwise

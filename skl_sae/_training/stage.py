@@ -1,0 +1,112 @@
+"""A network on its way through the epochs: what a checkpoint records of it, and what is left when it diverges."""
+
+from .place import Place
+
+
+class Stage(Place):
+    """The training of a network, or of a layer of it, from the first epoch to the last.
+
+    Parameters
+    ----------
+    course : Course
+        Told of each step.
+    training : Training
+    schedule : Schedule
+    history : History
+
+    Attributes
+    ----------
+    generator : dict or None
+        State of the generator when the epoch began, before its order was drawn; None between epochs.
+    best : ndarray or None
+        Parameters of the epoch with the best score.
+    stopped : bool
+        Whether a callback has ended the training.
+    recorded : bool
+        Whether a checkpoint has seen the last step.
+    """
+
+    def __init__(self, course, training, schedule, history):
+        super().__init__()
+        self.course, self.training, self.schedule, self.history = course, training, schedule, history
+        self.best, self.stopped, self.recorded, self._good = None, False, False, None
+
+    @property
+    def theta(self):
+        """The parameters, as they are now."""
+        return self.training.network.parameters.theta
+
+    # the place within an epoch
+
+    def leave(self):
+        """The epoch is over."""
+        super().leave()
+        self.generator = None
+
+    def enter(self, random_state):
+        """An epoch begins, or goes on: its order is drawn, or drawn again."""
+        if self.generator is None:
+            self.generator = random_state.get_state(legacy=False)
+        else:
+            random_state.set_state(self.generator)
+
+    def passed(self, losses, n_rows):
+        """A step is done."""
+        super().passed(losses, n_rows)
+        self.recorded = False
+        self.course.look(self)
+
+    # checkpoints
+
+    def record(self):
+        """Numbers by name, and arrays by name, that `resume` takes."""
+        training = self.training
+        moments, counters, densities = training.state()
+        n_steps, optimizer_steps, dead_units, _ = counters
+        numbers = {
+            "steps": [n_steps, training.n_earlier_steps, optimizer_steps],
+            "densities": densities,
+            "key": training.key,
+            "dead_units_rows": dead_units.n_rows,
+            "generator": self.generator or training.random_state.get_state(legacy=False),
+            "place": [self.step, self.n_rows, self.losses.tolist()],
+            "schedule": self.schedule.numbers(),
+            "history": self.history.numbers(),
+            "stopped": bool(self.stopped),
+        }
+        arrays = {"theta": self.theta, "idle": dead_units.idle}
+        arrays |= {f"moment.{name}": moment for name, moment in moments.items()}
+        return numbers, arrays if self.best is None else {**arrays, "best": self.best}
+
+    def resume(self, numbers, arrays):
+        """Be where another one was when it was recorded."""
+        training, counts = self.training, self.training.dead_units.copy()
+        self.theta[:], counts.idle[:], counts.n_rows = arrays["theta"], arrays["idle"], numbers["dead_units_rows"]
+        n_steps, training.n_earlier_steps, optimizer_steps = numbers["steps"]
+        moments = {name: arrays[f"moment.{name}"] for name in training.optimizer.moments()}
+        training.take(moments, (n_steps, optimizer_steps, counts, None), numbers["densities"])
+        training.key, self.generator = numbers["key"], numbers["generator"]
+        training.random_state.set_state(self.generator)
+        self.step, self.n_rows, self.losses[:] = numbers["place"]
+        self.schedule.take(numbers["schedule"])
+        self.history.take(numbers["history"])
+        self.best, self.stopped, self.recorded = arrays.get("best"), numbers["stopped"], True
+
+    # divergence
+
+    def keep(self):
+        """Note the parameters and counters, which are finite, as those that `go_back` returns to."""
+        theta = self.theta.copy() if self._good is None else self._good[0]
+        theta[:] = self.theta
+        self._good = theta, self.training.n_steps, self.training.dead_units.copy(), len(self.history.loss_curve)
+
+    def go_back(self, failure):
+        """Return to what was noted last; where that is nothing, raise the failure.
+
+        The moments are left as they are: nothing goes on from them.
+        """
+        if self._good is None:
+            raise failure
+        self.theta[:], self.training.n_steps, self.training.dead_units, n_epochs = self._good
+        self.training.optimizer.finite = True
+        self.history.cut(n_epochs)
