@@ -321,6 +321,9 @@ class SparseAutoencoder(
     -----
     The gradient moments of units that no longer fire are flushed to zero instead of becoming denormal numbers.
 
+    ``fit`` with a folder for checkpoints resumes where a killed process has ended, to the same bits. Ctrl-C during the
+    training ends it with a warning, and leaves a fitted estimator.
+
     References
     ----------
     A. Makhzani and B. Frey, *k-Sparse Autoencoders*, 2013, arXiv:1312.5663.

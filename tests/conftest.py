@@ -24,7 +24,14 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Files whose tests would train for hours with NUMBA_DISABLE_JIT=1, where kernels are interpreted. The other files,
 # about kernels, layouts, threads and checks, run there, too.
 LONG_WITHOUT_COMPILATION = {
-    *("guide.rst", "sparse_coding.rst", "test_autoencoder.py", "test_benchmarks.py", "test_common.py"),
+    *(
+        "guide.rst",
+        "checkpoints.rst",
+        "sparse_coding.rst",
+        "test_autoencoder.py",
+        "test_benchmarks.py",
+        "test_common.py",
+    ),
     *(
         "test_data_checks.py",
         "test_common_coding.py",

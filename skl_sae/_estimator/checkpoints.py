@@ -170,6 +170,8 @@ class Checkpoints:
             raise ValueError(f"The checkpoint {str(self.path)!r} can't be read: {error}.") from error
         try:
             with file, np.load(file, allow_pickle=False) as members:
+                if any(member.compress_type for member in members.zip.infolist()):
+                    raise ValueError("its arrays are compressed")
                 arrays = {name: members[name] for name in members.files}
             checksum, meta = arrays.pop("checksum").tobytes(), json.loads(arrays["meta"].tobytes())
             versions, intact = (meta["format"], meta["version"]), checksum == _checksum(arrays)

@@ -132,11 +132,19 @@ class Plan:
         self.crew.run(self, self._job, inline)
 
     def call_by_hand(self, call, slot, failed):
-        """Make a call by the interpreter, or tell that a kernel has failed."""
+        """Make a call by the interpreter, or tell that a kernel has failed.
+
+        The driver knows no more than that. Called again the kernel says why; if all is well now, memory was short.
+        """
         called, args = self._called[call]
+        try:
+            self._call(called, args, slot)
+        except Exception as error:
+            if failed and not isinstance(error, MemoryError):
+                raise RuntimeError(f"The kernel {called.__name__} has failed.") from error
+            raise
         if failed:
-            raise RuntimeError(f"The kernel {called.__name__} has failed.")
-        self._call(called, args, slot)
+            raise MemoryError(f"The kernel {called.__name__} has not got the memory for its work.")
 
     def _call(self, called, args, slot):
         called(*[self.addresses.at(x, slot) for x in args])

@@ -52,7 +52,7 @@ def place_blocks(cluster, sae, seen, X, block_rows):
     if kind is None:
         X = sae._read_to_learn(seen, X, reset=True).X
         pieces = _pieces(X, block_rows or _rows_of_a_block(X.shape[0], sae.batch_size))
-        cluster.blocks = Sent(cluster.client, pieces, everywhere=False)
+        cluster.blocks = Sent(cluster.client, pieces)
         return
     from dask import delayed
 

@@ -13,8 +13,9 @@ from .._extras import extra
 
 # How often a task that fails is run again by the cluster, and how often a sum whose tasks are lost is submitted.
 RETRIES, ATTEMPTS = 3, 5
-# Seconds that sending a value may take: a worker that dies meanwhile must not hold it up for ever.
-PATIENCE = 300
+# Seconds that sending a value may take, and bytes a second that it then must have: a worker that dies meanwhile must not
+# hold it up.
+PATIENCE, SLOWEST = 10, 1e7
 
 
 class ClusterError(RuntimeError):
@@ -45,19 +46,18 @@ def guarded(function, *args):
 
 
 class Sent:
-    """Values that the client has and sends to the workers.
+    """Values that the client has and sends to the workers, each to one of them: they get copies from one another.
+
+    Dask can make the copies itself, but while a worker dies it tries to for ever.
 
     Parameters
     ----------
     client : distributed.Client
     values : list
-    everywhere : bool
-        Whether each worker gets a copy, where there are several.
     """
 
-    def __init__(self, client, values, everywhere=True):
-        self.client, self.values, self.everywhere = client, values, everywhere
-        self._futures = [None] * len(values)
+    def __init__(self, client, values):
+        self.client, self.values, self._futures = client, values, [None] * len(values)
 
     def futures(self):
         """Futures of the values; those whose copies are lost are sent again."""
@@ -68,11 +68,13 @@ class Sent:
         return self._futures
 
     def _send(self, values):
-        everywhere = self.everywhere and len(self.client.scheduler_info(n_workers=-1)["workers"]) > 1
+        from dask.sizeof import sizeof
+
+        patience = PATIENCE + sizeof(values) / SLOWEST
 
         async def send():
-            scattering = self.client.scatter(values, broadcast=everywhere, hash=False, asynchronous=True)
-            return await asyncio.wait_for(scattering, PATIENCE)
+            scattering = self.client.scatter(values, hash=False, asynchronous=True)
+            return await asyncio.wait_for(scattering, patience)
 
         return self.client.sync(send)
 

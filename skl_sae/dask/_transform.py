@@ -8,6 +8,10 @@ from .._autoencoder import SparseAutoencoder
 from .._estimator.output import csr_kind
 from .._extras import extra
 from ._blocks import kind_of, whole_rows
+from ._cluster import Sent
+
+# Bytes of parameters from which on they are no part of the graph: a scheduler is no place for large data.
+LARGE = 1 << 22
 
 
 def transform(sae, X):
@@ -41,8 +45,9 @@ def transform(sae, X):
 
     Notes
     -----
-    Where there is a Dask client, the model is sent to its workers once, by this call, and the result belongs to this
-    cluster. Else it is a part of the graph, once.
+    The model is a part of the graph, once. Where there is a Dask client and the model takes 4 MB or more, it is sent to
+    the cluster by this call instead, and the result can be computed there only; if the workers that have it are lost,
+    call this again.
 
     Examples
     --------
@@ -110,7 +115,7 @@ def encode_frame(X, model, columns):
 
 
 def _sent(sae, named):
-    """What encodes, for all blocks: a future where there is a client, else a delayed object.
+    """What encodes, for all blocks: an object in the graph, once; a large model as a future, where there is a client.
 
     It has no state of the training. Without `named`, it has no names of features either: the caller has compared them.
     """
@@ -121,15 +126,13 @@ def _sent(sae, named):
     model.__dict__ = {name: value for name, value in vars(model).items() if name not in left_out}
     model.__dict__["_training"] = None
     client = _client()
-    if client is None:
+    if client is None or model._network.parameters.nbytes < LARGE:
         return delayed(model, pure=False, traverse=False)
-    (future,) = client.scatter([model], broadcast=True, hash=False)
-    return future
+    return Sent(client, [model]).futures()[0]
 
 
 def _client():
     """The client that would compute, or None: by the threads of this process, for instance."""
     from dask.base import get_scheduler
 
-    compute = get_scheduler()
-    return getattr(compute, "__self__", None)
+    return getattr(get_scheduler(), "__self__", None)

@@ -11,8 +11,9 @@ counts as zero, where training ended too early to find it.
 import numpy as np
 
 from . import _torch_files
-from ._contents import Config, check_names
+from ._contents import check_arrays
 from ._errors import ModelFileError
+from ._json import expect, read_json
 from ._plain import PlainSAE, to_estimator
 
 WEIGHTS, CONFIG = "ae.pt", "config.json"
@@ -23,21 +24,22 @@ def recognises(path):
     return (path / WEIGHTS).is_file() or (path.suffix == ".pt" and path.is_file())
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def read(path):
     """Read a folder or a file as a fitted estimator."""
     file = path / WEIGHTS if path.is_dir() else path
-    arrays, config = _torch_files.read(file), _config(file)
-    given = config.text("dict_class", None)
+    arrays, (trainer, settings) = _torch_files.read(file), _trainer(file)
+    given = expect(trainer, "dict_class", str, None, settings)
     if given is not None and given not in CLASSES:
-        raise ModelFileError(f"{config.source}: got dict_class={given[:100]!r}, expected one of {', '.join(CLASSES)}.")
+        raise ModelFileError(f"{settings}: got dict_class={given[:100]!r}, expected one of {', '.join(CLASSES)}.")
     name = given or _class_by_names(arrays, file)
     make, needed, allowed = CLASSES[name]
-    check_names(arrays, file, needed, allowed)
+    check_arrays(arrays, file, needed, allowed, ("k", "group_sizes"))
     for axes, names in AXES.items():
         for each in set(names) & set(arrays):
             if arrays[each].ndim != axes:
                 raise ModelFileError(f"{file}: {each} has the shape {arrays[each].shape}, expected {axes} axes.")
-    plain = make(arrays, _k(arrays, config, file))
+    plain = make(arrays, _k(arrays, expect(trainer, "k", int, None, settings), file))
     return to_estimator(PlainSAE(**plain), file)
 
 
@@ -45,12 +47,12 @@ def read(path):
 AXES = {2: ("encoder.weight", "decoder.weight", "W_enc", "W_dec"), 1: ("encoder.bias",)}
 
 
-def _config(file):
-    """The part about the training, of the configuration beside a file or beside its folder of checkpoints."""
+def _trainer(file):
+    """What the configuration says about the training, beside a file or its folder of checkpoints; and its path."""
     for folder in [file.parent, *[file.parent.parent] * (file.parent.name == "checkpoints")]:
         if (folder / CONFIG).exists():
-            return Config.read(folder / CONFIG).part("trainer")
-    return Config({}, file.parent / CONFIG)
+            return expect(read_json(folder / CONFIG), "trainer", dict, {}, folder / CONFIG), folder / CONFIG
+    return {}, file.parent / CONFIG
 
 
 def _class_by_names(arrays, file):
@@ -63,13 +65,13 @@ def _class_by_names(arrays, file):
     )
 
 
-def _k(arrays, config, file):
-    """The number of active units, of a class that has one."""
-    stored, k = arrays.get("k"), config.integer("k", 1, None)
+def _k(arrays, k, file):
+    """The number of active units, of a class that has one, which is the `k` of the configuration, if there is one."""
+    stored = arrays.get("k")
     if stored is None:
         return k
     if stored.shape != () or stored.dtype.kind != "i" or k not in (None, int(stored)):
-        raise ModelFileError(f"{file}: got another k than the one of {config.source}, or one that is no whole number.")
+        raise ModelFileError(f"{file}: its k is another one than that of {CONFIG} ({k}), or no whole number.")
     return int(stored)
 
 
@@ -86,10 +88,12 @@ def _plain_weights(arrays):
 
 def _standard(arrays, _):
     encoder, decoder = _linear(arrays).values()
-    bias, norms = arrays["encoder.bias"], np.linalg.norm(decoder, axis=1)
+    bias, dtype = arrays["encoder.bias"], np.result_type(encoder, decoder, np.float32)
+    norms = np.linalg.norm(decoder.astype(np.float64), axis=1)
     if encoder.shape == decoder.shape and bias.shape == norms.shape and not np.allclose(norms, 1):
-        norms = np.where(norms > 0, norms, 1).astype(decoder.dtype)
-        encoder, decoder, bias = encoder * norms[:, None], decoder / norms[:, None], bias * norms
+        norms = np.where(norms > 0, norms, 1)
+        scaled = encoder * norms[:, None], decoder / norms[:, None], bias * norms
+        encoder, decoder, bias = (each.astype(dtype) for each in scaled)
     weights = {"encoder": encoder, "decoder": decoder, "encoder_bias": bias}
     return {"kind": "standard", **weights, "bias": arrays["bias"]}
 

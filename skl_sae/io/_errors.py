@@ -1,5 +1,8 @@
 """The one error of files that cannot be read as a model."""
 
+# Files choose words that stand in errors, some of millions of letters.
+LONGEST = 1000
+
 
 class ModelFileError(ValueError):
     """A file or folder is damaged, is no model, or is a model of a kind that cannot be read. Nothing was executed.
@@ -13,3 +16,6 @@ class ModelFileError(ValueError):
     ...     print("no such folder" in str(error))
     True
     """
+
+    def __init__(self, message):
+        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]} ...")

@@ -7,7 +7,7 @@ from pathlib import Path
 from ._errors import ModelFileError
 
 # Settings are small and flat: more is no settings, and could exhaust memory or the stack, here or where it is written.
-MOST_BYTES, MOST_LEVELS = 1 << 24, 50
+MOST_BYTES, MOST_LEVELS, LARGEST = 1 << 24, 50, 1 << 63
 
 
 def read_json(path):
@@ -27,9 +27,11 @@ def read_json(path):
         If it is not an object, has a name twice, a number that is not finite, or too many levels or bytes.
     """
     try:
+        if not Path(path).is_file():
+            raise ValueError("it is missing, or it is no file")
         if Path(path).stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES} bytes")
-        hooks = {"object_pairs_hook": _unique, "parse_constant": _number, "parse_float": _number}
+        hooks = {"object_pairs_hook": _unique, "parse_constant": _number, "parse_float": _number, "parse_int": _whole}
         settings = json.loads(Path(path).read_text(encoding="utf-8"), **hooks)
         if not isinstance(settings, dict):
             raise ValueError(f"it holds a {type(settings).__name__}, not an object with names")
@@ -53,6 +55,14 @@ def _number(text):
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"the number {text[:20]} is not finite")
+    return number
+
+
+def _whole(text):
+    """A whole number of up to 64 bits: larger ones are no settings, and products of them could not be printed."""
+    number = int(text)
+    if not -LARGEST <= number < LARGEST:
+        raise ValueError(f"the number {text[:20]} is too large")
     return number
 
 

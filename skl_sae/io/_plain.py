@@ -86,6 +86,7 @@ RULES = {
 }
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def to_estimator(plain, source):
     """A fitted estimator with these numbers.
 
@@ -109,8 +110,7 @@ def to_estimator(plain, source):
     sae = SparseAutoencoder(n_units, sparsity=make_rule(plain), **options)
     network = Network(*sae._design(n_features, dtype))
     network.unit_norm = network.unit_norm and plain.has_unit_rows  # else the first step would change what codes mean
-    with np.errstate(over="ignore"):  # what becomes infinite is refused
-        _fill(network, plain, own)
+    _fill(network, plain, own)
     if not all(np.isfinite(array).all() for array in (network.parameters.theta, network.scaling.offset)):
         raise ModelFileError(f"{source} has values that are not finite numbers in {dtype}.")
     sae.learning_rate_init = _learning_rate(network.parameters.units)

@@ -35,7 +35,7 @@ def write(path, arrays, metadata=None):
     metadata : dict of str to str, optional
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    arrays = {name: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
     first, position = next(iter(arrays), None), 0
     header = {"__metadata__": metadata} if metadata else {}
     names = sorted(arrays, key=lambda name: -arrays[name].dtype.itemsize)  # so that each is aligned to its type

@@ -16,8 +16,9 @@ import numpy as np
 
 from . import _safetensors
 from ._atomic import write_files
-from ._contents import Config, check_names
+from ._contents import check_arrays
 from ._errors import ModelFileError
+from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -34,22 +35,27 @@ def recognises(path):
 
 def read(path):
     """Read a folder as a fitted estimator."""
-    config, source = Config.read(path / CONFIG), path / WEIGHTS
-    shape = config.integer("hidden_dim", 1, 512), config.integer("input_dim", 1)
-    if config.boolean("normalize", False):
+    settings, source = path / CONFIG, path / WEIGHTS
+    config = read_json(settings)
+    features = expect(config, "input_dim", int, None, settings)
+    if features is None:
+        raise ModelFileError(f"{settings} has no input_dim: it belongs to another model than a SparseAutoEncoder.")
+    shape = expect(config, "hidden_dim", int, 512, settings), features
+    if expect(config, "normalize", bool, False, settings):
         raise ModelFileError(
-            f"{config.source}: the module standardises each row (normalize=true) and undoes it at the end, which no "
+            f"{settings}: the module standardises each row (normalize=true) and undoes it at the end, which no "
             "autoencoder of skl_sae does. Standardise rows before a model that was trained with normalize=False."
         )
     arrays, _ = _safetensors.read(source)
-    check_names(arrays, source, ("pre_bias", "latent_bias"), (*SHARED, COUNTS))
+    check_arrays(arrays, source, ("pre_bias", "latent_bias"), (*SHARED, COUNTS), (COUNTS,))
     weights = [arrays[name] for name in SHARED if name in arrays]
     if not weights or not all(np.array_equal(weights[0], other) for other in weights):
         raise ModelFileError(f"{source}: expected one weight as {' or '.join(SHARED)}, or the same one as both.")
     if weights[0].shape != shape:
         raise ModelFileError(f"{source}: the weight has the shape {weights[0].shape}, expected {shape} from {CONFIG}.")
     biases = {"encoder_bias": arrays["latent_bias"], "bias": arrays["pre_bias"]}
-    plain = PlainSAE("topk", encoder=weights[0], decoder=weights[0], tied=True, k=config.integer("k", 1, 8), **biases)
+    k = expect(config, "k", int, 8, settings)
+    plain = PlainSAE("topk", encoder=weights[0], decoder=weights[0], tied=True, k=k, **biases)
     return to_estimator(plain, source)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from .._warning import warn
 from . import _safetensors
 from ._atomic import write_files
-from ._contents import Config, check_names
+from ._contents import check_arrays
 from ._errors import ModelFileError
+from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
 
 WEIGHTS, CONFIG = "sae.safetensors", "cfg.json"
@@ -28,71 +29,69 @@ def recognises(path):
     return (path / WEIGHTS).is_file()
 
 
+@np.errstate(all="ignore")  # what becomes infinite is refused
 def read(path):
     """Read a folder as a fitted estimator."""
-    config, source = Config.read(path / CONFIG), path / WEIGHTS
+    settings, source = path / CONFIG, path / WEIGHTS
+    config = read_json(settings)
     arrays, _ = _safetensors.read(source)
-    latent = "sae_type" in config.values
-    kind, names, mean = _kind(config), [*NAMES.values()], config.boolean("mean_center", False)
-    names += ["W_skip"] * config.boolean("skip_connection", False) + ["input_mean"] * mean + [*OWN[kind]]
-    check_names(arrays, source, names)
-    features = config.integer("d_in", 1)
-    units = config.integer("num_latents", 0, 0) or features * config.integer("expansion_factor", 1, 32)
-    if arrays["encoder.weight"].shape != (units, features):
+    kind, names, mean = _kind(config, settings), [*NAMES.values()], expect(config, "mean_center", bool, False, settings)
+    skip = expect(config, "skip_connection", bool, False, settings)
+    check_arrays(arrays, source, [*names, *["W_skip"] * skip, *["input_mean"] * mean, *OWN[kind]])
+    features, factor = (expect(config, *value, settings) for value in (("d_in", int, 0), ("expansion_factor", int, 32)))
+    shape = expect(config, "num_latents", int, 0, settings) or features * factor, features
+    if arrays["encoder.weight"].shape != shape:
         raise ModelFileError(
-            f"{source}: encoder.weight has the shape {arrays['encoder.weight'].shape}, expected {(units, features)} "
-            f"from {CONFIG}: the number of units, and d_in."
+            f"{source}: encoder.weight has the shape {arrays['encoder.weight'].shape}, expected {shape} from {CONFIG}: "
+            "num_latents, or d_in times expansion_factor where it is 0, and d_in."
         )
-    arrays = _cast(arrays, np.float32 if latent else arrays["W_dec"].dtype)
-    if mean and arrays["input_mean"].shape == arrays["b_dec"].shape:
-        arrays["b_dec"] = arrays["b_dec"] + arrays.pop("input_mean")
-    if "input_mean" in arrays:
-        raise ModelFileError(f"{source}: input_mean has the shape {arrays['input_mean'].shape}, b_dec another one.")
-    plain = {name: arrays[given] for name, given in NAMES.items()}
-    if "W_skip" in arrays:
-        plain["skip"] = arrays["W_skip"].T
-    return to_estimator(PlainSAE(**_rule(kind, config, arrays, units), **plain), source)
+    dtype = np.float32 if "sae_type" in config else arrays["W_dec"].dtype
+    arrays = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
+    if mean:
+        if arrays["input_mean"].shape != arrays["b_dec"].shape:
+            raise ModelFileError(f"{source}: input_mean has the shape {arrays['input_mean'].shape}, b_dec another one.")
+        arrays["b_dec"] = arrays["b_dec"] + arrays["input_mean"]
+    weights = {name: arrays[given] for name, given in NAMES.items()}
+    rule = _rule(kind, config, arrays, settings)
+    return to_estimator(PlainSAE(**rule, **weights, skip=arrays["W_skip"].T if skip else None), source)
 
 
-def _kind(config):
+def _kind(config, settings):
     """The rule in words, of `OWN`; raise where it is none of ours."""
+    activation = expect(config, "activation", str, "topk", settings)
     refused = {
-        "a transcoder, which predicts other data than it reads": config.boolean("transcode", False),
-        "a skip connection of latentsae, which reads centred data": config.boolean("use_skip", False),
-        f"activation={config.values.get('activation')!s:.50}": config.text("activation", "topk") != "topk",
+        "a transcoder, which predicts other data than it reads,": expect(config, "transcode", bool, False, settings),
+        "a skip connection of latentsae, which reads centred data,": expect(config, "use_skip", bool, False, settings),
+        f"activation={activation[:50]!r}": activation != "topk",
     }
     for reason, holds in refused.items():
         if holds:
-            raise ModelFileError(f"{config.source}: a model with {reason} cannot be read as an autoencoder of skl_sae.")
-    kind = config.text("sae_type", "abstopk" if config.boolean("signed", False) else "topk").lower()
+            raise ModelFileError(f"{settings}: {reason} cannot be read as an autoencoder of skl_sae.")
+    signed = expect(config, "signed", bool, False, settings)
+    kind = expect(config, "sae_type", str, "abstopk" if signed else "topk", settings)
     if kind not in OWN:
-        raise ModelFileError(f"{config.source}: got sae_type={kind!s:.50}, expected one of {', '.join(OWN)}.")
+        raise ModelFileError(f"{settings}: got sae_type={kind[:50]!r}, expected one of {', '.join(OWN)}.")
     return kind
 
 
-def _cast(arrays, dtype):
-    """Arrays in another type, of those that hold real numbers; what is too large for it becomes infinite."""
-    with np.errstate(over="ignore"):
-        return {name: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for name, a in arrays.items()}
-
-
-def _rule(kind, config, arrays, units):
+def _rule(kind, config, arrays, settings):
     """What the rule knows, as `PlainSAE` has it."""
-    k = config.integer("k", 1, 32)
+    k, units = expect(config, "k", int, 32, settings), len(arrays["encoder.weight"])
     if kind in ("topk", "abstopk"):
         return {"kind": kind, "k": k}
-    cap = min(k if kind == "batchtopk" else config.integer("jumprelu_max_active", 1, 512), units)
+    cap = k if kind == "batchtopk" else expect(config, "jumprelu_max_active", int, 512, settings)
+    if cap < 1:
+        raise ModelFileError(f"{settings}: got {cap} units at most that are active in a row, expected 1 or more.")
     if cap < units:
         warn(
-            f"{config.source}: latentsae cuts each row at the {cap} largest units above the threshold; here a row has "
-            "all units above it. Rows with more than these have other codes."
+            f"{settings}: latentsae cuts each row at the {cap} largest units above the threshold; here a row has all "
+            "units above it. Rows with more than these have other codes."
         )
     if kind == "jumprelu":
-        with np.errstate(over="ignore"):
-            return {"kind": "jumprelu", "threshold": np.exp(arrays["log_threshold"])}
+        return {"kind": "jumprelu", "threshold": np.exp(arrays["log_threshold"])}
     threshold = arrays["batchtopk_threshold"]
     if threshold.shape != ():
-        raise ModelFileError(f"{config.source}: batchtopk_threshold has the shape {threshold.shape}, expected ().")
+        raise ModelFileError(f"{settings}: batchtopk_threshold has the shape {threshold.shape}, expected ().")
     if threshold > 0:  # there a unit at the threshold is active
         threshold = np.nextafter(threshold, np.zeros_like(threshold))
     return {"kind": "jumprelu", "threshold": np.full(units, np.maximum(threshold, 0))}

@@ -151,7 +151,9 @@ def array_of_objects():
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["empty", "text", "cut", "an array", "objects", "another npz", "other numbers"])
+@pytest.mark.parametrize(
+    "kind", ["empty", "text", "cut", "an array", "objects", "another npz", "other numbers", "compressed"]
+)
 def test_a_damaged_file(kind, tmp_path):
     data, path, file = written(tmp_path), tmp_path / "checkpoint.npz", io.BytesIO()
     np.save(file, X)
@@ -159,11 +161,13 @@ def test_a_damaged_file(kind, tmp_path):
     np.savez(other, X=X)
     members = meta_of(data)[1]
     members["theta"] = members["theta"] + 1e-12
-    changed = io.BytesIO()
+    changed, compressed = io.BytesIO(), io.BytesIO()
     np.savez(changed, **members)
+    np.savez_compressed(compressed, **meta_of(data)[1])
     damaged = {
         **{"empty": b"", "text": b"hello", "cut": data[: len(data) // 2], "an array": file.getvalue()},
         **{"objects": array_of_objects(), "another npz": other.getvalue(), "other numbers": changed.getvalue()},
+        "compressed": compressed.getvalue(),
     }[kind]
     path.write_bytes(damaged)
     with pytest.raises(

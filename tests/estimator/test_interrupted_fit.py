@@ -1,14 +1,19 @@
 """Ctrl-C during `fit` leaves a usable model of the last finished step; elsewhere, the model that was there before."""
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator.fitting import FittingMixin
 from skl_sae._training import loop
@@ -109,6 +114,33 @@ def test_early_stopping_without_an_epoch_keeps_the_last_step(pressed_in):
     sae = interrupted(SparseAutoencoder(**FEW, early_stopping=True), X, X_val=X[:60], match="weights of the last step")
     assert sae.validation_scores_ == []
     assert_array_equal(sae._network.parameters.theta, seen[-1])
+
+
+SCRIPT = """
+import sys, warnings
+import numpy as np
+from skl_sae import SparseAutoencoder
+
+X = np.random.default_rng(0).normal(size=(2000, 60)).astype(np.float32)
+SparseAutoencoder(n_components=128, max_iter=1).fit(X)
+print("begun", flush=True)
+with warnings.catch_warnings(record=True) as caught:
+    sae = SparseAutoencoder(n_components=128, max_iter=10**6).fit(X)
+assert any("Training interrupted by user" in str(each.message) for each in caught), caught
+assert np.isfinite(sae.transform(X)).all() and 1 <= sae.n_iter_ < 10**6
+print("well")
+"""
+
+
+def test_a_program_goes_on():
+    """As from a terminal, at any moment of a fit with threads."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(skl_sae.__file__).parents[1]), "NUMBA_NUM_THREADS": "4"}
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout.readline() == "begun\n"
+        time.sleep(0.3)
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=60)[0] == "well\n"
 
 
 # who else may be pressed
@@ -293,3 +325,15 @@ def test_a_warm_fit_goes_on_from_the_interrupted_one(pressed_in):
     sae.fit(X)
     assert len(seen) == 4 * N_STEPS and sae.n_steps_ == 5 * N_STEPS + 3
     assert sae.score(X) > score
+
+
+def test_a_warm_fit_resumes_from_the_estimator_as_it_was(pressed_in, tmp_path):
+    pressed_in()
+    sae = SparseAutoencoder(**FEW, warm_start=True).fit(X)
+    start, expected = pickle.dumps(sae), pickle.loads(pickle.dumps(sae)).fit(X)
+    pressed_in(N_STEPS + 2)
+    interrupted(sae, X, checkpoint=tmp_path, match="The same call, of the estimator as it was before, resumes")
+    pressed_in()
+    with pytest.raises(ValueError, match="warm_start=True goes on from another model than then"):
+        sae.fit(X, checkpoint=tmp_path)
+    assert_array_equal(pickle.loads(start).fit(X, checkpoint=tmp_path).transform(X), expected.transform(X))

@@ -20,11 +20,12 @@ from sklearn.model_selection import GridSearchCV
 
 from skl_sae import SparseAutoencoder, _autoencoder, _version
 from skl_sae._estimator import fitted as fitted_state
+from skl_sae._estimator import fitting
 from skl_sae._kernels.plan import Plan
 from skl_sae._model import inference
 from skl_sae._model.network import Network
 from skl_sae._model.scaling import Scaling
-from skl_sae._training import chunks, loop, schedule, step, training
+from skl_sae._training import chunks, course, loop, place, schedule, stage, step, training
 from skl_sae._training.source import Source
 from skl_sae.sparsity import L1, RULES, TopK
 
@@ -252,7 +253,7 @@ def test_a_failed_fit_does_not_move_a_generator_that_is_nobody_elses():
 
 # interrupts
 
-INTERRUPTED = [_autoencoder, loop, training, chunks, fitted_state, step]
+INTERRUPTED = [_autoencoder, fitting, loop, course, stage, place, training, chunks, fitted_state, step]
 SLOW = [pytest.param(1, marks=pytest.mark.slow)]
 
 

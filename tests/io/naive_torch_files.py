@@ -27,7 +27,8 @@ def widen(arrays):
 
 def sparsify(arrays, config, X):
     """Codes and reconstructions of sparsify, and of latentsae."""
-    p = widen(arrays)
+    kind = np.float32 if "sae_type" in config else arrays["W_dec"].dtype
+    p = widen({name: array.astype(kind) for name, array in arrays.items()})
     mean = p.get("input_mean", 0)
     a = (X - mean - p["b_dec"]) @ p["encoder.weight"].T + p["encoder.bias"]
     kind, k = config.get("sae_type", "topk"), config.get("k", 32)
@@ -46,7 +47,8 @@ def sentence_transformers(arrays, config, X):
     """Codes and reconstructions of the module SparseAutoEncoder."""
     p = widen(arrays)
     weight = p["encoder.weight"] if "encoder.weight" in p else p["decoder.linear.weight"]
-    f = relu(largest((X - p["pre_bias"]) @ weight.T + p["latent_bias"], config["k"]))
+    k = 8 if config.get("k") is None else config["k"]
+    f = relu(largest((X - p["pre_bias"]) @ weight.T + p["latent_bias"], k))
     return f, f @ weight + p["pre_bias"]
 
 
@@ -119,6 +121,7 @@ STORAGES = {
     "<i8": "Long",
     "<i4": "Int",
     "|b1": "Bool",
+    "|u1": "Byte",
 }
 
 

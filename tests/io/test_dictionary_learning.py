@@ -120,9 +120,9 @@ def test_numbers_of_16_bits_and_transposed_arrays(tmp_path):
     ("change", "trainer", "reason"),
     [
         ({}, {"dict_class": "CrossCoder"}, "got dict_class='CrossCoder'"),
-        ({}, {"dict_class": ["AutoEncoderTopK"]}, "expected a string"),
+        ({}, {"dict_class": ["AutoEncoderTopK"]}, "of the type str"),
         ({}, {"dict_class": "GatedAutoEncoder"}, "has arrays of the names"),
-        ({}, {"dict_class": "AutoEncoderTopK", "k": 5}, "another k"),
+        ({}, {"dict_class": "AutoEncoderTopK", "k": 5}, "is another one"),
         ({"k": np.array(0, np.int32)}, {"dict_class": "AutoEncoderTopK"}, "k=0"),
         ({"k": np.array(4.0)}, {"dict_class": "AutoEncoderTopK"}, "no whole number"),
         ({"encoder.weight": np.ones(3)}, {"dict_class": "AutoEncoderTopK"}, "expected 2 axes"),

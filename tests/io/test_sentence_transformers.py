@@ -41,7 +41,7 @@ def test_what_cannot_be_read_says_why(tmp_path):
     for change, config, reason in [
         ({}, {"normalize": True}, "standardises each row"),
         ({}, {"hidden_dim": N + 1}, "expected .31, 7."),
-        ({}, {"k": 2.0}, "got 2.0 for 'k'"),
+        ({}, {"k": 2.5}, "got k='2.5'"),
         (other, {}, "the same one as both"),
         ({"encoder.bias": np.ones(N)}, {}, "encoder.bias"),
         ({"latent_bias": np.ones(N + 1)}, {}, "encoder_bias has the shape"),

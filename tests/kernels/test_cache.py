@@ -166,6 +166,11 @@ class Full:
 open_ = open
 cache.open = lambda *args: Full(*args) if "w" in args[1] else open_(*args)
 """,
+    "no folder any more": """
+def gone(path, *args):
+    raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+cache.open = gone
+""",
     "no permission to read": """
 def closed(*args):
     raise PermissionError(errno.EACCES, "Permission denied")
@@ -195,6 +200,18 @@ def test_a_folder_that_can_only_be_read(folder):
     finally:
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755)
+
+
+@pytest.mark.parametrize("in_the_way", [False, True])
+def test_a_folder_that_is_not_there(in_the_way, filled, tmp_path):
+    """It is made; where it cannot be, kernels are kept beside the sources."""
+    copy_of_the_package(tmp_path)
+    folder = tmp_path / "not" / "there"
+    if in_the_way:
+        folder.parent.write_text("a file")
+    assert load(folder, root=tmp_path) == (filled[1], 0, "")
+    assert load(folder, root=tmp_path) == (0, 0, "")
+    assert any(folder.rglob("*.nbc")) != in_the_way
 
 
 def test_no_folder_at_all(filled, tmp_path):

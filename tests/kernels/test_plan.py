@@ -183,6 +183,31 @@ def test_what_numba_would_refuse_is_refused():
             recorded.region(1, lambda i, call=call, args=args: call(*args))
 
 
+@kernel("T2", "T2!", "l1")
+def through_a_copy(x, out, size):
+    room = np.empty(size[0], x.dtype)
+    for j in range(x.shape[1]):
+        room[j] = x[0, j]
+        out[0, j] = room[j]
+
+
+@compiled
+@pytest.mark.parametrize("again", [False, True])
+def test_a_kernel_without_memory(again, monkeypatch):
+    """Whether or not there is some when it is asked why."""
+    size, recorded, x = np.array([1 << 50]), Plan(), np.ones((1, 3))
+    out = np.zeros((1, 3))
+    recorded.region(1, lambda i: through_a_copy(x, out, size))
+    if again:
+        call = Plan._call
+        monkeypatch.setattr(Plan, "_call", lambda *args: size.fill(3) or call(*args))
+    with pytest.raises(MemoryError):
+        recorded.run()
+    size[:] = 3
+    recorded.run()
+    assert_array_equal(out, x)
+
+
 @compiled
 def test_a_kernel_that_fails_is_named():
     """Rows must be contiguous, which a kernel looks at when it is run."""

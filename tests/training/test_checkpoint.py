@@ -160,6 +160,16 @@ def test_a_killed_fit_resumes_to_the_same_bits(name, every, killed_after, tmp_pa
     assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, every, at)
 
 
+@pytest.mark.usefixtures("quick_disk")
+def test_the_best_weights_so_far_are_kept(killed_after, monkeypatch, tmp_path):
+    """They are those of the first epoch, before the end of the process."""
+    norm = lambda network, *rows: lambda: -float(abs(network.parameters.theta).sum())
+    monkeypatch.setattr("skl_sae._training.loop.validation_score", norm)
+    make = lambda: SparseAutoencoder(**{**FEW, "max_iter": 9}, early_stopping=True, warm_start=True, n_iter_no_change=2)
+    assert np.argmax(make().fit(X).validation_scores_) == 0
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, (8, 4, 7))
+
+
 # in processes that are killed
 
 
