@@ -73,7 +73,7 @@ def write(sae, folder):
     tensors = {"W_enc": plain.encoder.T, "W_dec": plain.decoder, "b_dec": plain.bias}
     tensors |= {theirs: getattr(plain, name) for theirs, name in OF_KIND[plain.kind].items()}
     tensors = {name: array.astype(dtype, order="C") for name, array in tensors.items()}
-    text = json.dumps(_settings(sae, plain, dtype), indent=2)
+    text = json.dumps(_settings(sae, plain, dtype), indent=2, allow_nan=False)
     write_files(
         folder,
         {
