@@ -23,13 +23,13 @@ class Stage(Place):
     stopped : bool
         Whether a callback has ended the training.
     recorded : bool
-        Whether a checkpoint has seen the last step.
+        Whether a checkpoint tells all that has happened.
     """
 
     def __init__(self, course, training, schedule, history):
         super().__init__()
         self.course, self.training, self.schedule, self.history = course, training, schedule, history
-        self.best, self.stopped, self.recorded, self._good = None, False, False, None
+        self.best, self.stopped, self._good = None, False, None
 
     @property
     def theta(self):
@@ -41,7 +41,7 @@ class Stage(Place):
     def leave(self):
         """The epoch is over."""
         super().leave()
-        self.generator = None
+        self.generator, self.recorded = None, False
 
     def enter(self, random_state):
         """An epoch begins, or goes on: its order is drawn, or drawn again."""

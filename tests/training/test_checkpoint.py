@@ -292,7 +292,8 @@ def test_without_a_seed_the_first_start_is_resumed(killed_after, tmp_path):
     assert generator.random() == following
 
 
-def test_callbacks_hear_of_the_epochs_that_are_left(killed_after, tmp_path):
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_callbacks_hear_of_the_epochs_that_are_left(every, killed_after, tmp_path):
     pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
 
     class Callback:
@@ -312,9 +313,10 @@ def test_callbacks_hear_of_the_epochs_that_are_left(killed_after, tmp_path):
 
     killed_after(8)
     with pytest.raises(Killed):
-        SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+        SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path, every=every)
     killed_after(-1)
     callback = Callback(stop_after=2)
-    sae = SparseAutoencoder(**FEW).set_callbacks(callback).fit(X, checkpoint=tmp_path)
+    sae = SparseAutoencoder(**FEW).set_callbacks(callback).fit(X, checkpoint=tmp_path, every=every)
     assert callback.told == 2 and sae.n_iter_ == 3
-    assert SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path).n_iter_ == 3  # it was stopped, and stays so
+    again = SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path, every=every)
+    assert again.n_iter_ == 3  # it was stopped, and stays so
