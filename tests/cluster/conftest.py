@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import config
 from sklearn.datasets import load_digits
 
 from skl_sae import SparseAutoencoder
@@ -17,6 +18,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.filterwarnings(SOCKETS))
+            if config.DISABLE_JIT:
+                item.add_marker(pytest.mark.skip(reason="takes hours where kernels are not compiled"))
 
 
 @pytest.fixture(scope="package")
