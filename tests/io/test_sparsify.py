@@ -1,6 +1,7 @@
 """Folders of sparsify and latentsae, against their published equations."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -147,6 +148,10 @@ def test_the_configuration_is_missing_or_damaged(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ModelFileError, match="JSON"):
             load(tmp_path / "sae")
+    path.unlink()
+    os.mkfifo(path)  # nobody writes to it: reading would wait for ever
+    with pytest.raises(ModelFileError, match="no file"):
+        load(tmp_path / "sae")
 
 
 def test_what_else_the_configuration_says_is_written_again(tmp_path):
