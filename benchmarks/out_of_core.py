@@ -49,13 +49,12 @@ def write(path, n_rows):
     """A file of so many rows, written a piece at a time."""
     rng = np.random.default_rng(0)
     atoms = rng.standard_normal((ATOMS, FEATURES), np.float32)
+    noise = np.float32(0.1) * rng.standard_normal((PIECE, FEATURES), np.float32)  # the same in each piece, for speed
     with open(path, "wb") as file:
         for lo in range(0, n_rows, PIECE):
             n = min(PIECE, n_rows - lo)
             codes = rng.random((n, ATOMS), np.float32) * (rng.random((n, ATOMS), np.float32) < 0.1)
-            X = codes @ atoms
-            X += np.float32(0.1) * rng.standard_normal(X.shape, np.float32)
-            X.tofile(file)
+            (codes @ atoms + noise[:n]).tofile(file)
         file.flush()
         os.fsync(file.fileno())  # pages that wait to be written can't be thrown out
 
@@ -171,7 +170,7 @@ def measure_order(path, name):
     memory = SmallMemory(path, X)
     memory.empty()
     start = time.perf_counter()
-    with Watch(memory.look, 0.02):
+    with Watch(memory.look, 0.1):
         if name == "moments":
             from skl_sae._model.rows import Rows
 
@@ -222,16 +221,16 @@ def orders(path, n_rows):
 
 def document(parts, options):
     about, _, *texts = (" ".join(part.split()) for part in __doc__.split("\n\n"))
-    sizes = f"{options.gb:g} GB under a limit of {options.limit_mb} MB; orders on {options.order_gb:g} GB."
+    sizes = f"Memory: {options.gb:g} GB under a limit of {options.limit_mb} MB. Order: {options.order_gb:g} GB."
     machine = f"{date.today().isoformat()}, {processors.title()}, {processors.n_cores()} cores. {sizes}"
     return "\n\n".join(["# Data larger than memory", about, *texts, *parts, machine]) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gb", type=float, default=10)
+    parser.add_argument("--gb", type=float, default=10, help="of the first file; 0: not at all")
     parser.add_argument("--limit-mb", type=int, default=1024)
-    parser.add_argument("--order-gb", type=float, default=4)
+    parser.add_argument("--order-gb", type=float, default=4, help="of the second one, likewise")
     parser.add_argument("--calls", nargs="+", choices=CALLS, default=CALLS)
     parser.add_argument("--folder", type=Path, help="of the files, on the disk that is measured")
     parser.add_argument("--out", type=Path, default=processors.folder())
@@ -245,6 +244,8 @@ def main():
         path = Path(folder, "X")
         for title, gigabytes in [("Memory", options.gb), ("Order", options.order_gb)]:
             n_rows = int(1e9 * gigabytes) // ROW
+            if n_rows == 0:
+                continue
             write(path, n_rows)
             table = memory(path, options) if title == "Memory" else orders(path, n_rows)
             parts += [f"## {title}: {n_rows:,} rows", table]

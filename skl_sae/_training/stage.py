@@ -64,7 +64,7 @@ class Stage(Place):
         moments, counters, densities = training.state()
         n_steps, optimizer_steps, dead_units, _ = counters
         numbers = {
-            "steps": [n_steps, training.n_earlier_steps, optimizer_steps],
+            "steps": [n_steps, optimizer_steps],
             "densities": densities,
             "key": training.key,
             "dead_units_rows": dead_units.n_rows,
@@ -82,7 +82,7 @@ class Stage(Place):
         """Be where another one was when it was recorded."""
         training, counts = self.training, self.training.dead_units.copy()
         self.theta[:], counts.idle[:], counts.n_rows = arrays["theta"], arrays["idle"], numbers["dead_units_rows"]
-        n_steps, training.n_earlier_steps, optimizer_steps = numbers["steps"]
+        n_steps, optimizer_steps = numbers["steps"]
         moments = {name: arrays[f"moment.{name}"] for name in training.optimizer.moments()}
         training.take(moments, (n_steps, optimizer_steps, counts, None), numbers["densities"])
         training.key, self.generator = numbers["key"], numbers["generator"]

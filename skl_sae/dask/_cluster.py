@@ -13,8 +13,7 @@ from .._extras import extra
 
 # How often a task that fails is run again by the cluster, and how often a sum whose tasks are lost is submitted.
 RETRIES, ATTEMPTS = 3, 5
-# Seconds that sending a value may take, and bytes a second that it then must have: a worker that dies meanwhile must not
-# hold it up.
+# Seconds that sending a value may take, and bytes a second from then on: a worker that dies must not hold it up.
 PATIENCE, SLOWEST = 10, 1e7
 
 
@@ -150,7 +149,7 @@ class Cluster:
             except (CancelledError, KilledWorker, OSError) as error:
                 self._cancel(tasks)
                 lost = error
-                time.sleep(0.1 * 2**attempt)
+                time.sleep(0.1 * 2**attempt)  # until what is lost is known to be
             except BaseException:
                 self._cancel(tasks)
                 raise
@@ -165,7 +164,7 @@ class Cluster:
 
     def _attempt(self, name, attempt, function, add, sent, tasks):
         """Submit all tasks, noted in `tasks`, and wait for the sum."""
-        from distributed import KilledWorker, wait
+        from distributed import CancelledError, wait
 
         again = f"-again-{attempt}" if attempt else ""
         (value,), blocks = sent.futures(), self.blocks.futures()
@@ -189,7 +188,7 @@ class Cluster:
                 return Failure(error)
             raise error
         if total.status != "finished":
-            raise KilledWorker(total.key, None, 0)
+            raise CancelledError(f"{total.key} is {total.status}")
         return total.result()
 
     def _map(self, label, *arguments):

@@ -79,7 +79,7 @@ def fit(sae, X, *, sync="rounds", client=None, block_rows=None, round_steps=None
     >>> from skl_sae.dask import fit
     >>> X, y = load_digits(return_X_y=True)
     >>> sae = SparseAutoencoder(n_components=64, max_iter=2, random_state=0)
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address=":0") as client:
     ...     fit(sae, X, block_rows=900).transform(X).shape
     (1797, 64)
     """

@@ -11,6 +11,7 @@ import numpy as np
 from .._kernels.blas import single_threaded_blas
 from .._kernels.noise import layer_key
 from .._model.rows import Rows
+from .._training.order import order_of_epoch
 from .._training.schedule import batch_edges
 from .._training.source import N_SETTINGS
 from ._fetching import places_in
@@ -151,11 +152,9 @@ class Gradients:
 
     def epoch(self, schedule, number):
         """All steps of an epoch; returns its losses."""
-        training, n = self.training, self.epoch_rows
-        order = np.arange(n)
-        if training.params["shuffle"]:
-            training.random_state.shuffle(order)
-        self.losses, edges = [], batch_edges(n, training.params["batch_size"])
+        training, self.losses = self.training, []
+        order = order_of_epoch(self.rows, training.params["shuffle"], training.random_state)
+        edges = batch_edges(self.epoch_rows, training.params["batch_size"])
         for step, (lo, hi) in enumerate(pairwise(edges), number * schedule.epoch_steps):
             progress, factor = schedule.at(step)
             slope = self._slope(order[lo:hi], progress, schedule.n_steps)

@@ -6,7 +6,7 @@ from .._estimator.data_checks import warn_of_dead_units, warn_of_unobserved
 from .._estimator.fitted import fitted_attributes
 from .._kernels.blas import single_threaded_blas
 from .._training.calibration import calibrate
-from .._training.loop import History
+from .._training.history import History
 from .._training.schedule import Schedule, batch_edges, n_epochs
 from .._warning import warn
 
@@ -48,9 +48,9 @@ def train(trainer, schedule, epochs):
         if not (history.loss_curve or trainer.losses):
             raise
         if trainer.losses:
-            _note(history, trainer.mean_losses())
+            history.note(trainer.mean_losses())
         if isinstance(error, KeyboardInterrupt):
-            warn(f"The fit was interrupted: the estimator has the weights of round {trainer.n_done}.")
+            warn(f"Training interrupted by user: the estimator is fitted, with the weights of round {trainer.n_done}.")
         else:
             failure = error
     return history, failure
@@ -60,7 +60,7 @@ def _run(trainer, schedule, epochs, history):
     """All epochs; returns whether the fit has ended before the schedule."""
     while (number := len(history.loss_curve)) < schedule.n_epochs:
         epochs.start()
-        _note(history, trainer.epoch(schedule, number))
+        history.note(trainer.epoch(schedule, number))
         trainer.losses = []
         if schedule.name == "constant":
             history.improves(-history.loss_curve[-1])
@@ -69,11 +69,6 @@ def _run(trainer, schedule, epochs, history):
         if epochs.stop() or (schedule.name == "constant" and history.stalled):
             return True
     return False
-
-
-def _note(history, losses):
-    history.loss_curve.append(losses[0])
-    history.auxiliary_loss_curve.append(losses[1])
 
 
 def finish(sae, seen, trainer, sample, history):

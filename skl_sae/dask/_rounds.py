@@ -11,6 +11,7 @@ import numpy as np
 from .._kernels.blas import single_threaded_blas
 from .._model.rows import Rows
 from .._training.dead_units import resample
+from .._training.order import order_of_epoch
 from .._training.schedule import Schedule, batch_edges
 from .._training.training import RESAMPLING_ENDS, Training
 from ._norms import keep_norms
@@ -110,9 +111,7 @@ def learn_block(start, X, block):
     """The steps of a round on a block; None of a block without rows."""
     rows, (params, size) = Rows(X, start.dtype), (start.training.params, start.training.params["batch_size"])
     if start.n_parts > 1:
-        order = np.arange(len(rows))
-        if params["shuffle"]:
-            generator_of(start.seed, ORDER, start.epoch, block).shuffle(order)
+        order = order_of_epoch(rows, params["shuffle"], generator_of(start.seed, ORDER, start.epoch, block))
         lo, hi = (len(rows) * part // start.n_parts for part in (start.part, start.part + 1))
         rows = rows.subset(order[lo:hi])
     n = len(rows)

@@ -10,7 +10,7 @@ class ModelFileError(ValueError):
     Parameters
     ----------
     message : str
-        What is wrong; cut where it is very long.
+        What was found, what was expected and what to do; cut off if it is very long.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 """Arrays in safetensors files, mapped into memory instead of read.
 
 A file is 8 bytes with the length of the header, the header in JSON, and the arrays; these fill the rest of the file
-without gaps (https://huggingface.co/docs/safetensors, "Format").
+without gaps (https://huggingface.co/docs/safetensors, "Format"). The format's own package is not used, but the tests
+compare with it: what it gives to NumPy is a copy, and it cannot give bfloat16.
 """
 
 import json

@@ -30,7 +30,7 @@ REACH_FURTHER = {
     *("transfer._networks", "transfer._wider"),
     *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
-    *(f"dask.{name}" for name in ("_norms", "_rounds", "_share", "_start", "_transform")),
+    *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
@@ -99,7 +99,7 @@ INSTRUCTIONS = "vectors", *OF_PRODUCTS, "maxima", "atomics", "calling", "exponen
 WITH_VECTORS = [f"_kernels.{name}" for name in INSTRUCTIONS]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
-OF_LLVM = "_kernels.atomics", "llvmlite.binding"
+OF_LLVM = {("_kernels.atomics", "llvmlite.binding"), ("_kernels.compiling", "llvmlite.binding.ffi")}
 OF_NUMBA = {
     *((f"_kernels.{name}", "numba.config") for name in ("thread_count", "plan", "waiting")),
     *(("_kernels.kernel", name) for name in ("numba", "numba.types")),
@@ -111,7 +111,7 @@ OF_NUMBA = {
 }
 OWNERS = {
     "numba": ("_kernels.jit", OF_NUMBA | set(itertools.product(WITH_VECTORS, FOR_VECTORS))),
-    "llvmlite": ("_kernels.vectors", {*itertools.product(WITH_VECTORS, ["llvmlite.ir"]), OF_LLVM}),
+    "llvmlite": ("_kernels.vectors", {*itertools.product(WITH_VECTORS, ["llvmlite.ir"]), *OF_LLVM}),
     "threading": ("_kernels.threads", OF_THREADS | {("_estimator.fitted", "threading.RLock")}),
     "concurrent": ("_kernels.threads", set()),
     "multiprocessing": ("_kernels.thread_count", set()),
