@@ -71,9 +71,11 @@ def read(path):
 
 def mapped(path):
     """The bytes of a file, mapped into memory."""
+    if not Path(path).is_file():  # opening a pipe would wait for ever
+        raise ModelFileError(f"{path} is missing, or is no file.")
     try:
         return np.memmap(path, np.uint8, "r")
-    except (OSError, ValueError) as error:  # it is missing or empty
+    except (OSError, ValueError) as error:  # it is empty, or another process has removed it
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
 
