@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._kernels.blas import single_threaded_blas
-from .._kernels.kernel import clear, copy
+from .._kernels.kernel import copy
 from .._kernels.memory import zeros
 from .._model.context import StepContext
 from .._training.optimizers import Optimizer
@@ -11,7 +11,7 @@ from .._training.residual import ResidualPass
 from .._training.training import Training
 
 
-class Noted(Optimizer):
+class Noted:
     """Takes the place of an optimizer: notes gradients and moves nothing.
 
     Parameters
@@ -23,28 +23,28 @@ class Noted(Optimizer):
     def __init__(self, size, dtype):
         self.gradient = zeros(size, dtype)
 
+    def moments(self):
+        """The array, by a name: the step is told where it is."""
+        return {"gradient": self.gradient}
+
     def update(self, theta, start, gradient, settings, check):
         """Note the gradient of ``theta[start:start + gradient.size]``."""
-        copy(gradient, *self.parts(start, gradient, self.gradient))
+        copy(gradient, *Optimizer.parts(start, gradient, self.gradient))
 
 
 class SharedResidual(ResidualPass):
-    """The pass of the dead units' code where the residual's variance over the whole batch is told.
+    """The pass of the dead units' code where the residual's variance over the whole batch is told. It serves one step.
 
     Attributes
     ----------
     sums : ndarray of shape (width + 1,)
-        Sums of the columns of the residual in the last step, and that of all squares.
+        After the step, sums of the columns of the residual, and that of all squares.
     """
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.sums = np.zeros_like(self._sums)
+    sums = property(lambda self: self._sums)
 
     def find_factor(self, n_rows):
-        """Keep the sums; the factor is told."""
-        copy(self._sums, self.sums)
-        clear(self._sums)
+        """Nothing need be found: the factor is told, and the sums stay."""
 
     def tell(self, factor):
         """Set what the loss is multiplied by."""

@@ -27,9 +27,8 @@ def test_one_block_is_one_process(client, sae, digits):
 
 @pytest.mark.parametrize("rule", ["topk", "gated"])
 def test_a_round_is_the_mean_of_fits_that_go_on(client, start, digits, rule):
-    start.set_params(sparsity=rule).fit(digits) if rule == "topk" else start.set_params(
-        sparsity=rule, warm_start=False
-    ).fit(digits).set_params(warm_start=True).fit(digits)
+    start.set_params(sparsity=rule, warm_start=False).fit(digits)
+    start.set_params(warm_start=True).fit(digits)
     expected = mean_of_fits(start, [digits[:1000], digits[1000:]])
     fit(start, digits, block_rows=1000)
     theta = start._network.parameters.theta
@@ -49,8 +48,7 @@ def test_moments_are_averaged_too(client, start, digits):
 
 
 def test_the_same_bits_for_any_number_of_workers(client, cluster, sae, blocks):
-    two = clone(fit(sae, blocks))
-    two = fit(two, blocks)
+    two = fit(clone(sae), blocks)
     for n_workers in (1, 3):
         cluster.scale(n_workers)
         client.wait_for_workers(n_workers, timeout=120)
@@ -96,3 +94,9 @@ def test_a_deterministic_fit_of_random_parts(client, sae, digits):
     """Dropout and noise are drawn for each block and round from the seed."""
     sae.set_params(dropout=0.2, corruption="gaussian")
     assert_equal(fit(clone(sae), digits, block_rows=600), fit(clone(sae), digits, block_rows=600))
+
+
+def test_divergence_is_told(client, sae, digits):
+    with pytest.raises(ValueError, match="diverged"):
+        fit(sae.set_params(learning_rate_init=1e30), digits.astype(np.float32), block_rows=900)
+    assert not hasattr(sae, "n_iter_")
