@@ -43,7 +43,7 @@ LONG_WITHOUT_COMPILATION = {
     *("test_basis_pursuit.py", "test_unrolled.py", "test_abs_topk.py", "test_retrieval.py"),
     *("test_dead_units.py", "test_determinism.py", "test_extending.py", "test_gradients.py", "test_imputer.py"),
     *("test_interrupts.py", "test_missing_values.py", "test_pretraining.py", "test_published.py", "test_quantile.py"),
-    *("compression.rst", "test_prune.py", "test_stored_weights.py", "test_compression_report.py"),
+    *("compression.rst", "out_of_core.rst", "test_prune.py", "test_stored_weights.py", "test_compression_report.py"),
     *("test_loop.py", "test_readme.py", "test_sparse_rows.py", "test_state.py"),
     *("test_checkpoint.py", "test_checkpoint_files.py", "test_divergence.py", "test_interrupted_fit.py"),
     *("exchange.rst", "test_onnx.py"),

@@ -34,7 +34,8 @@ PATIENCE = 120
 # Messages of this kind come from below the checks and say nothing to a user.
 RAW = re.compile(
     "broadcast|nopython|numba|reflected|operands|zero-size|empty sequence|out of bounds|mismatch|buffer|read-only|"
-    r"cannot convert float|array must not contain|[Ss]hapes? \(|could not be|NoneType|index -?\d+|probabilities"
+    r"cannot convert float|array must not contain|[Ss]hapes? \(|could not be|NoneType|index -?\d+|probabilities|"
+    "Eigenvalues|SVD|Singular"
 )
 PARAMETERS = tuple(f"{name}=" for name in SparseAutoencoder().get_params())
 

@@ -76,10 +76,12 @@ def check_size(rows, mean, variance, names):
         )
     total = float(variance.sum())
     size = np.sqrt(total)
-    if total == 0 and not np.linalg.norm(mean) < largest:  # constant data is scaled by its mean
+    norm = np.linalg.norm(mean)
+    if total == 0 and not (norm == 0 or 1 / largest < norm < largest):  # constant data is scaled by its mean
+        what = "large: the norm of the mean" if norm >= 1 else "small: one over the norm of the mean"
         raise ValueError(
-            f"Values of X are too large: the norm of the mean is not a finite number, features have values up to "
-            f"{np.abs(mean).max():.3g}. Divide X by its size."
+            f"Values of X are too {what} is not a finite number, features have values up to {np.abs(mean).max():.3g}. "
+            "Divide X by its size."
         )
     if (total > 0 and not 1 / largest < size < largest) or (total == 0 and _varies(rows)):
         raise ValueError(

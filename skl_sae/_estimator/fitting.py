@@ -23,7 +23,7 @@ class FittingMixin(BuildingMixin):
     def _fit(self, X, X_val, y, checkpoints=None):
         """Assign nothing before the fit has succeeded, or has ended early with weights that can be used."""
         seen = self._copy_for_features()
-        rows = self._with_target(self._read_to_learn(seen, X, reset=True), y)
+        rows = self._with_target(self._read_to_learn(seen, X, reset=True, known_means=True), y)
         validation = None
         if X_val is not None:
             validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)

@@ -8,10 +8,13 @@ import contextvars
 import os
 import threading
 
+from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
 
-# Seconds that a fork waits until no other thread compiles: a child would inherit numba's lock, and LLVM half way.
+# Seconds that a fork waits until no other thread compiles: a child would inherit the locks, and LLVM half way.
 PATIENCE = 30
+# What keeps a lock: numba for compiling, llvmlite for each call of LLVM; in the order in which they are taken.
+KEEPERS = global_compiler_lock, ffi.lib._lock
 
 
 def out_of_reach(work, *args):
@@ -44,19 +47,22 @@ def out_of_reach(work, *args):
 
 
 def _before_fork():
-    global_compiler_lock._lock.acquire(timeout=PATIENCE)
+    for keeper in KEEPERS:
+        keeper._lock.acquire(timeout=PATIENCE)
 
 
 def _after_fork():
     """In parent and child: whether the wait ended well is seen from the lock, which an interrupt can't falsify."""
-    if global_compiler_lock._lock._is_owned():
-        global_compiler_lock._lock.release()
+    for keeper in KEEPERS:
+        if keeper._lock._is_owned():
+            keeper._lock.release()
 
 
 def _after_fork_in_child():
     _after_fork()
-    if not global_compiler_lock._lock._is_owned():
-        global_compiler_lock._lock = threading.RLock()
+    for keeper in KEEPERS:
+        if not keeper._lock._is_owned():
+            keeper._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

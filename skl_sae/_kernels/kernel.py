@@ -55,7 +55,7 @@ class Kernel:
         self._free = {letter: [kind[0] for kind in kinds].index(letter) for letter in "TSJ" if letter in "".join(kinds)}
         self._first = next(iter(self._free.values()), None)
         self._kept = cache_of(function)  # now: later its file may be another one
-        self._compiled = {}
+        self._compiled, self._addresses = {}, {}
 
     def __call__(self, *args):
         plan = recording()
@@ -86,8 +86,10 @@ class Kernel:
     def address(self, args):
         """Where the machine code for these arguments begins; the kernel must be kept as long as it is used."""
         compiled = self.for_arrays(args)
-        (result,) = compiled.overloads.values()
-        return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        if compiled not in self._addresses:  # LLVM is asked once: it takes a lock, and time
+            (result,) = compiled.overloads.values()
+            self._addresses[compiled] = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        return self._addresses[compiled]
 
     def words(self, args):
         """The numbers that the machine code takes for the arguments, and of which argument each is an address.

@@ -30,9 +30,9 @@ class Interrupts:
         return self
 
     def __exit__(self, *exception):
-        if self._before is not None:
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._note:  # else it is another's by now
             signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        self._before = None
 
     def _note(self, number, frame):
         self.number += 1

@@ -23,13 +23,13 @@ class Stage(Place):
     stopped : bool
         Whether a callback has ended the training.
     recorded : bool
-        Whether a checkpoint has seen the last step.
+        Whether a checkpoint tells all that has happened.
     """
 
     def __init__(self, course, training, schedule, history):
         super().__init__()
         self.course, self.training, self.schedule, self.history = course, training, schedule, history
-        self.best, self.stopped, self.recorded, self._good = None, False, False, None
+        self.best, self.stopped, self._good = None, False, None
 
     @property
     def theta(self):
@@ -41,7 +41,7 @@ class Stage(Place):
     def leave(self):
         """The epoch is over."""
         super().leave()
-        self.generator = None
+        self.generator, self.recorded = None, False
 
     def enter(self, random_state):
         """An epoch begins, or goes on: its order is drawn, or drawn again."""
@@ -64,7 +64,7 @@ class Stage(Place):
         moments, counters, densities = training.state()
         n_steps, optimizer_steps, dead_units, _ = counters
         numbers = {
-            "steps": [n_steps, training.n_earlier_steps, optimizer_steps],
+            "steps": [n_steps, optimizer_steps],
             "densities": densities,
             "key": training.key,
             "dead_units_rows": dead_units.n_rows,
@@ -82,7 +82,7 @@ class Stage(Place):
         """Be where another one was when it was recorded."""
         training, counts = self.training, self.training.dead_units.copy()
         self.theta[:], counts.idle[:], counts.n_rows = arrays["theta"], arrays["idle"], numbers["dead_units_rows"]
-        n_steps, training.n_earlier_steps, optimizer_steps = numbers["steps"]
+        n_steps, optimizer_steps = numbers["steps"]
         moments = {name: arrays[f"moment.{name}"] for name in training.optimizer.moments()}
         training.take(moments, (n_steps, optimizer_steps, counts, None), numbers["densities"])
         training.key, self.generator = numbers["key"], numbers["generator"]

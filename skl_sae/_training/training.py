@@ -150,12 +150,12 @@ class Training(ChunkMixin):
         n, place = len(rows), Place() if place is None else place
         place.enter(self.random_state)
         order = order_of_epoch(rows, self.params["shuffle"], self.random_state)
-        rate, batches, first = self.rate, list(pairwise(batch_edges(n, batch_size))), number * schedule.epoch_steps
+        rate, edges, first = self.rate, batch_edges(n, batch_size), number * schedule.epoch_steps
         self.workspace.plans.crew.muster()
-        for step, (lo, hi) in enumerate(batches[place.step :], first + place.step):
+        for step, (lo, hi) in enumerate(pairwise(edges[place.step :]), first + place.step):
             progress, factor = schedule.at(step)
             place.passed(self._step(rows, order[lo:hi], rate * factor, progress, schedule.n_steps), hi - lo)
-        progress, losses = schedule.at(first + len(batches) - 1)[0], place.losses
+        progress, losses = schedule.at(first + len(edges) - 2)[0], place.losses
         if self.revival == "resample" and progress < RESAMPLING_ENDS:
             resample(self.network, self.optimizer, rows, self.dead_units.mask(n), self.random_state)
         self.assert_finite(losses.sum())

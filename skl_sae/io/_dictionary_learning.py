@@ -40,7 +40,9 @@ def read(path):
             if arrays[each].ndim != axes:
                 raise ModelFileError(f"{file}: {each} has the shape {arrays[each].shape}, expected {axes} axes.")
     plain = make(arrays, _k(arrays, expect(trainer, "k", int, None, settings), file))
-    return to_estimator(PlainSAE(**plain), file)
+    sae = to_estimator(PlainSAE(**plain), file)
+    sae.file_metadata_ = {"dictionary_learning": trainer}
+    return sae
 
 
 #: Numbers of axes that the functions below count on; `to_estimator` checks all shapes.
@@ -89,11 +91,10 @@ def _plain_weights(arrays):
 def _standard(arrays, _):
     encoder, decoder = _linear(arrays).values()
     bias, dtype = arrays["encoder.bias"], np.result_type(encoder, decoder, np.float32)
-    norms = np.linalg.norm(decoder.astype(np.float64), axis=1)
+    norms = np.sqrt(np.einsum("ij,ij->i", decoder, decoder, dtype=np.float64))
     if encoder.shape == decoder.shape and bias.shape == norms.shape and not np.allclose(norms, 1):
-        norms = np.where(norms > 0, norms, 1)
-        scaled = encoder * norms[:, None], decoder / norms[:, None], bias * norms
-        encoder, decoder, bias = (each.astype(dtype) for each in scaled)
+        norms = np.where(norms > 0, norms, 1).astype(dtype)
+        encoder, decoder, bias = encoder * norms[:, None], decoder / norms[:, None], bias * norms
     weights = {"encoder": encoder, "decoder": decoder, "encoder_bias": bias}
     return {"kind": "standard", **weights, "bias": arrays["bias"]}
 

@@ -7,6 +7,11 @@ LONGEST = 1000
 class ModelFileError(ValueError):
     """A file or folder is damaged, is no model, or is a model of a kind that cannot be read. Nothing was executed.
 
+    Parameters
+    ----------
+    message : str
+        What was found, what was expected and what to do; cut off if it is very long.
+
     Examples
     --------
     >>> from skl_sae.io import ModelFileError, load

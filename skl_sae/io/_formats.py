@@ -106,8 +106,8 @@ def save(sae, folder, format="skl_sae"):
 def load(folder, *, trusted=(), verify=True):
     """Read an autoencoder from a folder or a file, whatever format it has.
 
-    In files of this library the weights are not read but mapped into memory, as in safetensors files of others: it
-    takes little time, and processes share them. Training goes on with a copy.
+    In files of this library the weights are not read but mapped into memory: it takes little time, and processes share
+    them. Training goes on with a copy. Those of others are copied to the layout that the network has.
 
     Parameters
     ----------
@@ -125,7 +125,8 @@ def load(folder, *, trusted=(), verify=True):
     Returns
     -------
     sae : SparseAutoencoder
-        Fitted.
+        Fitted. What files of other libraries say besides, where it is kept, is in its attribute ``file_metadata_``, a
+        dict with a key for each format.
 
     Raises
     ------

@@ -96,7 +96,7 @@ def expect(settings, name, kind, default, path):
     value = settings.get(name)
     if value is None:
         return default
-    if kind is int and isinstance(value, float) and value.is_integer():
+    if kind is int and isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
         value = int(value)
     if kind is float and type(value) is int and abs(value) < 1 << 53:
         value = float(value)

@@ -106,9 +106,9 @@ def _read(path, trusted, verify):
             if (path / NAME).read_bytes() == text:
                 raise  # else another process has replaced the model meanwhile
     arrays = Arrays(_safetensors.split(content, "its file of arrays")[0], verify)
-    reader = Reader(arrays, trusted, model.pop("generators", []))
+    reader, metadata = Reader(arrays, trusted, model.pop("generators", [])), model.pop("file_metadata", None)
     with np.errstate(all="ignore"):
-        return version, restore(reader.parse(_canonical(model)), arrays)
+        return version, restore(reader.parse(_canonical(model)), arrays, metadata)
 
 
 def _checked(content):

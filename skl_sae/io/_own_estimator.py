@@ -114,13 +114,15 @@ def _with(kind, parameters):
     return kind(**{name: parameters[name] for name in kind._get_param_names()})
 
 
-def restore(record, arrays):
+def restore(record, arrays, metadata=None):
     """The estimator that a record tells of.
 
     Parameters
     ----------
     record : dict
     arrays : Arrays
+    metadata : dict, optional
+        What a file of another library, from which the estimator comes, has held besides.
 
     Returns
     -------
@@ -157,9 +159,8 @@ def restore(record, arrays):
     if counts is not None:
         fitted["_dead_units"] = restore_dead_units(counts, network.architecture.n_units, arrays, "dead_units")
     fitted |= _names(fields, n_features)
-    metadata = fields.optional("file_metadata", "an object")
     if metadata is not None:
-        fitted["file_metadata_"] = metadata
+        fitted["file_metadata_"] = Fields({"file_metadata": metadata}, "the model").take("file_metadata", "an object")
     output = fields.optional("output", "a text")
     if output not in (None, *CONTAINERS):
         raise ModelFileError(f"output is {output!r}, expected one of {CONTAINERS}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ._errors import ModelFileError
 
 #: A state of a few arrays takes some thousand bytes.
-LONGEST = 1_000_000
+LONGEST = 200_000
 
 
 class Name(str):
@@ -38,6 +38,8 @@ class Tensor(NamedTuple):
 
 class Entries(dict):
     """A dictionary of a file: its keys are strings. What PyTorch keeps beside the entries is left out."""
+
+    __slots__ = ()
 
 
 MARK = Name("a mark")
@@ -169,18 +171,18 @@ class _Machine:
 
     def storage(self, _):
         (record,) = self.take(1)
-        word, kind, key, _, size = record if type(record) is tuple and len(record) == 5 else [None] * 5
+        word, kind, key, device, size = record if type(record) is tuple and len(record) == 5 else [None] * 5
         if type(word) is not str or word != "storage" or type(kind) is not Name or kind not in self.storages:
             raise _Refused("a reference to something else than numbers of a known type")
-        if type(key) is not str or type(size) is not int:
-            raise _Refused("a storage without a name or a size")
+        if type(key) is not str or type(device) is not str or type(size) is not int:
+            raise _Refused("a storage without a name, a device or a size")
         self.stack.append(Storage(kind.partition(" ")[2], key, size))
 
     def call(self, _):
         function, arguments = self.take(2)
         if type(function) is Name and function == DICTIONARY and type(arguments) is tuple and arguments == ():
             self.stack.append(Entries())
-        elif type(function) is Name and function == TENSOR and type(arguments) is tuple and len(arguments) >= 4:
+        elif type(function) is Name and function == TENSOR and type(arguments) is tuple and len(arguments) in (6, 7):
             self.stack.append(_tensor(*arguments[:4]))
         else:
             raise _Refused("a call of something that is no function of tensors, or with other arguments")

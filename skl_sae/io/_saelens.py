@@ -73,7 +73,7 @@ def write(sae, folder):
     tensors = {"W_enc": plain.encoder.T, "W_dec": plain.decoder, "b_dec": plain.bias}
     tensors |= {theirs: getattr(plain, name) for theirs, name in OF_KIND[plain.kind].items()}
     tensors = {name: array.astype(dtype, order="C") for name, array in tensors.items()}
-    text = json.dumps(_settings(sae, plain, dtype), indent=2)
+    text = json.dumps(_settings(sae, plain, dtype), indent=2, allow_nan=False)
     write_files(
         folder,
         {
@@ -94,7 +94,8 @@ def _settings(sae, plain, dtype):
         metadata |= {"training_library": f"skl_sae {__version__}", "training_rule": repr(sae.sparsity_)}
         metadata["sae_lens_training_version"] = None
     metadata.setdefault("sae_lens_training_version", None)  # where it is missing, SAELens writes its own
-    known = {"l0": getattr(sae.sparsity_, "k_", None), "num_dead_features": None}
+    rule = getattr(sae.sparsity_, "rule_", sae.sparsity_)
+    known = {"l0": plain.k or getattr(rule, "k_", None), "num_dead_features": None}
     if np.isfinite(sae.dead_fraction_):
         known["num_dead_features"] = round(sae.dead_fraction_ * len(plain.encoder))
     for name, value in known.items():

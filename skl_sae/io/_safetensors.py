@@ -1,7 +1,8 @@
 """Arrays in safetensors files, mapped into memory instead of read.
 
 A file is 8 bytes with the length of the header, the header in JSON, and the arrays; these fill the rest of the file
-without gaps (https://huggingface.co/docs/safetensors, "Format").
+without gaps (https://huggingface.co/docs/safetensors, "Format"). The format's own package is not used, but the tests
+compare with it: what it gives to NumPy is a copy, and it cannot give bfloat16.
 """
 
 import json
@@ -70,9 +71,11 @@ def read(path):
 
 def mapped(path):
     """The bytes of a file, mapped into memory."""
+    if not Path(path).is_file():  # opening a pipe would wait for ever
+        raise ModelFileError(f"{path} is missing, or is no file.")
     try:
         return np.memmap(path, np.uint8, "r")
-    except (OSError, ValueError) as error:  # it is missing or empty
+    except (OSError, ValueError) as error:  # it is empty, or another process has removed it
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
 

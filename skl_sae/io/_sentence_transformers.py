@@ -24,6 +24,8 @@ from ._plain import PlainSAE, from_estimator, to_estimator
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SHARED = "encoder.weight", "decoder.linear.weight"
 COUNTS = "stats_last_nonzero"
+# Settings of the module's own training, which are written again. It takes no others.
+OF_TRAINING = "k_aux", "dead_threshold"
 # How far, relative to the largest weight, a decoder may be from a multiple of the encoder and count as tied.
 ROUNDING = 1e-5
 
@@ -56,7 +58,9 @@ def read(path):
     biases = {"encoder_bias": arrays["latent_bias"], "bias": arrays["pre_bias"]}
     k = expect(config, "k", int, 8, settings)
     plain = PlainSAE("topk", encoder=weights[0], decoder=weights[0], tied=True, k=k, **biases)
-    return to_estimator(plain, source)
+    sae = to_estimator(plain, source)
+    sae.file_metadata_ = {"sentence_transformers": {name: config[name] for name in OF_TRAINING if name in config}}
+    return sae
 
 
 def write(sae, folder):
@@ -73,9 +77,10 @@ def write(sae, folder):
         **{"pre_bias": plain.bias.astype(dtype), "latent_bias": (plain.encoder_bias * ratio).astype(dtype)},
         **{SHARED[0]: (plain.encoder * ratio).astype(dtype), COUNTS: np.zeros(units, np.int64)},
     }
+    kept = getattr(sae, "file_metadata_", {}).get("sentence_transformers", {})
     config = {
-        **{"input_dim": plain.encoder.shape[1], "hidden_dim": units, "k": plain.k, "k_aux": min(512, units)},
-        **{"normalize": False, "dead_threshold": 30},
+        **{"input_dim": plain.encoder.shape[1], "hidden_dim": units, "k": plain.k, "normalize": False},
+        **{"k_aux": min(512, units), "dead_threshold": 30, **kept},
     }
     write_files(
         folder,

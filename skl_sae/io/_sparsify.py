@@ -20,6 +20,11 @@ from ._plain import PlainSAE, from_estimator, to_estimator
 
 WEIGHTS, CONFIG = "sae.safetensors", "cfg.json"
 NAMES = {"encoder": "encoder.weight", "encoder_bias": "encoder.bias", "decoder": "W_dec", "bias": "b_dec"}
+# Settings that say what a model computes; those of files are not kept, because the writer knows better.
+COMPUTES = (
+    *("activation", "expansion_factor", "normalize_decoder", "num_latents", "k", "skip_connection", "transcode"),
+    *("d_in", "signed"),
+)
 # Arrays that a kind of latentsae has besides.
 OWN = {"topk": (), "abstopk": (), "jumprelu": ("log_threshold",), "batchtopk": ("batchtopk_threshold",)}
 
@@ -53,7 +58,9 @@ def read(path):
         arrays["b_dec"] = arrays["b_dec"] + arrays["input_mean"]
     weights = {name: arrays[given] for name, given in NAMES.items()}
     rule = _rule(kind, config, arrays, settings)
-    return to_estimator(PlainSAE(**rule, **weights, skip=arrays["W_skip"].T if skip else None), source)
+    sae = to_estimator(PlainSAE(**rule, **weights, skip=arrays["W_skip"].T if skip else None), source)
+    sae.file_metadata_ = {"sparsify" if "sae_type" not in config else "latentsae": _further(config)}
+    return sae
 
 
 def _kind(config, settings):
@@ -68,10 +75,15 @@ def _kind(config, settings):
         if holds:
             raise ModelFileError(f"{settings}: {reason} cannot be read as an autoencoder of skl_sae.")
     signed = expect(config, "signed", bool, False, settings)
-    kind = expect(config, "sae_type", str, "abstopk" if signed else "topk", settings)
+    kind = expect(config, "sae_type", str, "abstopk" if signed else "topk", settings).lower()
     if kind not in OWN:
         raise ModelFileError(f"{settings}: got sae_type={kind[:50]!r}, expected one of {', '.join(OWN)}.")
     return kind
+
+
+def _further(config):
+    """What a configuration says besides how the model computes: it is written again."""
+    return {name: value for name, value in config.items() if name not in COMPUTES}
 
 
 def _rule(kind, config, arrays, settings):
@@ -110,11 +122,11 @@ def write(sae, folder):
     if plain.skip is not None:
         arrays["W_skip"] = plain.skip.T.astype(dtype)
     units, features = plain.encoder.shape
-    unit_norm = np.allclose(np.linalg.norm(plain.decoder, axis=1), 1)
     config = {
-        **{"activation": "topk", "expansion_factor": max(1, units // features), "normalize_decoder": bool(unit_norm)},
-        **{"num_latents": units, "k": plain.k, "multi_topk": False, "skip_connection": plain.skip is not None},
-        **{"transcode": False, "d_in": features},
+        **{"multi_topk": False, **getattr(sae, "file_metadata_", {}).get("sparsify", {}), "activation": "topk"},
+        **{"expansion_factor": max(1, units // features), "normalize_decoder": plain.has_unit_rows},
+        **{"num_latents": units, "k": plain.k, "skip_connection": plain.skip is not None, "transcode": False},
+        "d_in": features,
     }
     write_files(
         folder,

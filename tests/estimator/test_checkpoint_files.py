@@ -43,7 +43,7 @@ class Stopped(BaseException):
         ("1h", 1),
         (" 1.5 min", 1),
         (timedelta(hours=1), 1),
-        (ALWAYS, 24),
+        (ALWAYS, 24 + 4),
     ],
 )
 def test_how_often(every, expected, tmp_path, monkeypatch):

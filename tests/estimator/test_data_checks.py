@@ -243,6 +243,7 @@ SMALL_F4 = (DIGITS * 1e-42).astype(np.float32)
         (DIGITS * 1e160, "too large"),
         (np.full((30, 4), 1e200), "Values of X are too large"),
         (np.full((30, 4), np.float32(3e38)), "the norm of the mean is not a finite number"),
+        (np.full((30, 4), np.float32(1e-44)), "too small: one over the norm of the mean"),
         (DIGITS * 1e-170, "float64 cannot square or invert: their total standard deviation is 0"),
         (DIGITS * 1e-310, "float64 cannot square or invert"),
         (SMALL_F4, "float32 cannot square or invert: their total standard deviation is 3.47e-41"),

@@ -200,6 +200,14 @@ def test_a_handler_that_is_somebody_elses_is_left_alone(pressed_in):
     assert noted == [1] and sae.n_steps_ == 4 * N_STEPS
 
 
+def test_a_handler_that_is_set_meanwhile_stays(monkeypatch):
+    mine = lambda *args: None
+    step = Training._step
+    monkeypatch.setattr(Training, "_step", lambda *args: [signal.signal(signal.SIGINT, mine), step(*args)][1])
+    SparseAutoencoder(**FEW).fit(X)
+    assert signal.getsignal(signal.SIGINT) is mine
+
+
 def test_another_thread_has_no_handler(pressed_in):
     seen, during = pressed_in(), []
     sae = SparseAutoencoder(**{**FEW, "max_iter": 300})

@@ -211,3 +211,18 @@ def test_a_short_run_of_pruning(path, monkeypatch):
     assert all(row[4] == row[5] for row in losses)
     assert [row[0] for row in sizes] == ["dense, float32", *pruning.FORMS]
     assert [float(row[3]) for row in sizes] == sorted(float(row[3]) for row in sizes)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA has another meaning")
+@pytest.mark.parametrize("gigabytes, limit", [(0.03, 700), pytest.param(1, 700, marks=pytest.mark.slow)])
+def test_a_file_larger_than_what_a_process_may_take(gigabytes, limit, tmp_path):
+    """Libraries and compiled code take most of it; of a file of 1 GB no more is held than of a small one."""
+    command = [sys.executable, str(BENCHMARKS / "out_of_core.py"), "--gb", str(gigabytes), "--limit-mb", str(limit)]
+    command += ["--calls", "fit", "score", "--order-gb", "0", "--folder", str(tmp_path), "--out", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, timeout=600)
+    text = (tmp_path / "out_of_core.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith(("| fit", "| score"))]
+    assert [row[0].strip() for row in rows] == ["fit", "score"]
+    assert all(float(row[3]) < 300 for row in rows), text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out_of_core.md"], "the file is deleted"

@@ -99,7 +99,7 @@ INSTRUCTIONS = "vectors", *OF_PRODUCTS, "maxima", "atomics", "calling", "exponen
 WITH_VECTORS = [f"_kernels.{name}" for name in INSTRUCTIONS]
 FOR_VECTORS = ["numba.config", "numba.types", "numba.core.cgutils", "numba.extending.intrinsic"]
 OF_THREADS = {("_kernels.blas", "threading"), ("_kernels.compiling", "threading"), ("_kernels.kernel", "threading")}
-OF_LLVM = "_kernels.atomics", "llvmlite.binding"
+OF_LLVM = {("_kernels.atomics", "llvmlite.binding"), ("_kernels.compiling", "llvmlite.binding.ffi")}
 OF_NUMBA = {
     *((f"_kernels.{name}", "numba.config") for name in ("thread_count", "plan", "waiting")),
     *(("_kernels.kernel", name) for name in ("numba", "numba.types")),
@@ -111,7 +111,7 @@ OF_NUMBA = {
 }
 OWNERS = {
     "numba": ("_kernels.jit", OF_NUMBA | set(itertools.product(WITH_VECTORS, FOR_VECTORS))),
-    "llvmlite": ("_kernels.vectors", {*itertools.product(WITH_VECTORS, ["llvmlite.ir"]), OF_LLVM}),
+    "llvmlite": ("_kernels.vectors", {*itertools.product(WITH_VECTORS, ["llvmlite.ir"]), *OF_LLVM}),
     "threading": ("_kernels.threads", OF_THREADS | {("_estimator.fitted", "threading.RLock")}),
     "concurrent": ("_kernels.threads", set()),
     "multiprocessing": ("_kernels.thread_count", set()),

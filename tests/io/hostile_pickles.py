@@ -48,8 +48,8 @@ HOSTILE = {
     "call_of_a_tensor": dictionary(tensor(STORAGE, 0, (1,), (1,)), b")R"),
     "dictionary_with_arguments": dictionary(ORDERED, b"(", ORDERED, b"ttR"),
     "tensor_without_arguments": dictionary(REBUILD, b")R"),
-    "tensor_of_a_tuple": dictionary(REBUILD, b"(", numbers([1]) * 4, b"tR"),
-    "tensor_of_a_string": dictionary(REBUILD, b"(", text("storage"), numbers([1]) * 3, b"tR"),
+    "tensor_of_a_tuple": dictionary(REBUILD, b"(", numbers([1]) * 4, b"\x89}tR"),
+    "tensor_of_a_string": dictionary(REBUILD, b"(", text("storage"), numbers([1]) * 3, b"\x89}tR"),
     "untyped": dictionary(STORAGE.replace(b"torch\nFloatStorage", b"torch.storage\nUntypedStorage")),
     "reference_to_a_string": dictionary(text("storage"), b"Q"),
     "reference_of_a_number": dictionary(b"(", text("storage"), ORDERED, text("0"), text("cpu"), b"K\x01tQ"),
@@ -74,16 +74,16 @@ HOSTILE = {
     "long_string": b"\x80\x02X\xff\xff\xff\xffabc.",
     "long_number": b"\x80\x02\x8b\xff\xff\xff\x7f\x01.",
     "decimal": b"\x80\x02I" + b"9" * 100_000 + b"\n.",
-    "shorter": b"\x80\x02" + b"]" * 900_000 + b".",
-    "many_marks": b"\x80\x02" + b"(" * 900_000 + b".",
+    "shorter": b"\x80\x02" + b"]" * 100_000 + b".",
+    "many_marks": b"\x80\x02" + b"(" * 100_000 + b".",
     "longer": b"\x80\x02" + b")" * 2_000_000 + b".",
     # a few bytes that would make 2^900 objects, if anybody looked at them all
-    "doubling": dictionary(numbers([1]), b"q\x01" + b"h\x01h\x01\x86q\x01" * 900, b"Q"),
-    "doubling_value": dictionary(numbers([1]), b"q\x01" + b"h\x01h\x01\x86q\x01" * 900),
+    "doubling": dictionary(numbers([1]), b"q\x01h\x01\x86" * 900, b"Q"),
+    "doubling_value": dictionary(numbers([1]), b"q\x01h\x01\x86" * 900),
     "doubling_shape": dictionary(
-        REBUILD, b"(", STORAGE, b"K\x00", numbers([1]), b"q\x01" + b"h\x01h\x01\x86q\x01" * 90, b"h\x01", b"tR"
+        REBUILD, b"(", STORAGE, b"K\x00", numbers([1]), b"q\x01h\x01\x86" * 90, b"h\x01", b"\x89}tR"
     ),
-    "deep": dictionary(b")" + b"\x85" * 900_000),
+    "deep": dictionary(b")" + b"\x85" * 100_000),
     "itself": b"\x80\x02}q\x01(" + text("a") + b"h\x01u.",
     "python": pickle.dumps({"a": Attack()}, 2),
     "python_4": pickle.dumps({"a": Attack()}, 4),

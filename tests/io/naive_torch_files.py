@@ -31,7 +31,7 @@ def sparsify(arrays, config, X):
     p = widen({name: array.astype(kind) for name, array in arrays.items()})
     mean = p.get("input_mean", 0)
     a = (X - mean - p["b_dec"]) @ p["encoder.weight"].T + p["encoder.bias"]
-    kind, k = config.get("sae_type", "topk"), config.get("k", 32)
+    kind, k = config.get("sae_type", "topk"), 32 if config.get("k") is None else int(config["k"])
     if config.get("signed") or kind == "abstopk":
         f = largest(a, k, abs(a))
     elif kind == "topk":
@@ -47,7 +47,7 @@ def sentence_transformers(arrays, config, X):
     """Codes and reconstructions of the module SparseAutoEncoder."""
     p = widen(arrays)
     weight = p["encoder.weight"] if "encoder.weight" in p else p["decoder.linear.weight"]
-    k = 8 if config.get("k") is None else config["k"]
+    k = 8 if config.get("k") is None else int(config["k"])
     f = relu(largest((X - p["pre_bias"]) @ weight.T + p["latent_bias"], k))
     return f, f @ weight + p["pre_bias"]
 

@@ -97,13 +97,14 @@ def test_units_without_a_decoder_stay_as_they_are(tmp_path):
 
 
 def test_checkpoints_are_files_below_the_folder(tmp_path):
-    arrays = arrays_of("BatchTopKSAE")
-    written(tmp_path / "sae", arrays, dict_class="BatchTopKSAE", k=4)
+    arrays, trainer = arrays_of("BatchTopKSAE"), {"dict_class": "BatchTopKSAE", "k": 4, "lm_name": "pythia"}
+    written(tmp_path / "sae", arrays, **trainer)
     (tmp_path / "sae" / "checkpoints").mkdir()
     path = tmp_path / "sae" / "checkpoints" / "ae_100.pt"
     write_torch(path, arrays)
     for each in (path, tmp_path / "sae" / "ae.pt"):
         assert_same(load(each), dictionary_learning(arrays, "BatchTopKSAE", X))
+        assert load(each).file_metadata_ == {"dictionary_learning": trainer}
 
 
 def test_numbers_of_16_bits_and_transposed_arrays(tmp_path):

@@ -13,6 +13,7 @@ BAD = {
     **{"a name twice": b'{"d_in": 12, "d_in": 12}', "inside": b'{"metadata": {"a": 1, "a": 2}}'},
     **{"NaN": b'{"a": NaN}', "infinity": b'{"a": [-Infinity]}', "an overflow": b'{"a": 1e999}'},
     **{"many digits": b'{"a": ' + b"9" * 10_000 + b"}", "deep": b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"},
+    "more than 64 bits": b'{"a": 9223372036854775808}',
     **{"rather deep": b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}", "large": b'{"a": "' + b"x" * (1 << 24) + b'"}'},
 }
 

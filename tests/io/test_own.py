@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 import warnings
 
@@ -236,6 +237,32 @@ def test_other_libraries_read_the_arrays(tmp_path):
     arrays = safetensors.numpy.load_file(next(tmp_path.glob("*.safetensors")))
     assert_array_equal(arrays["network.theta"], sae._network.parameters.theta)
     assert_array_equal(arrays["scaling.offset"], sae.mean_)
+
+
+def test_a_model_of_callbacks_can_be_saved(tmp_path):
+    """What they are given during a fit has a network, and not yet all other attributes."""
+    sae, snapshot = make().fit(X), make()
+    vars(snapshot).update({name: vars(sae)[name] for name in ("_network", "n_features_in_")})
+    again = round_trip(snapshot, tmp_path)
+    assert_array_equal(again.transform(X), sae.transform(X))
+
+
+def test_a_model_in_training_is_saved_as_it_was_after_some_chunk(tmp_path):
+    def steps(sae):
+        yield sae
+        for _ in range(30):
+            yield sae.partial_fit(MORE)
+
+    known = {sae._network.parameters.theta.tobytes(): plain(sae) for sae in steps(make().partial_fit(X))}
+    sae = make().partial_fit(X)
+    thread = threading.Thread(target=lambda: list(steps(sae)))
+    thread.start()
+    running = True
+    while running:
+        running = thread.is_alive()
+        again = round_trip(sae, tmp_path)
+        assert plain(again) == known[again._network.parameters.theta.tobytes()]
+    thread.join()
 
 
 def test_saving_twice_gives_the_same_files(tmp_path):

@@ -75,7 +75,7 @@ for i in range(n_kills):
     assert theta in (thetas[held], thetas[new]), i
     replaced += theta != thetas[held]
     held = thetas.index(theta)
-assert killed > n_kills // 3, (killed, n_kills)
+assert killed >= n_kills // 3, (killed, n_kills)
 save(models[0], folder)
 assert load(folder)._network.parameters.theta.tobytes() == thetas[0]
 assert len(list(folder.iterdir())) == 2, list(folder.iterdir())  # nothing of those that were killed is left
@@ -84,7 +84,7 @@ print(killed, replaced, "well")
 
 
 def test_killed_at_any_call(tmp_path):
-    run_well(KILLED, str(tmp_path), "30", "calls", timeout=300)
+    run_well(KILLED, str(tmp_path), "12", "calls", timeout=300)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Damaged and hostile files: each is refused with one error, or loads exactly; nothing is run, nothing crashes."""
 
 import json
+import os
 import shutil
 import tracemalloc
 import warnings
@@ -223,6 +224,16 @@ def test_a_header_allocates_nothing(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1 << 20
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    save(make().fit(X), tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ModelFileError, match="no file"):
+        load(tmp_path)
 
 
 def test_without_verification_sizes_are_checked_all_the_same(tmp_path):

@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 
 from skl_sae import SparseAutoencoder
 from skl_sae.io import ModelFileError, load, meet_target_l0, save
-from skl_sae.sparsity import L1, BatchTopK, JumpReLU
+from skl_sae.sparsity import L1, AbsTopK, BatchTopK, JumpReLU, Matryoshka, TopK
 
 ARCHITECTURES = "standard", "topk", "abstopk", "jumprelu", "gated"
 each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -97,6 +97,22 @@ def test_the_settings_that_are_written(tmp_path):
     assert metadata["sae_lens_version"].startswith("6.") and metadata["sae_lens_training_version"] is None
     assert metadata["training_library"].startswith("skl_sae ") and metadata["training_rule"] == "BatchTopK(k=3)"
     assert metadata["l0"] == 3 and metadata["num_dead_features"] == round(16 * sae.dead_fraction_)
+
+
+@pytest.mark.parametrize(
+    ("rule", "k", "l0"),
+    [
+        *((TopK(np.int64(4)), 4, 4), (TopK(4, transform_k=6), 6, 6), (AbsTopK(0.5), 8, 8)),
+        *((Matryoshka(BatchTopK(4)), None, 4), (JumpReLU(), None, None)),
+    ],
+)
+def test_the_number_of_active_units_is_written(tmp_path, rule, k, l0):
+    X = load_digits(return_X_y=True)[0][:200]
+    sae = SparseAutoencoder(16, sparsity=rule, max_iter=1, random_state=0).fit(X)
+    save(sae, tmp_path / "model", format="saelens")
+    cfg = json.loads((tmp_path / "model" / "cfg.json").read_text())
+    assert cfg.get("k") == k and cfg["metadata"].get("l0") == l0
+    np.testing.assert_allclose(load(tmp_path / "model").transform(X), sae.transform(X), atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,11 @@ def written(folder, arrays, **config):
 def test_reads_the_shared_weight_under_either_name(tmp_path, name):
     arrays = draw(SHAPES)
     arrays[name] = arrays.pop("encoder.weight")
-    written(tmp_path / "sae", arrays)
+    written(tmp_path / "sae", arrays, k_aux=29)
     sae, (code, reconstruction) = load(tmp_path / "sae"), sentence_transformers(arrays, CONFIG, X)
     assert sae.tied_weights
+    save(sae, tmp_path / "again", "sentence_transformers")
+    assert json.loads((tmp_path / "again" / "config.json").read_text()) == CONFIG | {"k_aux": 29}
     np.testing.assert_allclose(sae.transform(X), code, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(sae.reconstruct(X), reconstruction, rtol=1e-10, atol=1e-10)
 

@@ -1,6 +1,7 @@
 """Folders of sparsify and latentsae, against their published equations."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_reads_latentsae(tmp_path, kind, centred):
     arrays = draw({**SHAPES, **LATENT[kind], **({"input_mean": (D,)} if centred else {})}, dtype=np.float32)
     if kind == "batchtopk":
         arrays["batchtopk_threshold"] = np.float32([0.7])[0]
-    config = written(tmp_path / "sae", arrays, sae_type=kind, mean_center=centred, k=N if kind == "batchtopk" else 4)
+    config = {"sae_type": kind, "mean_center": centred, "k": N if kind == "batchtopk" else 4}
+    written(tmp_path / "sae", arrays, **config | {"sae_type": kind.upper()})  # as it writes names of an Enum
     assert_same(load(tmp_path / "sae"), sparsify(arrays, config, X), 1e-5)
 
 
@@ -146,6 +148,18 @@ def test_the_configuration_is_missing_or_damaged(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ModelFileError, match="JSON"):
             load(tmp_path / "sae")
+    path.unlink()
+    os.mkfifo(path)  # nobody writes to it: reading would wait for ever
+    with pytest.raises(ModelFileError, match="no file"):
+        load(tmp_path / "sae")
+
+
+def test_what_else_the_configuration_says_is_written_again(tmp_path):
+    further = {"multi_topk": True, "hookpoint": "layers.3", "nested": {"a": [1, None]}}
+    before = written(tmp_path / "sae", draw(SHAPES), normalize_decoder=False, expansion_factor=4, **further)
+    save(load(tmp_path / "sae"), tmp_path / "again", "sparsify")
+    after = json.loads((tmp_path / "again" / "cfg.json").read_text())
+    assert after == {**before, "skip_connection": False, "transcode": False}
 
 
 # writing

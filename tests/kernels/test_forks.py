@@ -198,12 +198,16 @@ def test_a_hundred_forks_while_another_thread_fits():
     run_well(TOOLS + STRESS, timeout=400, **SETTINGS)
 
 
-def test_a_fork_waits_until_nothing_is_compiled():
-    """Numba's lock, and LLVM, would be inherited half way."""
+each_keeper = pytest.mark.parametrize("keeper", compiling.KEEPERS, ids=["numba", "llvmlite"])
+
+
+@each_keeper
+def test_a_fork_waits_until_nothing_is_compiled(keeper):
+    """The locks of numba and llvmlite, and LLVM, would be inherited half way."""
     begun, order = threading.Event(), []
 
     def work():
-        with compiling.global_compiler_lock:
+        with keeper:
             begun.set()
             threading.Event().wait(0.2)
             order.append("compiled")
@@ -215,29 +219,41 @@ def test_a_fork_waits_until_nothing_is_compiled():
     order.append("forked")
     compiling._after_fork()
     thread.join()
-    assert order == ["compiled", "forked"] and not compiling.global_compiler_lock.is_locked()
+    assert order == ["compiled", "forked"] and not keeper._lock._is_owned()
+
+    def take():
+        if keeper._lock.acquire(timeout=10):
+            keeper._lock.release()
+            order.append("free")
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert order[-1] == "free"
 
 
-def test_a_fork_does_not_wait_for_ever(monkeypatch):
+@each_keeper
+def test_a_fork_does_not_wait_for_ever(keeper, monkeypatch):
     """The child then has a lock of its own."""
     monkeypatch.setattr(compiling, "PATIENCE", 0.01)
     begun, leave = threading.Event(), threading.Event()
 
     def work():
-        with compiling.global_compiler_lock:
+        with keeper:
             begun.set()
             leave.wait(10)
 
     thread = threading.Thread(target=work)
     thread.start()
     begun.wait(10)
-    parent = compiling.global_compiler_lock._lock
+    parents = [each._lock for each in compiling.KEEPERS]
     try:
         compiling._before_fork()
         compiling._after_fork_in_child()
-        with compiling.global_compiler_lock:
+        with keeper:
             pass
     finally:
-        compiling.global_compiler_lock._lock = parent
+        for each, lock in zip(compiling.KEEPERS, parents, strict=True):
+            each._lock = lock
         leave.set()
         thread.join()

@@ -56,6 +56,35 @@ assert np.array_equal(make().fit(X).transform(X), expected)
 print("well")
 """
 
+# The child finds the estimator half way through a fit, whose thread it does not have.
+SAME = """
+import os, time
+end = threading.Event()
+
+def fit():
+    while not end.is_set():
+        sae.fit(X)
+
+def child():
+    well = np.array_equal(sae.transform(X), expected) and np.array_equal(sae.fit(X).transform(X), expected)
+    sys.exit(0 if well else 3)
+
+thread = threading.Thread(target=fit)
+thread.start()
+try:
+    for n in range(8):
+        time.sleep(0.01 * n)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0, process.exitcode
+finally:
+    end.set()
+    thread.join(60)
+assert not thread.is_alive() and np.array_equal(sae.transform(X), expected)
+print("well")
+"""
+
 # Large arrays reach the workers of loky and multiprocessing as read-only memory maps.
 JOBLIB = """
 from joblib import Parallel, delayed, parallel_config
@@ -95,3 +124,8 @@ def test_a_pool_of_multiprocessing(method):
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_a_backend_of_joblib(backend):
     run_well(TOOLS + JOBLIB, backend, timeout=180, **SETTINGS)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_a_fork_while_another_thread_fits_this_estimator():
+    run_well(TOOLS + SAME, timeout=180, **SETTINGS)

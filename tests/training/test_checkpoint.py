@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints
+from skl_sae._training import order
 from skl_sae._training.training import Training
 from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
@@ -27,6 +28,7 @@ NONNEGATIVE = abs(X) / abs(X).max()
 CSR = sparse.csr_array(np.where(X > np.quantile(X, 0.8), X, 0))
 WIDE = sparse.random_array((330, 400), density=0.004, format="csr", random_state=np.random.RandomState(0))
 ALWAYS = timedelta(microseconds=1)
+N_BATCHES = 6
 
 FEW = {"n_components": 14, "batch_size": 55, "max_iter": 4, "random_state": 3}
 DEEP = {"hidden_layer_sizes": (12,), **FEW}
@@ -79,7 +81,10 @@ class Killed(BaseException):
 
 @pytest.fixture
 def killed_after(monkeypatch):
-    """Ends the process, as it were, after some steps: nothing of the library comes to know of it."""
+    """Ends the process, as it were, after some steps: nothing of the library comes to know of it.
+
+    The value is a function that tells how many steps there have been.
+    """
     step = Training._step
 
     def choose(n):
@@ -92,6 +97,7 @@ def killed_after(monkeypatch):
             return step(self, *args)
 
         monkeypatch.setattr(Training, "_step", counted)
+        return lambda: n - left[0]
 
     return choose
 
@@ -103,7 +109,8 @@ def fingerprint(sae):
         name: np.asarray(value).tolist() for name, value in vars(network.scaling).items() if name != "architecture"
     }
     numbers = [sae.loss_curve_, sae.auxiliary_loss_curve_, sae.validation_scores_, sae.pretrain_loss_curves_]
-    numbers += [sae.n_iter_, sae.n_steps_, sae.dead_fraction_, scaling, sae._dead_units.idle.tolist()]
+    numbers += [sae.n_iter_, sae.n_steps_, sae.dead_fraction_, scaling]
+    numbers += [sae._dead_units.idle.tolist(), sae._dead_units.n_rows]
     if training is not None:
         moments, counters, densities = training.state()
         numbers += [{name: each.tobytes() for name, each in moments.items()}, counters[:2], densities, training.key]
@@ -119,21 +126,25 @@ def copied(params):
     return params
 
 
-def assert_resumes(make, fit, folder, killed_after, every, at):
-    """Kill it after some steps, and again after some more, and compare."""
+def assert_resumes(make, fit, folder, killed_after, every):
+    """Kill it when it has taken so many steps in all, some of them again, and compare."""
+    n_steps = killed_after(-1)
     whole = fit(make())
-    expected, generator = fingerprint(whole), drawn(whole)
-    for n in at:
-        killed_after(n)
+    expected, generator, n = fingerprint(whole), drawn(whole), n_steps()
+    done = 0
+    for at in (8, n - 3) if every == 1 else (3, 7, 7, 13, n - 4):
+        killed_after(at - done)
         with pytest.raises(Killed):
             fit(make(), checkpoint=folder, every=every)
-    killed_after(-1)
+        done = at // N_BATCHES * N_BATCHES if every == 1 else at
+    n_steps = killed_after(-1)
     resumed = fit(make(), checkpoint=folder, every=every)
+    assert n_steps() == n - done
     assert fingerprint(resumed) == expected
     assert drawn(resumed) == generator
-    killed_after(0)  # the same call again takes no step
+    n_steps = killed_after(-1)  # the same call again takes no step
     assert fingerprint(fit(make(), checkpoint=folder, every=every)) == expected
-    killed_after(-1)
+    assert n_steps() == 0
 
 
 def drawn(sae):
@@ -156,8 +167,7 @@ def test_a_killed_fit_resumes_to_the_same_bits(name, every, killed_after, tmp_pa
     def make():
         return SparseAutoencoder(**{**FEW, **copied(params), "warm_start": True})
 
-    at = (8, 6) if every == 1 else (3, 4, 0, 6)
-    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, every, at)
+    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, every)
 
 
 @pytest.mark.usefixtures("quick_disk")
@@ -167,7 +177,31 @@ def test_the_best_weights_so_far_are_kept(killed_after, monkeypatch, tmp_path):
     monkeypatch.setattr("skl_sae._training.loop.validation_score", norm)
     make = lambda: SparseAutoencoder(**{**FEW, "max_iter": 9}, early_stopping=True, warm_start=True, n_iter_no_change=2)
     assert np.argmax(make().fit(X).validation_scores_) == 0
-    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, (8, 4, 7))
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS)
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("data", [X, CSR], ids=["dense", "CSR"])
+def test_shuffled_blocks(data, killed_after, monkeypatch, tmp_path):
+    """Several windows of several blocks."""
+    monkeypatch.setattr("skl_sae._training.order.BLOCK_BYTES", 10 * 8 * 20)
+    monkeypatch.setattr("skl_sae._training.order.WINDOW", 4)
+    make = lambda: SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, ALWAYS)
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_a_killed_fit_resumes_in_the_middle_of_a_window(every, killed_after, tmp_path, monkeypatch):
+    """Blocks of eight rows, three a window: less than a batch."""
+    monkeypatch.setattr(order, "BLOCK_BYTES", 8 * 10 * 8)
+    monkeypatch.setattr(order, "WINDOW", 3)
+
+    def make():
+        return SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+
+    at = (8, 6) if every == 1 else (3, 4, 0, 6)
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, every, at)
 
 
 # in processes that are killed
@@ -199,16 +233,15 @@ def test_validation_data(every, killed_after, tmp_path):
     params = {**FEW, "early_stopping": True, "warm_start": True}
     make = lambda: SparseAutoencoder(**params)
     fit = lambda sae, **how: sae.fit(X, X_val=MISSING[:50], **how)
-    assert_resumes(make, fit, tmp_path, killed_after, every, (8, 6) if every == 1 else (3, 4))
+    assert_resumes(make, fit, tmp_path, killed_after, every)
 
 
 @pytest.mark.usefixtures("quick_disk")
-@pytest.mark.parametrize("at", [(3,), (8, 6)])
-def test_a_warm_fit(at, killed_after, tmp_path):
+def test_a_warm_fit(killed_after, tmp_path):
     """The one before it must be there again, as a pickle or by the same calls."""
     start = pickle.dumps(SparseAutoencoder(**FEW, warm_start=True).fit(X[::-1]))
     make = lambda: pickle.loads(start)
-    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS, at)
+    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, ALWAYS)
     other = SparseAutoencoder(**FEW, warm_start=True).fit(X[:90])
     with pytest.raises(ValueError, match="warm_start=True goes on from another model than then"):
         other.fit(X, checkpoint=tmp_path)
@@ -230,7 +263,7 @@ def test_a_warm_fit(at, killed_after, tmp_path):
 def test_a_recovery_autoencoder(params, killed_after, tmp_path):
     params = {**FEW, "n_layers": 2, "warm_start": True, **params}
     fit = lambda sae, **how: sae.fit(X, abs(X), **how)
-    assert_resumes(lambda: SparseRecoveryAutoencoder(**params), fit, tmp_path, killed_after, ALWAYS, (3, 7, 6))
+    assert_resumes(lambda: SparseRecoveryAutoencoder(**params), fit, tmp_path, killed_after, ALWAYS)
 
 
 @pytest.mark.usefixtures("quick_disk")
@@ -238,7 +271,7 @@ def test_a_memory_map_that_is_read_only(killed_after, tmp_path):
     np.save(tmp_path / "X.npy", X.astype(np.float32))
     fit = lambda sae, **how: sae.fit(np.load(tmp_path / "X.npy", mmap_mode="r"), **how)
     make = lambda: SparseAutoencoder(**FEW, warm_start=True)
-    assert_resumes(make, fit, tmp_path / "a" / "b", killed_after, ALWAYS, (3, 7))
+    assert_resumes(make, fit, tmp_path / "a" / "b", killed_after, ALWAYS)
 
 
 @pytest.mark.usefixtures("quick_disk")
@@ -259,7 +292,8 @@ def test_without_a_seed_the_first_start_is_resumed(killed_after, tmp_path):
     assert generator.random() == following
 
 
-def test_callbacks_hear_of_the_epochs_that_are_left(killed_after, tmp_path):
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+def test_callbacks_hear_of_the_epochs_that_are_left(every, killed_after, tmp_path):
     pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
 
     class Callback:
@@ -279,9 +313,10 @@ def test_callbacks_hear_of_the_epochs_that_are_left(killed_after, tmp_path):
 
     killed_after(8)
     with pytest.raises(Killed):
-        SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+        SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path, every=every)
     killed_after(-1)
     callback = Callback(stop_after=2)
-    sae = SparseAutoencoder(**FEW).set_callbacks(callback).fit(X, checkpoint=tmp_path)
+    sae = SparseAutoencoder(**FEW).set_callbacks(callback).fit(X, checkpoint=tmp_path, every=every)
     assert callback.told == 2 and sae.n_iter_ == 3
-    assert SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path).n_iter_ == 3  # it was stopped, and stays so
+    again = SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path, every=every)
+    assert again.n_iter_ == 3  # it was stopped, and stays so
