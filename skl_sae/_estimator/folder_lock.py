@@ -2,6 +2,7 @@
 
 import errno
 import os
+import weakref
 
 try:
     import fcntl
@@ -9,8 +10,9 @@ except ImportError:  # Windows
     fcntl = None
     import msvcrt
 
-# Locks of files are those of a process; within it, the folders that are in use.
-_IN_USE = {}
+# Locks of files are those of a process; within it, the folders that are in use. A lock whose owner an interrupt has kept
+# from getting it is let go.
+_IN_USE = weakref.WeakValueDictionary()
 
 
 class FolderLock:

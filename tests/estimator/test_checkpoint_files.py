@@ -17,6 +17,7 @@ from scipy import sparse
 import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints, identity
+from skl_sae._estimator.folder_lock import FolderLock
 from skl_sae._training.training import Training
 from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import BatchTopK
@@ -314,6 +315,13 @@ def test_two_threads_in_one_folder(tmp_path):
             SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path / ".." / tmp_path.name)
         SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path / "another")
     SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nobody has closed the file
+def test_a_lock_that_its_owner_never_got(tmp_path):
+    """Because of an interrupt at that moment."""
+    FolderLock(tmp_path, "checkpoint.lock")
+    FolderLock(tmp_path, "checkpoint.lock").release()
 
 
 def test_the_folder_is_free_after_an_error(tmp_path, monkeypatch):
