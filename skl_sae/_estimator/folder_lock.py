@@ -10,8 +10,8 @@ except ImportError:  # Windows
     fcntl = None
     import msvcrt
 
-# Locks of files are those of a process; within it, the folders that are in use. A lock whose owner an interrupt has kept
-# from getting it is let go.
+# Locks of files are those of a process; within it, the folders that are in use. A lock that an interrupt has kept from
+# its owner is let go.
 _IN_USE = weakref.WeakValueDictionary()
 
 
