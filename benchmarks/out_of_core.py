@@ -14,7 +14,7 @@ file that it could take back at any time.
 those that came first as soon as there are more than 512 MB, as a system does whose memory is full. The time is that of
 the whole call; "epoch" is without that of the two passes in which values are checked and moments taken, measured alone.
 
-"Sorted rows": MNIST's training images, 188 MB, sorted by label, and the explained variance of the test images after four
+"Sorted rows": MNIST's training images, 188 MB, sorted by label, and the explained variance of test images after four
 epochs. Windows of 32 blocks of 4 MB are the library's; smaller ones stand for a longer file. Writes out_of_core.md.
 """
 
@@ -187,7 +187,7 @@ def measure_order(path, name):
 def in_process(kind, path, name, limit_mb=0):
     """What a process of its own has measured."""
     command = [sys.executable, __file__, "--worker", kind, str(path), name, "--limit-mb", str(limit_mb)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(result.stdout.splitlines()[-1])
 
 

@@ -1,25 +1,24 @@
 """Ctrl-C at the client."""
 
-import os
 import signal
-import threading
 
+import distributed
 import pytest
 from sklearn.base import clone
 
 from skl_sae.dask import fit
-from skl_sae.dask._cluster import Cluster
 
 
 def interrupt_in(monkeypatch, wanted):
-    original = Cluster._attempt
+    """While the client waits for the sum of this name."""
+    original = distributed.wait
 
-    def attempt(self, name, *rest):
-        if name == wanted:
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-        return original(self, name, *rest)
+    def wait(future):
+        if f"-{wanted}-" in future.key[0]:
+            signal.raise_signal(signal.SIGINT)
+        return original(future)
 
-    monkeypatch.setattr(Cluster, "_attempt", attempt)
+    monkeypatch.setattr(distributed, "wait", wait)
 
 
 def test_the_model_of_the_last_round_is_left(client, monkeypatch, interruptible, sae, blocks):

@@ -16,11 +16,7 @@ VERSION = PROJECT["version"]
 # The names of distributions that are not those of their packages.
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 # What only some functions need; the documentation names the extra that brings it.
-<<<<<<< HEAD
 EXTRAS = "plot", "progress", "report", "onnx", "dask"
-=======
-EXTRAS = "plot", "progress", "report", "exchange", "onnx", "dask"
->>>>>>> dask
 
 
 @pytest.mark.parametrize(
