@@ -19,6 +19,8 @@ NUMBERS = {
     "code_rows": "a count",
 }
 KINDS_OF_SCALE = None, "total", "features"
+# Files of strangers may ask for any number of layers, each of which costs time and has hardly any weights.
+MOST_LAYERS = 1000
 
 
 def describe_network(network, writer):
@@ -59,6 +61,9 @@ def _describe_stored(network, arrays):
 def new_network(sae, n_features, dtype, n_weights):
     """An untrained network of an estimator, if it has at most so many weights."""
     architecture, _ = sae._design(n_features, dtype)
+    n_layers = max(map(len, architecture[:2]))
+    if n_layers > MOST_LAYERS:
+        raise ModelFileError(f"its parameters ask for {n_layers} layers, and files hold models of up to {MOST_LAYERS}")
     sizes = [architecture.encoder_sizes] if architecture.tied else architecture[:2]
     least = sum(a * b for each in sizes for a, b in pairwise(each))
     if getattr(sae, "_unrolls", False):

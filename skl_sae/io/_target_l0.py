@@ -1,6 +1,6 @@
 """Thresholds set by data, for models whose files have wrong ones."""
 
-from copy import copy
+from copy import copy, deepcopy
 from numbers import Real
 
 import numpy as np
@@ -68,4 +68,9 @@ def meet_target_l0(sae, X, target_l0):
     warn_of_missed_target("meet_target_l0", target_l0, reached)
     other = copy(sae)
     vars(other).update(attributes_of(network), _training=None)
+    if hasattr(sae, "file_metadata_"):
+        other.file_metadata_ = deepcopy(sae.file_metadata_)
+        metadata = other.file_metadata_.get("saelens", {}).get("metadata") or {}
+        if "l0" in metadata:  # it was that of the old thresholds
+            metadata["l0"] = float(reached)
     return other

@@ -103,10 +103,10 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
             raise ValueError(
                 f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
             )
-        merged = {}
+        merged, total = {}, sum(weights)
         for prefix, weight in zip(prefixes, weights, strict=True):
             stop = round(prefix * n_units)
-            merged[stop] = merged.get(stop, 0.0) + weight / sum(weights)
+            merged[stop] = merged.get(stop, 0.0) + weight / total
         self.prefixes_ = list(merged.items())
         self.rule_ = rule
         return rule.initialize(n_units, activation)

@@ -226,6 +226,19 @@ def test_a_header_allocates_nothing(tmp_path):
         assert peak < 1 << 20
 
 
+def test_many_layers_take_no_time(tmp_path):
+    """Layers of one unit have hardly any weights, but building a million of them takes minutes."""
+    save(make().fit(X), tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    arrays = dict(_safetensors.read(path)[0])
+    arrays["network.theta"] = np.zeros(5 * 10**6)
+    _safetensors.write(path, arrays)
+    sign(tmp_path)
+    edit(tmp_path, ("parameters.hidden_layer_sizes", [1] * 10**6))
+    with pytest.raises(ModelFileError, match="layers"):
+        load(tmp_path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_not_waited_for(tmp_path):
     save(make().fit(X), tmp_path)

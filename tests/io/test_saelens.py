@@ -334,6 +334,15 @@ def test_thresholds_are_set_by_data(tmp_path, uneven):
     assert other.file_metadata_ == sae.file_metadata_
 
 
+def test_the_number_of_active_units_follows_the_thresholds(tmp_path):
+    X = data(500)
+    sae = load(saelens(tmp_path / "a", weights("jumprelu"), "jumprelu", metadata={**VERSIONS, "l0": 9.0, "layer": 3}))
+    save(meet_target_l0(sae, X, 4), tmp_path / "b", format="saelens")
+    metadata = json.loads((tmp_path / "b" / "cfg.json").read_text())["metadata"]
+    assert abs(metadata["l0"] - 4) < 0.01 and metadata["layer"] == 3
+    assert sae.file_metadata_["saelens"]["metadata"]["l0"] == 9
+
+
 def test_thresholds_of_zero_become_one_for_all(tmp_path):
     tensors, X = weights("jumprelu"), data(500)
     tensors["threshold"][3] = 0
