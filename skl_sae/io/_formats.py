@@ -62,12 +62,12 @@ def save(sae, folder, format="skl_sae"):
         process or the machine stops, the folder holds one of the two.
     format : str, default="skl_sae"
         Format of the files. "skl_sae" is that of this library, and holds all that ``transform`` needs and all that
-        ``partial_fit`` and ``fit`` with `warm_start` go on from; see :doc:`exchange`.
+        ``partial_fit`` and ``fit`` with `warm_start` go on from; see :doc:`/exchange`.
 
     Raises
     ------
     ValueError
-        If the format is unknown, or cannot hold such a model.
+        If the format is unknown or cannot hold such a model, or if the folder holds a model of another format.
     TypeError
         If `sae` is something else than such an autoencoder.
     OSError
@@ -100,7 +100,18 @@ def save(sae, folder, format="skl_sae"):
     if format not in writable:
         raise ValueError(f"Got format={format!r}, expected one of {', '.join(map(repr, writable))}.")
     check_is_fitted(sae)
+    there = _format_of(Path(folder))
+    if there not in (None, format):  # `load` would read the old one, or find two mixed
+        raise ValueError(
+            f"{folder} holds a model of the format {there!r}, and format={format!r} would be written "
+            "beside it: expected a folder of its own for each format. Pass another folder, or delete this one."
+        )
     FORMATS[format].write(sae, folder)
+
+
+def _format_of(path):
+    """The name of the format of a folder or file; None if it is no model."""
+    return next((name for name, each in FORMATS.items() if each.recognises(path)), None)
 
 
 def load(folder, *, trusted=(), verify=True):
@@ -164,9 +175,9 @@ def load(folder, *, trusted=(), verify=True):
     path = Path(folder)
     if not path.exists():
         raise ModelFileError(f"{path} does not exist.")
-    for each in FORMATS.values():
-        if each.recognises(path):
-            return each.read(path, trusted, verify) if each.own else each.read(path)
+    if (name := _format_of(path)) is not None:
+        each = FORMATS[name]
+        return each.read(path, trusted, verify) if each.own else each.read(path)
     found = ", ".join(sorted(entry.name for entry in path.iterdir())[:10]) if path.is_dir() else "a file"
     expected = "; ".join(f"{name}: {each.holds}" for name, each in FORMATS.items())
     raise ModelFileError(

@@ -325,6 +325,10 @@ def test_what_cannot_be_saved_is_told(tmp_path):
         save(make(), tmp_path)
     with pytest.raises(ValueError, match="expected one of 'skl_sae'"):
         save(make().fit(X), tmp_path, format="pickle")
+    save(make(sparsity="topk").fit(X), tmp_path / "other", format="saelens")
+    for name in "skl_sae", "sparsify":
+        with pytest.raises(ValueError, match=r"'saelens'.*Pass another folder"):
+            save(make(sparsity="topk").fit(X), tmp_path / "other", format=name)
     sae = recovery(dict_init=pd.DataFrame(np.eye(12, 7))).fit(X)
     with pytest.raises(ValueError, match=r"parameters\.dict_init is a DataFrame.*arrays of numbers"):
         save(sae, tmp_path)
