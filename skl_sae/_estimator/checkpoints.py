@@ -36,7 +36,10 @@ def checkpoints_in(folder, every):
             raise ValueError(f"Got every={every!r} without checkpoint: expected checkpoint, a folder, with it.")
         yield None
         return
-    folder = Path(folder)
+    try:
+        folder = Path(folder).absolute()  # a callback may go to another folder
+    except TypeError:
+        raise TypeError(f"Got checkpoint={folder!r}, expected a folder: a str or a path-like object.") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder, LOCK)
@@ -86,7 +89,7 @@ class Checkpoints:
     Attributes
     ----------
     state : tuple of dict or None
-        Numbers and arrays of the checkpoint that was found.
+        Numbers and arrays of the checkpoint that was found, until they are taken.
     """
 
     def __init__(self, folder, epochs, seconds):

@@ -56,7 +56,7 @@ class FittingMixin(BuildingMixin):
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
         warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
         if course.failure is None and course.interrupts.number:
-            _warn_of_interrupt(fitted, course, checkpoints, continues)
+            _warn_of_interrupt(fitted, course, checkpoints, self.warm_start)
         training.put_by()
         self._commit(seen, fitted)
         if course.failure is not None:
@@ -85,11 +85,11 @@ class FittingMixin(BuildingMixin):
         return {"_network": network, "n_features_in_": seen.n_features_in_}
 
 
-def _warn_of_interrupt(fitted, course, checkpoints, continues):
+def _warn_of_interrupt(fitted, course, checkpoints, warm):
     """Warn in the words of scikit-learn's networks."""
     which, n_epochs, left = _which(fitted, "the last step"), _n_epochs(course), ""
     if checkpoints is not None:
-        start = ", of the estimator as it was before," if continues else ""
+        start = ", of the estimator as it was before," if warm else ""
         left = f" The same call{start} resumes the fit from {str(checkpoints.folder)!r}."
     warn(
         f"Training interrupted by user in epoch {n_epochs}, after {fitted['n_steps_']} steps: the estimator is fitted, "

@@ -14,10 +14,10 @@ WITHOUT_EFFECT = {"verbose", "sparse_output"}
 
 def identity(estimator, rows, validation):
     """All that decides on a fit, as lists, dicts, strings and numbers; `rows` and `validation` as they were passed."""
-    params = {name: value for name, value in estimator._parameters().items() if name not in WITHOUT_EFFECT}
+    params = {**estimator.get_params(deep=False), **estimator._parameters()}  # a subclass may have more, or fewer
     return {
         "estimator": type(estimator).__name__,
-        "parameters": {name: _plain(value) for name, value in params.items()},
+        "parameters": {name: _plain(value) for name, value in params.items() if name not in WITHOUT_EFFECT},
         "data": {"X": _of_rows(rows), "y": _of_rows(rows.target), "X_val": _of_rows(validation)},
         "start": _of_model(estimator) if estimator.warm_start else None,
     }

@@ -57,8 +57,8 @@ class Course:
         """A stage begins, or goes on where it was recorded."""
         if self._state:
             stage.resume(*self._state)
-            self._state = None
-        if self.histories or stage.history.loss_curve:
+            self._state = self.checkpoints.state = None
+        if not stage.step and (self.histories or stage.history.loss_curve):
             stage.keep()
 
     def look(self, stage):

@@ -17,7 +17,8 @@ class Stage(Place):
     Attributes
     ----------
     generator : dict or None
-        State of the generator when the epoch began, before its order was drawn; None between epochs.
+        State of the generator when the epoch began, before its order was drawn; None between epochs, and where no
+        checkpoint is written.
     best : ndarray or None
         Parameters of the epoch with the best score.
     stopped : bool
@@ -45,10 +46,10 @@ class Stage(Place):
 
     def enter(self, random_state):
         """An epoch begins, or goes on: its order is drawn, or drawn again."""
-        if self.generator is None:
-            self.generator = random_state.get_state(legacy=False)
-        else:
+        if self.generator is not None:
             random_state.set_state(self.generator)
+        elif self.course.checkpoints is not None:  # it takes as long as the step of a small network
+            self.generator = random_state.get_state(legacy=False)
 
     def passed(self, losses, n_rows):
         """A step is done."""
@@ -76,6 +77,9 @@ class Stage(Place):
         }
         arrays = {"theta": self.theta, "idle": dead_units.idle}
         arrays |= {f"moment.{name}": moment for name, moment in moments.items()}
+        if self.step and self._good is not None:  # between epochs these are the parameters themselves
+            arrays["good"], n_good_steps, counts, n_epochs = self._good
+            arrays["good_idle"], numbers["good"] = counts.idle, [n_good_steps, counts.n_rows, n_epochs]
         return numbers, arrays if self.best is None else {**arrays, "best": self.best}
 
     def resume(self, numbers, arrays):
@@ -91,6 +95,11 @@ class Stage(Place):
         self.schedule.take(numbers["schedule"])
         self.history.take(numbers["history"])
         self.best, self.stopped, self.recorded = arrays.get("best"), numbers["stopped"], True
+        if "good" in arrays:
+            good_steps, good_rows, n_epochs = numbers["good"]
+            counts = counts.copy()
+            counts.idle[:], counts.n_rows = arrays["good_idle"], good_rows
+            self._good = arrays["good"], good_steps, counts, n_epochs
 
     # divergence
 

@@ -18,7 +18,8 @@ UNFINISHED = ".unfinished-"
 def write_files(folder, writers):
     """Write some files of a folder, in their order; the last one is what makes the others count.
 
-    Each file is replaced as a whole when all have been written, the last one at the end; other files stay.
+    Each file is replaced as a whole when all have been written, the last one at the end; other files stay. Files of two
+    models never stand together: while the first ones are replaced the last one is away.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def write_files(folder, writers):
     with replacing(folder) as (room, put):
         for name, write in writers.items():
             write(room / name)
-        put(list(writers))
+        put(list(writers), apart=len(writers) > 1)
 
 
 @contextmanager
@@ -50,7 +51,8 @@ def replacing(folder):
     room : Path
         A folder to write to. It is on the same disk, and removed at the end.
     put : callable
-        ``put(names)`` brings the files of these names to where they belong, in their order.
+        ``put(names, apart=False)`` brings the files of these names to where they belong, in their order; `apart` says
+        that the new first ones do not go with the old last one, which is then taken away before.
 
     Raises
     ------
@@ -62,12 +64,12 @@ def replacing(folder):
         existed = folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with _locked(folder) as alone:
+            with locked(folder) as alone:
                 for rest in folder.glob(f"{UNFINISHED}*") if alone else ():
                     shutil.rmtree(rest, ignore_errors=True)
                 room = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
                 try:
-                    yield room, lambda names: _put(names, room, folder)
+                    yield room, lambda names, apart=False: _put(names, room, folder, apart)
                 finally:
                     shutil.rmtree(room, ignore_errors=True)
         except BaseException:
@@ -80,28 +82,41 @@ def replacing(folder):
         raise OSError(error.errno, reason, str(folder)) from error
 
 
-def _put(names, room, folder):
+def _put(names, room, folder, apart):
     """Bring files to the folder, each when those before it are on the disk."""
+    last, old = folder / names[-1], room / ".old"
     for name in names:
         _to_disk(room / name)
-    for name in names[:-1]:
-        os.replace(room / name, folder / name)
+    if apart:
+        with suppress(FileNotFoundError):
+            os.replace(last, old)
+        _to_disk(folder)
+    try:
+        for name in names[:-1]:
+            os.replace(room / name, folder / name)
+    except OSError:
+        if old.exists():
+            os.replace(old, last)
+        raise
     _to_disk(folder)
-    os.replace(room / names[-1], folder / names[-1])
+    os.replace(room / names[-1], last)
     _to_disk(folder)
 
 
 @contextmanager
-def _locked(folder):
-    """Within, nobody else is who asks here; yields whether that is known."""
-    if fcntl is None:
+def locked(folder, shared=False):
+    """Within, nobody else is who asks here, or only some that read, if it is `shared`; yields whether that is known."""
+    try:
+        handle = None if fcntl is None else os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one may use what is in it, and not look at it
+        handle = None
+    if handle is None:
         yield False
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
         alone = True
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         except OSError:  # a file system without locks
             alone = False
         try:

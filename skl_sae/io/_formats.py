@@ -8,7 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._autoencoder import SparseAutoencoder
 from ..sparsity import BaseSparsity
 from . import _dictionary_learning, _gemma_scope, _own, _saelens, _sentence_transformers, _sparsify
+from ._atomic import locked
 from ._errors import ModelFileError
+from ._json import check_metadata
 
 
 class Format(NamedTuple):
@@ -25,7 +27,7 @@ class Format(NamedTuple):
     write : callable or None
         ``write(sae, folder)``; None where the format is only read.
     own : bool
-        Whether it is that of this library: then ``read(path, trusted, verify)``.
+        Whether it is that of this library, which is looked for first: then ``read(path, trusted, verify)``.
     """
 
     holds: str
@@ -59,7 +61,8 @@ def save(sae, folder, format="skl_sae"):
         Fitted.
     folder : str or path
         Made if it does not exist. Files of an earlier model are replaced when the new ones are complete: whenever the
-        process or the machine stops, the folder holds one of the two.
+        process or the machine stops, the folder holds one of the two. In the formats of others, whose two files cannot
+        be replaced at once, it may also, for a moment, hold none.
     format : str, default="skl_sae"
         Format of the files. "skl_sae" is that of this library, and holds all that ``transform`` needs and all that
         ``partial_fit`` and ``fit`` with `warm_start` go on from; see :doc:`/exchange`.
@@ -67,7 +70,8 @@ def save(sae, folder, format="skl_sae"):
     Raises
     ------
     ValueError
-        If the format is unknown or cannot hold such a model, or if the folder holds a model of another format.
+        If the format is unknown, or cannot hold such a model; or if the folder holds a model of another format, which
+        would be loaded in its place.
     TypeError
         If `sae` is something else than such an autoencoder.
     OSError
@@ -100,18 +104,14 @@ def save(sae, folder, format="skl_sae"):
     if format not in writable:
         raise ValueError(f"Got format={format!r}, expected one of {', '.join(map(repr, writable))}.")
     check_is_fitted(sae)
-    there = _format_of(Path(folder))
-    if there not in (None, format):  # `load` would read the old one, or find two mixed
+    check_metadata(getattr(sae, "file_metadata_", {}))
+    others = [name for name, each in FORMATS.items() if name != format and each.recognises(Path(folder))]
+    if others and not FORMATS[format].own:
         raise ValueError(
-            f"{folder} holds a model of the format {there!r}, and format={format!r} would be written "
-            "beside it: expected a folder of its own for each format. Pass another folder, or delete this one."
+            f"{folder} holds a model of the format {others[0]!r}, which files of the format {format!r} would be mixed "
+            "up with. Save into another folder, or remove what is there."
         )
     FORMATS[format].write(sae, folder)
-
-
-def _format_of(path):
-    """The name of the format of a folder or file; None if it is no model."""
-    return next((name for name, each in FORMATS.items() if each.recognises(path)), None)
 
 
 def load(folder, *, trusted=(), verify=True):
@@ -175,9 +175,12 @@ def load(folder, *, trusted=(), verify=True):
     path = Path(folder)
     if not path.exists():
         raise ModelFileError(f"{path} does not exist.")
-    if (name := _format_of(path)) is not None:
-        each = FORMATS[name]
-        return each.read(path, trusted, verify) if each.own else each.read(path)
+    if _own.recognises(path):
+        return _own.read(path, trusted, verify)
+    with locked(path if path.is_dir() else path.parent, shared=True):  # a model is read whole, before or after a save
+        for each in FORMATS.values():
+            if each.recognises(path):
+                return each.read(path)
     found = ", ".join(sorted(entry.name for entry in path.iterdir())[:10]) if path.is_dir() else "a file"
     expected = "; ".join(f"{name}: {each.holds}" for name, each in FORMATS.items())
     raise ModelFileError(

@@ -22,6 +22,8 @@ VECTORS = "b_enc", "b_dec", "threshold"
 SKIP = "affine_skip_connection"
 # Bytes of all arrays for each byte of the file, at most, and those of small files: numbers hardly can be compressed.
 MOST_EXPANSION, HEADER = 20, 1 << 20
+# What NumPy writes. Others are expanded as a whole by `zipfile`, however little is asked for.
+COMPRESSIONS = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _NONE = np.empty(0)
 
 
@@ -92,6 +94,8 @@ def _read_npz(path):
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            if not all(entry.compress_type in COMPRESSIONS for entry in entries):
+                raise ValueError("it is compressed in another way than NumPy does")
             total, most = sum(entry.file_size for entry in entries), MOST_EXPANSION * path.stat().st_size + HEADER
             if total > most:
                 raise ValueError(f"it would have {total} bytes when expanded, of {path.stat().st_size}")

@@ -31,15 +31,33 @@ def read_json(path):
             raise ValueError("it is missing, or it is no file")
         if Path(path).stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES} bytes")
-        hooks = {"object_pairs_hook": _unique, "parse_constant": _number, "parse_float": _number, "parse_int": _whole}
-        settings = json.loads(Path(path).read_text(encoding="utf-8"), **hooks)
-        if not isinstance(settings, dict):
-            raise ValueError(f"it holds a {type(settings).__name__}, not an object with names")
-        if _levels(settings) > MOST_LEVELS:
-            raise ValueError(f"it has more than {MOST_LEVELS} levels")
+        return _parsed(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read as JSON: {error}.") from error
+
+
+def _parsed(text):
+    hooks = {"object_pairs_hook": _unique, "parse_constant": _number, "parse_float": _number, "parse_int": _whole}
+    settings = json.loads(text, **hooks)
+    if not isinstance(settings, dict):
+        raise ValueError(f"it holds a {type(settings).__name__}, not an object with names")
+    if _levels(settings) > MOST_LEVELS:
+        raise ValueError(f"it has more than {MOST_LEVELS} levels")
     return settings
+
+
+def check_metadata(metadata):
+    """Raise unless it is a dict for each format, and is read again as it is after it was written as JSON."""
+    try:
+        if _parsed(json.dumps(metadata, allow_nan=False)) != metadata:
+            raise ValueError("JSON has no tuples, and no names but text")
+        if not all(isinstance(each, dict) for each in metadata.values()):
+            raise ValueError("a format has something else than a dict")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"file_metadata_ is {metadata!s:.200}, expected a dict of dicts, one for each format, of what JSON can "
+            f"hold: text, finite numbers, True, False, None, lists, and dicts whose names are text. {error}."
+        ) from error
 
 
 def _unique(pairs):

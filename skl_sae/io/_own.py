@@ -23,7 +23,7 @@ from ._own_values import Reader
 
 #: The file that makes a folder a model.
 NAME = "skl_sae.json"
-ARRAYS = "arrays-{}.safetensors"
+ARRAYS, DIGITS = "arrays-{}.safetensors", 16
 #: Raised when older versions of the library could misread what is written. Files of older formats are read.
 FORMAT_VERSION = 1
 
@@ -35,14 +35,14 @@ def write(sae, folder):
         _safetensors.write(room / "arrays", arrays)
         content = _safetensors.mapped(room / "arrays")
         digest = hashlib.sha256(content).hexdigest()
-        name = ARRAYS.format(digest[:16])
+        name = ARRAYS.format(digest[:DIGITS])
         (room / "arrays").rename(room / name)
         model = {**record, "arrays": {"file": name, "n_bytes": content.size, "sha256": digest}}
         whole = {"format_version": FORMAT_VERSION, "skl_sae_version": __version__, "model": model}
         (room / NAME).write_text(_readable({**whole, "sha256": digest_of(whole)}), encoding="utf-8")
         del content
         put([name, NAME])
-        for old in Path(folder).glob(ARRAYS.format("*")):
+        for old in Path(folder).glob(ARRAYS.format(DIGITS * "[0-9a-f]")):
             if old.name != name:
                 with suppress(OSError):  # on Windows, a file that is mapped into memory stays
                     old.unlink()
@@ -108,7 +108,7 @@ def _read(path, trusted, verify):
     arrays = Arrays(_safetensors.split(content, "its file of arrays")[0], verify)
     reader, metadata = Reader(arrays, trusted, model.pop("generators", [])), model.pop("file_metadata", None)
     with np.errstate(all="ignore"):
-        return version, restore(reader.parse(_canonical(model)), arrays, metadata)
+        return version, restore(reader.value(model), arrays, metadata)
 
 
 def _checked(content):
@@ -135,7 +135,7 @@ def _content(path, record, verify):
         fields.take(*each) for each in (("file", "a text"), ("n_bytes", "a count"), ("sha256", "a text"))
     )
     fields.close()
-    if name != ARRAYS.format(digest[:16]) or "/" in name or "\\" in name:
+    if name != ARRAYS.format(digest[:DIGITS]) or "/" in name or "\\" in name:
         raise ModelFileError(f"it names the file of arrays {name!r}, expected {ARRAYS.format('...')!r}, in the folder")
     content = _safetensors.mapped(path / name)
     if content.size != n_bytes or (verify and hashlib.sha256(content).hexdigest() != digest):

@@ -10,7 +10,6 @@ Each is an object with one of the keys below, and nothing else::
     {"generator": 0}                            number in the list of random states
 """
 
-import json
 import math
 
 import numpy as np
@@ -103,28 +102,34 @@ class Reader:
         self.arrays, self.trusted = arrays, {each.__name__: each for each in trusted}
         self.generators = [self._generator(i, state) for i, state in enumerate(states)]
 
-    def parse(self, text):
+    def value(self, entry):
         """JSON with all values as they were."""
-        return json.loads(text, object_hook=self._value)
-
-    def _value(self, entry):
+        if isinstance(entry, list):
+            return [self.value(item) for item in entry]
+        if not isinstance(entry, dict):
+            return entry
         keys = set(entry)
         if keys == {"float"}:
             return SPECIAL[entry["float"]]
         if keys == {"tuple"}:
-            return tuple(_expect(entry["tuple"], list))
+            return tuple(self.value(_expect(entry["tuple"], list)))
         if keys == {"numpy", "value"}:
             dtype = np.dtype(_expect(entry["numpy"], str))
-            if dtype not in _safetensors.NAMES or not isinstance(entry["value"], bool | int | float):
+            value = self.value(entry["value"])
+            if dtype not in _safetensors.NAMES or not isinstance(value, bool | int | float):
                 raise ModelFileError(f"got {entry}, expected a number of NumPy")
-            return dtype.type(entry["value"])
+            return dtype.type(value)
         if keys == {"array"}:
             return self.arrays.take(_expect(entry["array"], str))
         if keys == {"rule", "parameters"}:
-            return new(self._rule(_expect(entry["rule"], str)), _expect(entry["parameters"], dict))
+            return new(self._rule(_expect(entry["rule"], str)), self._values(_expect(entry["parameters"], dict)))
         if keys == {"generator"}:
             return self.generators[_expect(entry["generator"], int)]
-        return entry
+        return self._values(entry)
+
+    def _values(self, entry):
+        """Values by names, whatever these are."""
+        return {name: self.value(value) for name, value in entry.items()}
 
     def _rule(self, name):
         """The class of a rule: of the library, or a trusted one. None is imported by a name."""
@@ -151,7 +156,7 @@ class Reader:
         return generator
 
     def _number(self, value):
-        return float(self._value(value)) if isinstance(value, dict) else _expect(value, float)
+        return _expect(self.value(value), float)
 
 
 def _name_of(kind):

@@ -233,13 +233,17 @@ def from_estimator(sae, format):
     offset = scaling.offset.astype(np.float64)
     shift = (bias - offset) @ encoder  # of the pre-activations, because another vector is subtracted
     (_, encoder_bias), unit = network.encoder()[-1], scaling.code_scale
-    own = _of_rule(network, rule, shift, format)
+    own = _of_rule(network, rule, encoder_bias, shift, format)
     arrays = {"encoder": encoder.T, "encoder_bias": encoder_bias / unit + shift, "decoder": decoder, "bias": bias}
     return PlainSAE(**own, **arrays, tied=np.array_equal(encoder.T, decoder), skip=skip)
 
 
-def _of_rule(network, rule, shift, format):
-    """The kind of a deployed rule, and what it knows of each unit, on the scale of the codes."""
+def _of_rule(network, rule, encoder_bias, shift, format):
+    """The kind of a deployed rule, and what it knows of each unit, on the scale of the codes.
+
+    Magnitudes of gates are made of pre-activations without the gate's own bias, which is less than `encoder_bias` where
+    a batch normalisation is folded in.
+    """
     units, unit, activation = network.parameters.units, network.scaling.code_scale, network.architecture.activation
     if isinstance(rule, AbsTopK) and activation == "identity":
         return {"kind": "abstopk", "k": rule.k_}
@@ -249,7 +253,8 @@ def _of_rule(network, rule, shift, format):
         return {"kind": "jumprelu", "threshold": units.threshold.astype(np.float64) / unit}
     if type(rule) is GatedCode:
         gain, bias = units.gain.astype(np.float64), units.magnitude_bias.astype(np.float64)
-        return {"kind": "gated", "gain": gain, "magnitude_bias": bias / unit + np.exp(gain) * shift}
+        folded = encoder_bias.astype(np.float64) - units.encoder_bias
+        return {"kind": "gated", "gain": gain, "magnitude_bias": bias / unit + np.exp(gain) * (shift + folded / unit)}
     if not rule.overrides("encode") and activation == "relu":
         return {"kind": "standard"}
     raise ValueError(

@@ -15,7 +15,7 @@ from ._atomic import write_files
 from ._errors import ModelFileError
 from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
-from ._saelens_config import BATCH, KINDS, VERSION, read_config, warn_of_wrong_threshold
+from ._saelens_config import BATCH, KINDS, VERSION, further_settings, read_config, warn_of_wrong_threshold
 
 WEIGHTS, CONFIG, SPARSITY = "sae_weights.safetensors", "cfg.json", "sparsity.safetensors"
 SCALER, WHITENING = "activation_scaler.json", "activation_whitening.safetensors"
@@ -87,7 +87,7 @@ def write(sae, folder):
 def _settings(sae, plain, dtype):
     """What `cfg.json` says: how the model computes, and what came with it when it was loaded."""
     kept = getattr(sae, "file_metadata_", {}).get("saelens", {})
-    metadata = dict(kept.get("metadata", {}))
+    metadata, further = (dict(kept.get(name) or {}) for name in ("metadata", "cfg"))
     if sae.n_steps_ > 0:  # it has been trained here since then
         for name in ("l0", "num_dead_features", "training_architecture", "training_architecture_details"):
             metadata.pop(name, None)
@@ -103,7 +103,7 @@ def _settings(sae, plain, dtype):
             metadata.setdefault(name, value)
     of_kind = {"k": plain.k, "rescale_acts_by_decoder_norm": False} if "topk" in plain.kind else {}
     return {
-        **{"reshape_activations": "none", **kept.get("cfg", {})},
+        **{"reshape_activations": "none", **further_settings(further)},
         **{"architecture": plain.kind, "d_in": plain.encoder.shape[1], "d_sae": plain.encoder.shape[0], **of_kind},
         **{"dtype": dtype.name, "device": "cpu", "apply_b_dec_to_input": True, "normalize_activations": "none"},
         "metadata": {**metadata, "sae_lens_version": VERSION},

@@ -113,8 +113,13 @@ def read_config(path):
         by_norm="topk" in architecture and expect(cfg, "rescale_acts_by_decoder_norm", bool, False, path),
         normalization=_normalization(cfg, path),
         fine_tuned=expect(cfg, "finetuning_scaling_factor", bool, False, path),
-        kept={"cfg": {name: cfg[name] for name in cfg if name not in COMPUTES}, "metadata": metadata},
+        kept={"cfg": further_settings(cfg), "metadata": metadata},
     )
+
+
+def further_settings(cfg):
+    """What the settings say besides how the model computes: it is written again."""
+    return {name: value for name, value in cfg.items() if name not in COMPUTES}
 
 
 def version_of(text):

@@ -7,6 +7,7 @@ compare with it: what it gives to NumPy is a copy, and it cannot give bfloat16.
 
 import json
 import math
+import mmap
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ NAMES = {np.dtype(dtype): name for name, dtype in TYPES.items()}
 BF16 = "BF16"
 # Bytes of a header, at most: what other readers of the format accept.
 LARGEST_HEADER = 100_000_000
+# Axes of an array, at most: what NumPy has. The product of more of them could take for ever.
+MOST_AXES = 64
 
 
 def write(path, arrays, metadata=None):
@@ -74,7 +77,8 @@ def mapped(path):
     if not Path(path).is_file():  # opening a pipe would wait for ever
         raise ModelFileError(f"{path} is missing, or is no file.")
     try:
-        return np.memmap(path, np.uint8, "r")
+        with Path(path).open("rb") as file:  # no `np.memmap`: joblib would let other processes open the path again
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
     except (OSError, ValueError) as error:  # it is empty, or another process has removed it
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
@@ -124,6 +128,8 @@ def _check_places(header, n_bytes):
             raise ValueError(f"{name} has the type {kind!r}, expected one of {', '.join([*TYPES, BF16])}")
         if not all(type(n) is int and 0 <= n < sys.maxsize for n in [*shape, first, last]):
             raise ValueError(f"{name} has the shape {shape} and the place {first, last}, expected whole numbers")
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"{name} has {len(shape)} axes")
         size = math.prod(shape) * _dtype(kind).itemsize
         if first != position or last - first != size:
             raise ValueError(f"{name} is at the bytes {first} to {last}, expected {size} bytes from {position} on")
@@ -138,7 +144,7 @@ def _dtype(kind):
 
 def _view(content, dtype, shape, data_offsets):
     """One array of a file whose header has been checked."""
-    content = content[slice(*data_offsets)].view(np.ndarray)
+    content = content[slice(*data_offsets)]
     if dtype == "BOOL" and content.max(initial=0) > 1:
         raise ValueError("a truth value is neither 0 nor 1")
     array = content.view(_dtype(dtype)).reshape(shape)

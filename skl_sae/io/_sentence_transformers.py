@@ -11,6 +11,7 @@ times r, too; with W_d = r W the reconstruction is the same. Features in units o
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -59,12 +60,18 @@ def read(path):
     k = expect(config, "k", int, 8, settings)
     plain = PlainSAE("topk", encoder=weights[0], decoder=weights[0], tied=True, k=k, **biases)
     sae = to_estimator(plain, source)
-    sae.file_metadata_ = {"sentence_transformers": {name: config[name] for name in OF_TRAINING if name in config}}
+    sae.file_metadata_ = {"sentence_transformers": _of_training(config)}
     return sae
+
+
+def _of_training(config):
+    return {name: config[name] for name in OF_TRAINING if name in config}
 
 
 def write(sae, folder):
     """Write a folder that `SparseAutoEncoder.load` reads. Its codes are those of the estimator times one number."""
+    if recognises(Path(folder)) and "input_dim" not in read_json(Path(folder) / CONFIG):
+        raise ValueError(f"{folder} holds another model than a SparseAutoEncoder: give the module a folder of its own.")
     plain = from_estimator(sae, "sentence_transformers")
     if plain.kind != "topk" or plain.skip is not None:
         raise ValueError(
@@ -77,7 +84,7 @@ def write(sae, folder):
         **{"pre_bias": plain.bias.astype(dtype), "latent_bias": (plain.encoder_bias * ratio).astype(dtype)},
         **{SHARED[0]: (plain.encoder * ratio).astype(dtype), COUNTS: np.zeros(units, np.int64)},
     }
-    kept = getattr(sae, "file_metadata_", {}).get("sentence_transformers", {})
+    kept = _of_training(getattr(sae, "file_metadata_", {}).get("sentence_transformers", {}))
     config = {
         **{"input_dim": plain.encoder.shape[1], "hidden_dim": units, "k": plain.k, "normalize": False},
         **{"k_aux": min(512, units), "dead_threshold": 30, **kept},

@@ -123,8 +123,9 @@ def write(sae, folder):
         arrays["W_skip"] = plain.skip.T.astype(dtype)
     units, features = plain.encoder.shape
     config = {
-        **{"multi_topk": False, **getattr(sae, "file_metadata_", {}).get("sparsify", {}), "activation": "topk"},
-        **{"expansion_factor": max(1, units // features), "normalize_decoder": plain.has_unit_rows},
+        **{"multi_topk": False, **_further(getattr(sae, "file_metadata_", {}).get("sparsify", {}))},
+        **{"activation": "topk", "expansion_factor": max(1, units // features)},
+        "normalize_decoder": plain.has_unit_rows,
         **{"num_latents": units, "k": plain.k, "skip_connection": plain.skip is not None, "transcode": False},
         "d_in": features,
     }

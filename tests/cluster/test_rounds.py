@@ -92,6 +92,7 @@ def test_every_rule(client, digits, rule):
     ],
     ids=lambda params: "-".join(params),
 )
+@pytest.mark.filterwarnings("ignore:.*of the units did not fire")
 @pytest.mark.filterwarnings("ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning")
 def test_options(client, sae, digits, params):
     fit(sae.set_params(**params), digits, block_rows=900)

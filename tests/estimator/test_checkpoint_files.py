@@ -120,6 +120,27 @@ def test_large_data_is_known_by_some_of_its_rows(tmp_path, monkeypatch):
         SparseAutoencoder(**FEW).fit(other, checkpoint=tmp_path)
 
 
+class WithAParameter(SparseAutoencoder):
+    """It has one more, and fewer of the others."""
+
+    _parameter_constraints = {**SparseAutoencoder._parameter_constraints, "power": [int]}
+
+    def __init__(self, power=1):
+        super().__init__(**FEW)
+        self.power = power
+
+    def _read_to_learn(self, seen, X, **how):
+        return super()._read_to_learn(seen, X**self.power, **how)
+
+
+def test_parameters_of_a_subclass(tmp_path):
+    """Also where X is known by rows in which they make no difference."""
+    ones = np.where(X > 0.5, 1.0, 0.0)
+    WithAParameter().fit(ones, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="belongs to another fit: power was 1, now 2"):
+        WithAParameter(power=2).fit(ones, checkpoint=tmp_path)
+
+
 # files that are none
 
 
@@ -203,6 +224,23 @@ def test_another_version(name, value, tmp_path):
 
 
 # folders
+
+
+@pytest.mark.parametrize("folder", [True, 3, b"folder"])
+def test_what_is_no_folder(folder):
+    with pytest.raises(TypeError, match=f"Got checkpoint={folder!r}, expected a folder"):
+        SparseAutoencoder(**FEW).fit(X, checkpoint=folder)
+
+
+def test_a_folder_that_is_relative(tmp_path, monkeypatch):
+    """It stays what it was at the beginning, wherever the process goes meanwhile."""
+    (tmp_path / "elsewhere").mkdir()
+    step = Training._step
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Training, "_step", lambda *args: [os.chdir(tmp_path / "elsewhere"), step(*args)][1])
+    SparseAutoencoder(**FEW).fit(X, checkpoint="größe [1] *")
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "größe [1] *"}
+    assert (tmp_path / "größe [1] *" / "checkpoint.npz").exists()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):

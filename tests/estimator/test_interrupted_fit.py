@@ -335,9 +335,13 @@ def test_a_warm_fit_goes_on_from_the_interrupted_one(pressed_in):
     assert sae.score(X) > score
 
 
-def test_a_warm_fit_resumes_from_the_estimator_as_it_was(pressed_in, tmp_path):
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_warm_fit_resumes_from_the_estimator_as_it_was(fitted, pressed_in, tmp_path):
+    """Also if it was not fitted before: now it is."""
     pressed_in()
-    sae = SparseAutoencoder(**FEW, warm_start=True).fit(X)
+    sae = SparseAutoencoder(**FEW, warm_start=True)
+    if fitted:
+        sae.fit(X)
     start, expected = pickle.dumps(sae), pickle.loads(pickle.dumps(sae)).fit(X)
     pressed_in(N_STEPS + 2)
     interrupted(sae, X, checkpoint=tmp_path, match="The same call, of the estimator as it was before, resumes")

@@ -155,6 +155,15 @@ def test_files_that_expand_without_end_are_refused(tmp_path):
         load(tmp_path)
 
 
+def test_files_that_expand_at_once_are_refused(tmp_path):
+    """These expand as a whole, whatever size they claim: zipfile asks their decompressors for no limit."""
+    for compression in zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2:
+        with zipfile.ZipFile(tmp_path / "params.npz", "w", compression) as archive:
+            archive.writestr("W_enc.npy", npy(HEADER % ("'<f4'", "(8, 16)")) + bytes(512))
+        with pytest.raises(ModelFileError, match="compressed in another way"):
+            load(tmp_path)
+
+
 def test_damaged_archives_are_refused(tmp_path):
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **weights("jumprelu"))

@@ -1,9 +1,9 @@
 """Whenever a process is killed while it writes a model over another one, the folder holds one of the two, whole."""
 
+import mmap
 import os
 import threading
 
-import numpy as np
 import pytest
 from processes import run_well
 from test_own import X, make, mapped, plain
@@ -110,7 +110,7 @@ def test_a_mapped_model_works_on_when_it_is_replaced(tmp_path):
     first, second = (make(random_state=i, warm_start=True).fit(X) for i in range(2))
     save(first, tmp_path)
     again = load(tmp_path)
-    assert isinstance(mapped(again._network.parameters.theta), np.memmap)
+    assert isinstance(mapped(again._network.parameters.theta), mmap.mmap)
     save(second, tmp_path)
     assert plain(again) == plain(first)
     assert plain(load(tmp_path)) == plain(second)
@@ -120,11 +120,13 @@ def test_a_mapped_model_works_on_when_it_is_replaced(tmp_path):
 
 
 def test_other_files_stay(tmp_path):
-    (tmp_path / "README.md").write_text("mine")
+    mine = "README.md", "arrays-of-mine.safetensors"
+    for name in mine:
+        (tmp_path / name).write_text("mine")
     for i in range(2):
         save(make(random_state=i).fit(X), tmp_path)
-    assert (tmp_path / "README.md").read_text() == "mine"
-    assert len(list(tmp_path.iterdir())) == 3
+    assert all((tmp_path / name).read_text() == "mine" for name in mine)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("call", range(12))

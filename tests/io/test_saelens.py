@@ -69,11 +69,12 @@ RULES = {
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("rule", [*RULES, "l1 with a target"])
-def test_writes_the_published_equations(tmp_path, rule, dtype):
+def test_writes_the_published_equations(tmp_path, rule, batch_norm, dtype):
     X = load_digits(return_X_y=True)[0].astype(dtype) + 50
     sparsity = L1(target_l0=6) if rule not in RULES else rule
-    sae = SparseAutoencoder(16, sparsity=sparsity, max_iter=2, random_state=0).fit(X)
+    sae = SparseAutoencoder(16, sparsity=sparsity, batch_norm=batch_norm, max_iter=2, random_state=0).fit(X)
     save(sae, tmp_path / "model", format="saelens")
     tensors = load_file(tmp_path / "model" / "sae_weights.safetensors")
     cfg = json.loads((tmp_path / "model" / "cfg.json").read_text())

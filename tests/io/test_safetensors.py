@@ -81,6 +81,14 @@ def test_arrays_that_are_not_aligned_are_copied(tmp_path):
         assert_array_equal(array, [1.5, 2.5])
 
 
+def test_an_array_of_endless_axes_is_refused_at_once(tmp_path):
+    path, header = tmp_path / "arrays.safetensors", {"dtype": "F32", "shape": [2**62] * 300_000, "data_offsets": [0, 0]}
+    text = json.dumps({"x": header}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(ModelFileError, match="300000 axes"):  # the product of so many takes a minute
+        _safetensors.read(path)
+
+
 def write_and_damage(path, generator):
     _safetensors.write(path, {"a": np.ones((2, 3)), "b": np.arange(4), "c": np.array([True, False])}, {"x": "y"})
     kinds = ["swapped value of the header", "length of the header", "bit of the beginning", "truncation"]

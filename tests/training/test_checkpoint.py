@@ -17,6 +17,7 @@ import skl_sae
 from skl_sae import SparseAutoencoder
 from skl_sae._estimator import checkpoints
 from skl_sae._training import order
+from skl_sae._training.schedule import Schedule
 from skl_sae._training.training import Training
 from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.sparsity import L1, BatchTopK, JumpReLU, Matryoshka
@@ -181,27 +182,37 @@ def test_the_best_weights_so_far_are_kept(killed_after, monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_disk")
-@pytest.mark.parametrize("data", [X, CSR], ids=["dense", "CSR"])
-def test_shuffled_blocks(data, killed_after, monkeypatch, tmp_path):
-    """Several windows of several blocks."""
-    monkeypatch.setattr("skl_sae._training.order.BLOCK_BYTES", 10 * 8 * 20)
-    monkeypatch.setattr("skl_sae._training.order.WINDOW", 4)
+@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
+@pytest.mark.parametrize("data, block, window", [(X, 20, 4), (CSR, 20, 4), (X, 8, 3)], ids=["dense", "CSR", "small"])
+def test_shuffled_blocks(data, block, window, every, killed_after, monkeypatch, tmp_path):
+    """Several windows of several blocks; small ones are of less rows than a batch."""
+    monkeypatch.setattr(order, "BLOCK_BYTES", 10 * 8 * block)
+    monkeypatch.setattr(order, "WINDOW", window)
     make = lambda: SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
-    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, ALWAYS)
+    assert_resumes(make, lambda sae, **how: sae.fit(data, **how), tmp_path, killed_after, every)
 
 
 @pytest.mark.usefixtures("quick_disk")
-@pytest.mark.parametrize("every", [1, ALWAYS], ids=["epoch", "step"])
-def test_a_killed_fit_resumes_in_the_middle_of_a_window(every, killed_after, tmp_path, monkeypatch):
-    """Blocks of eight rows, three a window: less than a batch."""
-    monkeypatch.setattr(order, "BLOCK_BYTES", 8 * 10 * 8)
-    monkeypatch.setattr(order, "WINDOW", 3)
+@pytest.mark.parametrize("at", [13, 14, 15])
+def test_a_fit_that_diverges(at, killed_after, monkeypatch, tmp_path):
+    """Whether it was killed or not, before or after it has begun to, the weights of the last good epoch are left."""
+    rate = Schedule.at
+    rates = lambda self, step: (rate(self, step)[0], rate(self, step)[1] * (1e30 if step >= 14 else 1))
+    monkeypatch.setattr(Schedule, "at", rates)
 
-    def make():
-        return SparseAutoencoder(**FEW, shuffle="blocks", warm_start=True)
+    def fit(**how):
+        sae = SparseAutoencoder(**FEW)
+        with pytest.raises(ValueError, match=r"Training failed: .* after 1\d steps.* weights of epoch 2, the last"):
+            sae.fit(X.astype(np.float32), **how)
+        return fingerprint(sae)
 
-    at = (8, 6) if every == 1 else (3, 4, 0, 6)
-    assert_resumes(make, lambda sae, **how: sae.fit(X, **how), tmp_path, killed_after, every, at)
+    expected = fit()
+    killed_after(at)
+    with pytest.raises(Killed):
+        SparseAutoencoder(**FEW).fit(X.astype(np.float32), checkpoint=tmp_path, every=ALWAYS)
+    killed_after(-1)
+    for _ in range(2):
+        assert fit(checkpoint=tmp_path, every=ALWAYS) == expected
 
 
 # in processes that are killed
