@@ -13,8 +13,9 @@ from numba.core.compiler_lock import global_compiler_lock
 
 # Seconds that a fork waits until no other thread compiles: a child would inherit the locks, and LLVM half way.
 PATIENCE = 30
-# What keeps a lock: numba for compiling, llvmlite for each call of LLVM; in the order in which they are taken.
-KEEPERS = global_compiler_lock, ffi.lib._lock
+# What keeps a lock: numba for compiling, llvmlite for each call of LLVM; in the order in which they are taken. The
+# second is llvmlite's own business: a version without it is not guarded against forks beside a call of LLVM.
+KEEPERS = [each for each in (global_compiler_lock, getattr(ffi.lib, "_lock", None)) if hasattr(each, "_lock")]
 
 
 def out_of_reach(work, *args):

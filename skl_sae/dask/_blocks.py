@@ -20,13 +20,18 @@ def kind_of(X):
         from dask import is_dask_collection
     if not is_dask_collection(X):
         return None
-    if hasattr(X, "columns") and hasattr(X, "map_partitions"):
-        return "frame"
-    if hasattr(X, "map_blocks") and X.ndim == 2:
-        return "array"
+    n_axes = getattr(X, "ndim", None)  # of a Delayed, which has every attribute, another Delayed
+    if isinstance(n_axes, int):
+        kind = "frame" if hasattr(X, "map_partitions") else "array"
+        if n_axes == 2:
+            return kind
+        raise TypeError(
+            f"Got a Dask {type(X).__name__} with {n_axes} axes, expected 2: rows and features. One feature is "
+            + ("X.to_frame()." if kind == "frame" else "X.reshape(-1, 1), one row X.reshape(1, -1).")
+        )
     raise TypeError(
-        f"Got a {type(X).__name__} of Dask, expected an array with two axes or a dataframe. Collections of other kinds "
-        "have methods that make dataframes of them, such as Bag.to_dataframe()."
+        f"Got a Dask {type(X).__name__}, expected a Dask array with two axes or a dataframe. Make one of it, as by "
+        "dask.array.from_delayed(X, shape, dtype) or Bag.to_dataframe()."
     )
 
 
@@ -58,7 +63,7 @@ def place_blocks(cluster, sae, seen, X, block_rows):
 
     if block_rows is not None:
         raise ValueError(
-            f"Got block_rows={block_rows} for a {type(X).__name__} of Dask, which has blocks: expected None. Cut it "
+            f"Got block_rows={block_rows} for a Dask {type(X).__name__}, which has blocks: expected None. Cut it "
             "anew by X.rechunk or X.repartition."
         )
     like = X._meta if kind == "frame" else np.empty((0, X.shape[1] if X.shape[1] == X.shape[1] else 0))

@@ -44,6 +44,21 @@ def check_estimator(sae, sync, block_rows, round_steps):
         check_separable(sae)
 
 
+def check_client(client):
+    """Raise where tasks cannot be submitted, or waited for."""
+    from distributed import Client
+
+    if not isinstance(client, Client):
+        raise TypeError(
+            f"Got client={client!r}, expected a dask.distributed.Client. Make one, as by Client(address) or "
+            "Client(cluster)."
+        )
+    if client.asynchronous:
+        raise ValueError("Got an asynchronous client, and this call waits: expected Client(..., asynchronous=False).")
+    if client.status != "running":
+        raise ValueError(f"Got a client that is {client.status}, expected one that is running: make another.")
+
+
 def check_separable(sae):
     """Raise where the gradient of a batch is not the mean of those of its shares."""
     rule = sae._new_rule("sparsity")

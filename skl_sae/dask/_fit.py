@@ -6,7 +6,7 @@ from sklearn.utils import check_random_state
 from .._callbacks import Epochs
 from .._extras import extra
 from ._blocks import place_blocks
-from ._checks import check_estimator
+from ._checks import check_client, check_estimator
 from ._cluster import Cluster
 from ._gradients import Gradients
 from ._loop import finish, schedule_of, train
@@ -48,7 +48,7 @@ def fit(sae, X, *, sync="rounds", client=None, block_rows=None, round_steps=None
     ImportError
         If Dask is not installed.
     ValueError
-        If there is no client, or if a parameter or a rule needs what blocks cannot give; before any work.
+        If there is no client that runs, or if a parameter or a rule needs what blocks cannot give; before any work.
     ClusterError
         If workers are lost again and again (a RuntimeError). The estimator then has the weights of the last round.
 
@@ -94,6 +94,7 @@ def fit(sae, X, *, sync="rounds", client=None, block_rows=None, round_steps=None
                 "There is no Dask client: make one, as by `from dask.distributed import Client; client = Client()`, or "
                 "pass client=."
             ) from error
+    check_client(client)
     with sae._training_lock(), np.errstate(all="ignore"):
         _fit(sae, X, sync, Cluster(client), block_rows, round_steps)
     return sae

@@ -148,8 +148,6 @@ class Gradients:
         self.epoch_rows, self.n_done, self.losses = len(rows), 0, []
         self.starts = np.cumsum([0, *rows.facts.sizes[:-1]])
 
-    recent_rows = property(lambda self: self.epoch_rows)
-
     def epoch(self, schedule, number):
         """All steps of an epoch; returns its losses."""
         training, self.losses = self.training, []

@@ -78,7 +78,7 @@ def finish(sae, seen, trainer, sample, history):
     with single_threaded_blas():
         training.finish_fit(sample)
     loss_curves = history.loss_curve, history.auxiliary_loss_curve
-    fitted = fitted_attributes(training, training.network, trainer.recent_rows, *loss_curves)
+    fitted = fitted_attributes(training, training.network, trainer.epoch_rows, *loss_curves)
     warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
     warn_of_dead_units(training, fitted["dead_fraction_"], trainer.epoch_rows)
     training.put_by()

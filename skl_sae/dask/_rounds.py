@@ -60,10 +60,12 @@ class Learned(NamedTuple):
         Counters of the training and of the optimizer, of the block with most steps.
     losses : ndarray of shape (2,)
         Loss and auxiliary loss.
+    fired : ndarray of bool of shape (n_units,)
+        The units that fired in the round.
     idle : ndarray of shape (n_units,)
-        Rows since a unit fired in any block.
+        Rows since a unit fired, of the block where they are fewest; if it fired in none, of that with most rows.
     n_read : int
-        Rows so far, of the block with fewest.
+        Rows so far, of the block with most.
     densities : ndarray
         See `Training`.
     """
@@ -74,6 +76,7 @@ class Learned(NamedTuple):
     n_steps: int
     n_updates: int
     losses: np.ndarray
+    fired: np.ndarray
     idle: np.ndarray
     n_read: int
     densities: np.ndarray
@@ -129,8 +132,8 @@ def learn_block(start, X, block):
         losses = np.array(training.epoch(rows, size, stretch))
     counters, units = (training.n_steps, training.optimizer.n_steps), training.dead_units
     moments, densities = training.optimizer.moments(), np.array(training.densities)
-    theta = training.network.parameters.theta
-    return Learned(theta, moments, n, *counters, losses, units.idle, units.n_rows, densities)
+    theta, fired = training.network.parameters.theta, units.idle < start.training.dead_units.idle + n
+    return Learned(theta, moments, n, *counters, losses, fired, units.idle, units.n_rows, densities)
 
 
 def average(a, b):
@@ -142,6 +145,8 @@ def average(a, b):
     def mean(x, y):
         return x + (y - x) * x.dtype.type(share)
 
+    fewest, most = np.minimum(a.idle, b.idle), np.maximum(a.idle, b.idle)
+    either = np.where(a.fired, a.idle, b.idle)
     return Learned(
         mean(a.theta, b.theta),
         {name: mean(a.moments[name], b.moments[name]) for name in a.moments},
@@ -149,8 +154,9 @@ def average(a, b):
         max(a.n_steps, b.n_steps),
         max(a.n_updates, b.n_updates),
         mean(a.losses, b.losses),
-        np.minimum(a.idle, b.idle),
-        min(a.n_read, b.n_read),
+        a.fired | b.fired,
+        np.where(a.fired & b.fired, fewest, np.where(a.fired | b.fired, either, most)),
+        max(a.n_read, b.n_read),
         mean(a.densities, b.densities),
     )
 
@@ -197,11 +203,6 @@ class Rounds:
         """Loss and auxiliary loss of the rounds of this epoch so far."""
         weights, losses = zip(*self.losses, strict=True)
         return np.average(losses, axis=0, weights=weights).tolist()
-
-    @property
-    def recent_rows(self):
-        """Rows that a unit which has not fired in the last epoch is idle for, at least."""
-        return min(n for n in self.rows.facts.sizes if n)
 
     def _round(self, schedule, number, part):
         training, network = self.training, self.training.network.copy()

@@ -18,7 +18,13 @@ def look_at(cluster, sae, seen):
     facts = cluster.sum("look", facts_of, join, cluster.send(type(sae).__name__))
     if not sum(facts.sizes):
         raise ValueError(f"Found X with no rows in {len(facts.sizes)} blocks: expected at least one.")
-    seen.n_features_in_ = facts.mean.size
+    n_features = facts.mean.size
+    if seen.n_features_in_ not in (0, n_features):  # 0 stands for a number that is not known before
+        raise ValueError(
+            f"X should have {seen.n_features_in_} columns, and its blocks have {n_features}: expected what it says of "
+            "itself. Correct the shape, or the columns of its meta."
+        )
+    seen.n_features_in_ = n_features
     rows = RemoteRows(facts, lambda numbers: fetch(cluster, facts.sizes, facts.dtype, numbers))
     if sae.loss == "binary_cross_entropy":
         check_probabilities(rows)

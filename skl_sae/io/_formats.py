@@ -65,7 +65,7 @@ def save(sae, folder, format="skl_sae"):
         be replaced at once, it may also, for a moment, hold none.
     format : str, default="skl_sae"
         Format of the files. "skl_sae" is that of this library, and holds all that ``transform`` needs and all that
-        ``partial_fit`` and ``fit`` with `warm_start` go on from; see :doc:`exchange`.
+        ``partial_fit`` and ``fit`` with `warm_start` go on from; see :doc:`/exchange`.
 
     Raises
     ------

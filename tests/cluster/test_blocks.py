@@ -1,5 +1,7 @@
 """The kinds of data: what a block may be, how X is cut, and what is refused."""
 
+import asyncio
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,6 +100,28 @@ def test_without_a_client(sae, digits):
         fit(sae, digits)
 
 
+def test_clients_that_cannot_be_used(cluster, sae, digits):
+    from distributed import Client
+
+    with Client(cluster) as client:
+        pass
+    with pytest.raises(ValueError, match="is closed, expected one that is running"):
+        fit(sae, digits, client=client)
+    with pytest.raises(TypeError, match=r"Client\(address\)"):
+        fit(sae, digits, client="tcp://localhost:8786")
+
+
+def test_an_asynchronous_client_is_refused(cluster, sae, digits):
+    from distributed import Client
+
+    async def call():
+        async with Client(cluster.scheduler_address, asynchronous=True) as client:
+            fit(sae, digits, client=client)
+
+    with pytest.raises(ValueError, match="asynchronous=False"):
+        asyncio.run(call())
+
+
 def test_other_estimators_are_refused(digits):
     for other in (SparseRecoveryAutoencoder(), object()):
         with pytest.raises(TypeError, match=type(other).__name__):
@@ -117,6 +141,9 @@ def test_data_that_is_refused(client, sae, digits, blocks):
     ragged = [da.from_delayed(dask.delayed(np.ones)((5, n)), (5, 3), float) for n in (3, 4)]
     with pytest.raises(ValueError, match="3 and 4 columns"):
         fit(sae, da.concatenate(ragged))
+    other = da.from_delayed(dask.delayed(np.ones)((5, 3)), (5, 4), float)
+    with pytest.raises(ValueError, match="should have 4 columns, and its blocks have 3"):
+        fit(sae, other)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         fit(sae.set_params(loss="binary_cross_entropy", output_activation="sigmoid"), blocks * 3)
     with pytest.raises(ValueError, match="block_rows=5"):

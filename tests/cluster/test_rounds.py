@@ -64,6 +64,14 @@ def test_rounds_within_an_epoch(client, sae, digits):
     assert many.score(digits) > few.score(digits) - 0.02
 
 
+def test_units_that_a_small_block_does_not_need_are_alive(client, digits):
+    """Each unit fires in one of the large blocks; a row cannot need them all."""
+    sae = SparseAutoencoder(300, sparsity="topk", max_iter=6, batch_size=50, random_state=0)
+    fit(sae, np.concatenate([digits[:900], digits[:1]]), block_rows=900)
+    assert np.mean(~(sae.transform(digits[:900]) != 0).any(axis=0)) == 0
+    assert sae.dead_fraction_ < 0.03
+
+
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule(client, digits, rule):
     sae = SparseAutoencoder(24, sparsity=rule, batch_size=50, max_iter=3, random_state=0)

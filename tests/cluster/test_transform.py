@@ -74,7 +74,9 @@ def test_a_container_that_was_asked_for_is_for_data_in_memory(digits):
 
 
 def test_what_is_refused(fitted, digits):
+    import dask
     import dask.array as da
+    import dask.dataframe as dd
     from dask import bag
     from sklearn.exceptions import NotFittedError
 
@@ -88,6 +90,12 @@ def test_what_is_refused(fitted, digits):
         transform(fitted, da.from_array(digits[:, 1:], chunks=(700, -1)))
     with pytest.raises(TypeError, match="Bag"):
         transform(fitted, bag.from_sequence([1, 2]))
+    with pytest.raises(TypeError, match=r"Delayed.*from_delayed"):
+        transform(fitted, dask.delayed(digits))
+    with pytest.raises(TypeError, match=r"1 axes, expected 2.*reshape\(1, -1\)"):
+        transform(fitted, da.from_array(digits)[0])
+    with pytest.raises(TypeError, match=r"1 axes, expected 2.*to_frame"):
+        transform(fitted, dd.from_pandas(pd.DataFrame(digits), npartitions=2)[0])
 
 
 def test_a_million_rows(fitted):
