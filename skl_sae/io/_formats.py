@@ -124,7 +124,7 @@ def load(folder, *, trusted=(), verify=True):
     ----------
     folder : str or path
         Where the model is.
-    trusted : list of type, default=()
+    trusted : type or list of type, default=()
         Classes of rules that the model may have besides those of :mod:`skl_sae.sparsity`, derived from
         :class:`~skl_sae.sparsity.BaseSparsity`. A file names the class of its rule, and no class is looked up by such a
         name; a class that is given is found by its ``__name__``. For files of this library.
@@ -169,6 +169,7 @@ def load(folder, *, trusted=(), verify=True):
     >>> np.array_equal(again.transform(X), sae.partial_fit(X).transform(X))
     True
     """
+    trusted = [trusted] if isinstance(trusted, type) else trusted
     for each in trusted:
         if not (isinstance(each, type) and issubclass(each, BaseSparsity)):
             raise TypeError(f"Got {each!r} in trusted, expected classes that are derived from BaseSparsity.")

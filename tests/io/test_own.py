@@ -298,7 +298,7 @@ def test_a_name_in_a_file_imports_nothing(tmp_path):
     save(make(sparsity=Root()).fit(X), tmp_path)
     change(tmp_path, lambda model: model["parameters"]["sparsity"].update(rule="this.Zen"))
     with pytest.raises(ModelFileError, match=r"this\.Zen"):
-        load(tmp_path, trusted=[Root])
+        load(tmp_path, trusted=Root)
     assert "this" not in sys.modules
 
 
