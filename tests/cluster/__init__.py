@@ -1,0 +1,1 @@
+"""A package, so that its fixtures, which are for these tests alone, are another module than those of all tests."""
