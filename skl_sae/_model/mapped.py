@@ -28,7 +28,7 @@ def read_ahead(X, lo, hi):
     if file is None or not X.flags.c_contiguous or not hasattr(file, "madvise"):
         return
     start = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data
-    first, last = (start + row * X.strides[0] for row in (lo, hi))
+    first, last = (start + int(row) * X.strides[0] for row in (lo, hi))  # bytes are beyond the type of row numbers
     first -= first % mmap.PAGESIZE
     with suppress(OSError):  # advice that is not taken
         for at in range(first, last, REQUEST):

@@ -49,6 +49,16 @@ def test_the_pages_of_the_rows_are_asked_for_from_first_to_last(path, first):
 
 
 @advises
+def test_bytes_beyond_the_type_of_row_numbers(tmp_path):
+    with open(tmp_path / "X", "wb") as file:
+        file.truncate(3 << 30)  # nothing of it is on the disk
+    rows = Rows(np.memmap(tmp_path / "X", np.float32, "r", shape=(3 << 18, 1 << 10)))
+    half = rows.subset(np.arange(1, 3 << 18, 2, dtype=np.int32))
+    half.read_ahead(len(half) - 10, len(half))
+    read_ahead(rows.X, np.int32((3 << 18) - 10), np.int32(3 << 18))
+
+
+@advises
 def test_what_has_no_pages_is_left_alone(path):
     read_ahead(np.zeros((10, 4)), 0, 10)
     for order in (np.s_[:, 3:], np.s_[::2], np.s_[::-1]):
