@@ -127,7 +127,7 @@ class BuildingMixin:
         return Training(network, params, random_state)
 
     def _pretrain(self, training, rows, course):
-        """Train layer by layer; returns the training of the last layer and the history of each."""
+        """Train layer by layer; returns the training of the last layer."""
         return pretrain(training.network, rows, training.params, training.random_state, course)
 
     def _n_pretrained(self):

@@ -43,7 +43,7 @@ class FittingMixin(BuildingMixin):
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         course, last = Course(epochs, checkpoints), None
         if phases[1:]:
-            last, _ = self._pretrain(training, rows, course)
+            last = self._pretrain(training, rows, course)
         n_layers = len(course.histories)
         if phases[0] and not course.ended:
             train(training, rows, validation, course, self.batch_size, held_out=held_out)

@@ -33,7 +33,6 @@ def pretrain(network, rows, params, random_state, course):
     -------
     training : Training or None
         That of the last layer, done; None where a resumed fit is past it.
-    histories : list of History
     """
     training, depth = None, network.architecture.encoder_depth
     params = {**params, "max_iter": params["pretrain_max_iter"]}
@@ -47,7 +46,7 @@ def pretrain(network, rows, params, random_state, course):
         label = f"Layer {layer + 1} of {depth}, "
         train(training, below, None, course, params["batch_size"], label)
         _adopt(network, stage, layer)
-    return training, list(course.histories)
+    return training
 
 
 def _stage(network, layer, rows):

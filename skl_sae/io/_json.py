@@ -37,7 +37,7 @@ def read_json(path):
 
 
 def _parsed(text):
-    hooks = {"object_pairs_hook": _unique, "parse_constant": _number, "parse_float": _number, "parse_int": _whole}
+    hooks = {"object_pairs_hook": unique, "parse_constant": _number, "parse_float": _number, "parse_int": _whole}
     settings = json.loads(text, **hooks)
     if not isinstance(settings, dict):
         raise ValueError(f"it holds a {type(settings).__name__}, not an object with names")
@@ -60,8 +60,8 @@ def check_metadata(metadata):
         ) from error
 
 
-def _unique(pairs):
-    """The object, if no name stands in it twice."""
+def unique(pairs):
+    """The object of these names and values, if no name stands in it twice."""
     names = dict(pairs)
     if len(names) < len(pairs):
         raise ValueError("a name stands twice in an object")

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._kernels.memory import LINE
 from ._errors import ModelFileError
+from ._json import unique
 
 # Types by the names that the format has for them. Numbers of 16 bits that NumPy has no type for are widened.
 TYPES = {
@@ -102,7 +103,7 @@ def split(content, path):
         start = 8 + size
         if content.size < start or size > LARGEST_HEADER:
             raise ValueError(f"it has {content.size} bytes, and says that its header has {size}")
-        header = json.loads(content[8:start].tobytes(), object_pairs_hook=_without_duplicates)
+        header = json.loads(content[8:start].tobytes(), object_pairs_hook=unique)
         metadata = header.pop("__metadata__", {})
         if not all(type(text) is str for text in metadata.values()):
             raise ValueError("its metadata is something else than text")
@@ -110,13 +111,6 @@ def split(content, path):
         return {name: _view(content[start:], **entry) for name, entry in header.items()}, metadata
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a safetensors file, or it is damaged: {error}.") from error
-
-
-def _without_duplicates(pairs):
-    """An object of JSON in which no name stands twice."""
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("a name stands twice in its header")
-    return dict(pairs)
 
 
 def _check_places(header, n_bytes):

@@ -33,7 +33,6 @@ def pretrain_layers(network, rows, params, random_state, course, new_stage, new_
     -------
     training : Training or None
         That of the last layer, done; None where a resumed fit is past it.
-    histories : list of History
     """
     training, n_layers, before = None, network.unrolled.n_layers, None
     params = {**params, "max_iter": params["pretrain_max_iter"], "pretrain": None}
@@ -49,7 +48,7 @@ def pretrain_layers(network, rows, params, random_state, course, new_stage, new_
         if stage is not network:
             _hand_back(network, stage)
         before = stage
-    return training, list(course.histories)
+    return training
 
 
 def _settled(stage):
