@@ -1,8 +1,8 @@
-"""Pictures of a fitted autoencoder: what it makes of its input, its components, its training, and its units."""
+"""Look inside a fitted autoencoder: what its units stand for, what they do, and pictures of it all."""
 
-from ._components import ComponentsDisplay
-from ._density import ActivationDensityDisplay
-from ._reconstruction import ReconstructionDisplay
-from ._training_curve import TrainingCurveDisplay
+from ._displays.components import ComponentsDisplay
+from ._displays.density import ActivationDensityDisplay
+from ._displays.reconstruction import ReconstructionDisplay
+from ._displays.training_curve import TrainingCurveDisplay
 
 __all__ = ["ActivationDensityDisplay", "ComponentsDisplay", "ReconstructionDisplay", "TrainingCurveDisplay"]

@@ -93,7 +93,8 @@ def test_map_of_the_wings_names_every_file():
     page = (ROOT / "docs" / "internals.rst").read_text(encoding="utf-8")
     page = page.partition("The wings\n===")[2].partition("\nThe state\n===")[0]
     missing = []
-    for wing in ("_kernels", "_model", "sparsity", "_training", "_estimator", "coding", "compression", "image", "io"):
+    wings = ("_kernels", "_model", "sparsity", "_training", "_estimator", "coding", "compression", "image", "io")
+    for wing in (*wings, "inspection", "metrics", "outliers", "ensemble"):
         names = {path.stem for path in (ROOT / "skl_sae" / wing).rglob("*.py")} - {"__init__"}
         missing += [f"{wing}/{name}" for name in sorted(names) if f"``{name}``" not in page]
     assert not missing

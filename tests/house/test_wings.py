@@ -8,15 +8,20 @@ import pytest
 import sources
 from sources import FILES, PACKAGE, TREES, imports, module, name_of, room
 
+import skl_sae
+
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
 GROUND = {"_callbacks", "_extras", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
-SATELLITES = {"metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"}
+SATELLITES = {
+    *("metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"),
+    *("ensemble", "outliers"),
+}
 SATELLITES_MAY_USE = {
     **{"coding": {"metrics"}, "image": {"coding", "metrics"}, "inspection": {"metrics"}},
-    **{"transfer": {"coding", "metrics"}, "io": {"coding"}},
+    **{"transfer": {"coding", "metrics"}, "io": {"coding"}, "ensemble": {"metrics"}, "outliers": {"metrics"}},
 }
 # Files of satellites that reach further, each by name.
 REACH_FURTHER = {
@@ -51,6 +56,7 @@ def test_a_stranger_finds_the_wings():
     [
         *("_kernels", "_model", "_training", "_estimator"),
         *(f"coding/{name}" for name in ("_coders", "_learning", "_unrolling")),
+        *(f"inspection/{name}" for name in ("_comparing", "_displays", "_interventions", "_report", "_units")),
     ],
 )
 def test_inside_a_private_wing_names_carry_no_underscore(wing):
@@ -87,10 +93,19 @@ def test_the_core_loads_only_what_is_required(path):
 
 
 def test_package_init_only_imports():
+    """Names, and how the satellites are imported when they are asked for."""
     body = TREES[PACKAGE / "__init__.py"].body
     for node in body[1:]:
-        names = {target.id for target in getattr(node, "targets", [])}
-        assert type(node).__name__ == "ImportFrom" or names == {"__all__"}
+        names = {target.id for target in getattr(node, "targets", [])} or {getattr(node, "name", None)}
+        assert type(node).__name__ == "ImportFrom" or names <= {"__all__", "_WINGS", "__getattr__", "__dir__"}
+
+
+def test_every_satellite_is_an_attribute_of_the_package():
+    for name in {"sparsity", *SATELLITES}:
+        assert getattr(skl_sae, name).__name__ == f"skl_sae.{name}"
+        assert name in dir(skl_sae)
+    with pytest.raises(AttributeError, match="no attribute 'metric'"):
+        _ = skl_sae.metric
 
 
 # Modules that only one file may use, and what others may take from them all the same.

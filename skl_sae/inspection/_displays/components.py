@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..metrics import feature_density
-from ._common import (
+from ...metrics import feature_density
+from .common import (
     as_images,
     check_count,
     check_estimator,

@@ -6,7 +6,7 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
-from ._common import (
+from .common import (
     as_images,
     check_count,
     check_estimator,

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..metrics import feature_density
-from ._common import check_estimator, start_plot
+from ...metrics import feature_density
+from .common import check_estimator, start_plot
 
 
 class ActivationDensityDisplay:

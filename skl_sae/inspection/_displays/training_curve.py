@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ._common import check_estimator, line_options, start_plot
+from .common import check_estimator, line_options, start_plot
 
 
 class TrainingCurveDisplay:

@@ -1,0 +1,3 @@
+"""Several fits of one autoencoder, and what recurs in them."""
+
+__all__ = []

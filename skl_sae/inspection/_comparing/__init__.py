@@ -1,0 +1,1 @@
+"""Two dictionaries, or two data sets, beside each other."""

@@ -1,0 +1,1 @@
+"""Descriptions of units as a page."""
