@@ -1,6 +1,11 @@
-"""Configuration of the documentation: ``sphinx-build docs docs/_build`` from the top of the checkout."""
+"""Configuration of the pages, whose command stands in the README. Nothing here, and nothing in the pages, needs a network."""
+
+import sys
+from pathlib import Path
 
 import skl_sae
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "skl_sae"
 author = "The skl_sae developers"
@@ -10,28 +15,25 @@ version = release = skl_sae.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "mathml",
+    "parameter_groups",
+    "references",
 ]
 
-exclude_patterns = ["_build", "examples", "images"]
+exclude_patterns = ["_build", "_templates", "examples", "images"]
+templates_path = ["_templates"]
 default_role = "py:obj"
+nitpicky = True
+html_math_renderer = "mathml"
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": True}
+autodoc_typehints = "none"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
-
-intersphinx_mapping = {
-    "python": ("https://docs.python.org/3", None),
-    "numpy": ("https://numpy.org/doc/stable", None),
-    "scipy": ("https://docs.scipy.org/doc/scipy", None),
-    "sklearn": ("https://scikit-learn.org/stable", None),
-}
 
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -43,9 +45,21 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "parallel": 2,
     "show_memory": False,
+    "show_signature": False,
 }
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skl_sae"
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "show_nav_level": 1,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
+    "footer_end": [],
+}
