@@ -15,6 +15,7 @@ version = release = skl_sae.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
@@ -36,6 +37,14 @@ numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
 copybutton_exclude = ".linenos, .gp, .go"
+
+# Pictures that pages draw while they are built, below the lines that draw them.
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 130)]
+plot_rcparams = {"savefig.bbox": "tight"}
+plot_apply_rcparams = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
