@@ -1,4 +1,4 @@
-"""Configuration of the pages, whose command stands in the README. Nothing here, and nothing in the pages, needs a network."""
+"""Configuration of the pages. The README has the command; neither building nor reading them needs a network."""
 
 import sys
 from pathlib import Path
@@ -33,6 +33,7 @@ html_math_renderer = "mathml"
 
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
@@ -56,6 +57,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "parallel": 2,
     "show_memory": False,
+    "write_computation_times": False,
     "show_signature": False,
 }
 
@@ -64,6 +66,10 @@ html_title = "skl_sae"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_domain_indices = False
+html_context = {"default_mode": "auto"}
+# Pages that have no others beside them.
+html_sidebars = {name: [] for name in ("index", "tutorials", "search", "genindex")}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

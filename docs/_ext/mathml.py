@@ -10,21 +10,32 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# Commands that docutils has under another name alone: sizes without a side, dots that look at their neighbours.
-OTHER_NAMES = {"big": "bigl", "Big": "Bigl", "bigg": "biggl", "Bigg": "Biggl", "dots": "ldots"}
-UNKNOWN = re.compile(rf"\\({'|'.join(OTHER_NAMES)})(?![A-Za-z])")
+# What LaTeX understands and docutils does not, or draws another way, and how both would.
+SPELLINGS = [
+    # sizes without a side, dots that look at their neighbours
+    (re.compile(r"\\(bigg|Bigg|big|Big)(?![A-Za-z])"), r"\\\1l"),
+    (re.compile(r"\\dots(?![A-Za-z])"), r"\\ldots"),
+    # the subscript of what has an accent would go below it; the empty group keeps docutils from removing the outer one
+    (re.compile(r"\\(?:hat|tilde|bar|check|widehat|overline)\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[A-Za-z])"), r"{\g<0>{}}"),
+    # a fraction of two digits would have both above the line
+    (re.compile(r"\\([td]?frac)\s*(\d)\s*(\w)"), r"\\\1{\2}{\3}"),
+    # the backslash of an underscore would be seen
+    (re.compile(r"\\_(?=[^{}]*\})"), "_"),
+]
 
 
 def mathml(tex, as_block):
     """MathML of an equation in LaTeX; a ``MathError`` where docutils cannot read it."""
-    return tex2mathml(UNKNOWN.sub(lambda match: "\\" + OTHER_NAMES[match[1]], tex), as_block=as_block)
+    for written, understood in SPELLINGS:
+        tex = written.sub(understood, tex)
+    return tex2mathml(tex, as_block=as_block)
 
 
 def convert(node, as_block):
     """The MathML of a node; what cannot be read is a warning, and stands there as it was written."""
     try:
         return mathml(node.astext(), as_block)
-    except MathError as error:
+    except (MathError, AttributeError) as error:  # the latter for lines in an equation that has one
         logger.warning("equation not understood: %s: %s", error, node.astext(), location=node, type="mathml")
         return f"<code>{html.escape(node.astext())}</code>"
 
