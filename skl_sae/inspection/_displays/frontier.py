@@ -116,7 +116,7 @@ class FrontierDisplay:
         panels = [panel for panel in panels if getattr(self, panel) is not None]
         n_columns = min(len(panels), 2)
         size = 4.4 * n_columns, 3.3 * -(-len(panels) // n_columns)
-        self.ax_, grid = start_grid(self, ax, -(-len(panels) // n_columns), n_columns, size)
+        self.ax_, grid = start_grid(self, ax, -(-len(panels) // n_columns), n_columns, size, hspace=0.06, wspace=0.06)
         self.figure_, kwargs = self.ax_.figure, line_options(kwargs)
         import matplotlib
 

@@ -17,8 +17,8 @@ _MOST_CLASSES = 20
 class UnitPairDisplay:
     """Codes of two units as a scatter, with a target as colours.
 
-    Rows on an axis have one of the two units active; the number of rows in the corner, where both are zero, is told
-    in the title.
+    Sparse codes are zero in most rows, which would all lie on one line. These rows are spread at random over a grey
+    band beside it: the places inside of a band mean nothing, and in the corner both units are zero.
 
     Create it with `from_estimator`; the parameters are stored as attributes.
 
@@ -83,35 +83,51 @@ class UnitPairDisplay:
             The display.
         """
         self.ax_ = ax = start_plot(self, ax, (5.6, 4.4))
-        self.figure_, codes = ax.figure, np.asarray(self.codes)
+        self.figure_, places = ax.figure, self._places()
         kwargs = {"s": 14, "alpha": 0.6, "linewidths": 0, **kwargs}
         if self.y is None:
-            self.scatters_ = [ax.scatter(*codes.T, **kwargs)]
+            self.scatters_ = [ax.scatter(*places.T, **kwargs)]
         elif _is_classes(self.y):
-            self._plot_classes(cmap, kwargs)
+            self._plot_classes(places, cmap, kwargs)
         else:
-            self.scatters_ = [ax.scatter(*codes.T, c=self.y, cmap=cmap or "viridis", **kwargs)]
+            self.scatters_ = [ax.scatter(*places.T, c=self.y, cmap=cmap or "viridis", **kwargs)]
             self.figure_.colorbar(self.scatters_[0], ax=ax, label="y").solids.set_alpha(1)
-        ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-        ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         labels = [f"unit {unit}" for unit in self.units] if self.names is None else self.names
         ax.set(xlabel=labels[0], ylabel=labels[1])
-        n_zero = int((codes == 0).all(axis=1).sum())
-        if n_zero:
-            ax.set_title(f"both are zero in {n_zero} of {len(codes)} rows", fontsize="medium")
         ax.spines[["top", "right"]].set_visible(False)
+        for axis, span, (low, high) in ((ax.xaxis, ax.axvspan, self._bands[0]), (ax.yaxis, ax.axhspan, self._bands[1])):
+            if high > low:
+                span(low, high, color="0.93", linewidth=0, zorder=0)
+                far, highest = high + (high - low) / 2, axis.get_view_interval()[1]
+                ticks = [tick for tick in axis.get_ticklocs() if far < tick <= highest]
+                axis.set_ticks([(low + high) / 2, *ticks], ["zero", *(f"{tick:g}" for tick in ticks)])
         return self
 
-    def _plot_classes(self, cmap, kwargs):
+    def _places(self):
+        """Where points are drawn: values of zero in a band below all the others, if there are other values too."""
+        places, self._bands = np.array(self.codes, dtype=np.float64), np.zeros((2, 2))
+        random = np.random.default_rng(0)
+        for axis in range(2):
+            zero = places[:, axis] == 0
+            if not zero.any() or zero.all():
+                continue
+            values = places[~zero, axis]
+            low, high = values.min(), values.max()
+            size = (high - low if high > low else abs(high)) / 8
+            end = min(low, 0.0 if low > 0 else low) - size / 4
+            self._bands[axis] = end - size, end
+            places[zero, axis] = random.uniform(end - 0.94 * size, end - 0.06 * size, zero.sum())
+        return places
+
+    def _plot_classes(self, places, cmap, kwargs):
         import matplotlib
 
         y = np.asarray(self.y)
         classes = np.unique(y)
         colors = matplotlib.colormaps.get_cmap(cmap or ("tab10" if len(classes) <= 10 else "tab20"))
         at = np.arange(len(classes)) if colors.N <= 20 else np.linspace(0, 1, len(classes))
-        # all classes in one collection's order would hide the first ones; large values are drawn last in each
         self.scatters_ = [
-            self.ax_.scatter(*np.asarray(self.codes)[y == label].T, color=colors(at[i]), label=str(label), **kwargs)
+            self.ax_.scatter(*places[y == label].T, color=colors(at[i]), label=str(label), **kwargs)
             for i, label in enumerate(classes)
         ]
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}

@@ -108,7 +108,7 @@ def _checked(model, changes, n_samples):
             )
         if not np.isfinite(value).all():
             raise ValueError(f"Got values for unit {unit!r} that are not finite; expected numbers. 0 removes a unit.")
-        if (value < 0).any() and has_no_negative_codes(model.model):
+        if (value < 0).any() and has_no_negative_codes(model.learner):
             raise ValueError(
                 f"Got {value.min():g} for unit {unit!r}; expected values of at least 0, as all codes of this model "
                 "are. 0 removes the unit."
@@ -117,14 +117,13 @@ def _checked(model, changes, n_samples):
     return units, values
 
 
-def has_no_negative_codes(model):
-    """Whether the estimator, or the last step of the pipeline, is known to have codes of at least zero."""
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
-    if hasattr(last, "activation_"):
-        return last.activation_ not in ("identity", "tanh")
-    if getattr(last, "positive", False) is True or getattr(last, "positive_code", False) is True:
+def has_no_negative_codes(learner):
+    """Whether the codes of an estimator are known to be at least zero."""
+    if hasattr(learner, "activation_"):
+        return learner.activation_ not in ("identity", "tanh")
+    if getattr(learner, "positive", False) is True or getattr(learner, "positive_code", False) is True:
         return True
-    tags = last.__sklearn_tags__() if hasattr(last, "__sklearn_tags__") else None
+    tags = learner.__sklearn_tags__() if hasattr(learner, "__sklearn_tags__") else None
     return tags is not None and tags.input_tags.positive_only  # factorisations of data that are not negative
 
 
