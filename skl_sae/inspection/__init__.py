@@ -3,19 +3,27 @@
 from ._comparing.dictionaries import DictionaryComparison, compare_dictionaries
 from ._displays.components import ComponentsDisplay
 from ._displays.density import ActivationDensityDisplay
+from ._displays.frontier import FrontierDisplay
 from ._displays.reconstruction import ReconstructionDisplay
 from ._displays.training_curve import TrainingCurveDisplay
+from ._displays.unit import UnitDisplay
+from ._displays.unit_pair import UnitPairDisplay
 from ._interventions.edit import edit
 from ._interventions.effects import UnitEffects, unit_effects
+from ._report.page import unit_report
 
 __all__ = [
     "ActivationDensityDisplay",
     "ComponentsDisplay",
     "DictionaryComparison",
+    "FrontierDisplay",
     "ReconstructionDisplay",
     "TrainingCurveDisplay",
+    "UnitDisplay",
     "UnitEffects",
+    "UnitPairDisplay",
     "compare_dictionaries",
     "edit",
     "unit_effects",
+    "unit_report",
 ]

@@ -1,5 +1,6 @@
 """What a card of a unit shows, and a page of all units."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +90,12 @@ def unit_data(estimator, X, *, feature_names, y, texts, image_shape, n_top):
         texts = X
     codes = vstack([codes for _, codes in model.blocks(numbers)], format="csr").tocsc()
     return UnitData(facts, codes, numbers, image_shape, None if texts is None else [str(text) for text in texts])
+
+
+def beginning(text, n_letters):
+    """Return the first letters of a text on one line, with rulers of signs made short."""
+    text = re.sub(r"([^\w\s])\1{3,}", r"\1\1\1", " ".join(text.split()))
+    return text if len(text) <= n_letters else text[:n_letters].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _percent(share):

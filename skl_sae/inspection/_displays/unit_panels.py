@@ -5,6 +5,7 @@ import textwrap
 import numpy as np
 
 from .common import draw_sheet, gap_between, tile_sheet
+from .unit_data import beginning
 
 ADDS, TAKES, NEUTRAL = "#c0392b", "#2c6fbb", "#7f8c8d"
 
@@ -105,13 +106,10 @@ def draw_values(ax, values):
     ax.yaxis.get_major_locator().set_params(integer=True, nbins=4)
 
 
-def draw_texts(ax, texts, width=76, n_lines=14):
+def draw_texts(ax, texts, width=76, n_texts=5):
     """Write the beginning of texts."""
     ax.set_axis_off()
-    lines = []
-    for text in texts:
-        lines += [*textwrap.wrap(" ".join(text.split()), width, max_lines=2, placeholder=" ..."), ""]
-    text = "\n".join(lines[:n_lines])
+    text = "\n\n".join(textwrap.fill(beginning(text, 2 * width - 16), width) for text in texts[:n_texts])
     ax.text(0, 1, _literal(text), va="top", fontsize="small", linespacing=1.3, transform=ax.transAxes)
     plain(ax, "top rows")
 
