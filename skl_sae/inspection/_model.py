@@ -73,8 +73,18 @@ class InspectedModel:
         return _as_codes(self.model.transform(_as_seen(self.model, X)))
 
     def decode(self, codes):
-        """Return the reconstructions of codes, dense."""
+        """Return the reconstructions of codes, dense or CSR, dense."""
+        if issparse(codes) and not self._decodes_sparse:
+            codes = codes.toarray()
         return _as_dense(self.model.inverse_transform(codes))
+
+    @cached_property
+    def _decodes_sparse(self):
+        try:
+            self.model.inverse_transform(csr_array((1, self.n_units)))
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def for_learner(self, X):
         """Return numbers in the space of the last step."""
