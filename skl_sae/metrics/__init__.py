@@ -10,10 +10,12 @@ from ._dictionaries import DictionaryMatch, dictionary_match
 from ._reconstruction import explained_variance
 from ._retrieval import mean_average_precision
 from ._scorers import explained_variance_scorer, neg_dead_fraction_scorer, neg_l0_scorer
+from ._stability import Stability, stability
 
 __all__ = [
     "SCORERS",
     "DictionaryMatch",
+    "Stability",
     "dead_fraction",
     "dictionary_match",
     "explained_variance",
@@ -23,6 +25,7 @@ __all__ = [
     "mean_average_precision",
     "neg_dead_fraction_scorer",
     "neg_l0_scorer",
+    "stability",
 ]
 
 #: For ``GridSearchCV(..., scoring=SCORERS, refit="explained_variance")``.
