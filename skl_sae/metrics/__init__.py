@@ -6,17 +6,25 @@ zero": an entry that a rule selected but that is 0, and an explicit zero of a sp
 """
 
 from ._codes import dead_fraction, feature_density, l0
+from ._description_length import DescriptionLength, description_length
 from ._dictionaries import DictionaryMatch, dictionary_match
 from ._reconstruction import explained_variance
 from ._retrieval import mean_average_precision
-from ._scorers import explained_variance_scorer, neg_dead_fraction_scorer, neg_l0_scorer
+from ._scorers import (
+    explained_variance_scorer,
+    neg_dead_fraction_scorer,
+    neg_description_length_scorer,
+    neg_l0_scorer,
+)
 from ._stability import Stability, stability
 
 __all__ = [
     "SCORERS",
+    "DescriptionLength",
     "DictionaryMatch",
     "Stability",
     "dead_fraction",
+    "description_length",
     "dictionary_match",
     "explained_variance",
     "explained_variance_scorer",
@@ -24,6 +32,7 @@ __all__ = [
     "l0",
     "mean_average_precision",
     "neg_dead_fraction_scorer",
+    "neg_description_length_scorer",
     "neg_l0_scorer",
     "stability",
 ]
@@ -33,4 +42,5 @@ SCORERS = {
     "explained_variance": explained_variance_scorer,
     "neg_l0": neg_l0_scorer,
     "neg_dead_fraction": neg_dead_fraction_scorer,
+    "neg_description_length": neg_description_length_scorer,
 }
