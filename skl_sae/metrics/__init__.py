@@ -5,6 +5,7 @@ A unit is active (it "fired") in a row when its code there is not zero. For non-
 zero": an entry that a rule selected but that is 0, and an explicit zero of a sparse matrix, do not count.
 """
 
+from ._baselines import baseline_scores
 from ._codes import dead_fraction, feature_density, l0
 from ._description_length import DescriptionLength, description_length
 from ._dictionaries import DictionaryMatch, dictionary_match
@@ -23,6 +24,7 @@ __all__ = [
     "DescriptionLength",
     "DictionaryMatch",
     "Stability",
+    "baseline_scores",
     "dead_fraction",
     "description_length",
     "dictionary_match",
