@@ -11,6 +11,8 @@ from ._displays.unit_pair import UnitPairDisplay
 from ._interventions.edit import edit
 from ._interventions.effects import UnitEffects, unit_effects
 from ._report.page import unit_report
+from ._units.describe import describe_units
+from ._units.finding import find_units, top_examples, top_features
 
 __all__ = [
     "ActivationDensityDisplay",
@@ -23,7 +25,11 @@ __all__ = [
     "UnitEffects",
     "UnitPairDisplay",
     "compare_dictionaries",
+    "describe_units",
     "edit",
+    "find_units",
+    "top_examples",
+    "top_features",
     "unit_effects",
     "unit_report",
 ]
