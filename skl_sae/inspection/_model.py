@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -20,8 +21,9 @@ class InspectedModel:
     """A fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
 
     Leading steps of a pipeline that have no inverse in numbers, as a vectoriser of texts, are applied to the data
-    first; what is explained are the numbers that they give. The last step is the *learner*: errors and directions are
-    compared in its space, which scalers in front of it have made, and amounts are told in the units of the numbers.
+    first; what is explained are the numbers that they give. Of a search, the best estimator is taken. The last step is
+    the *learner*: errors and directions are compared in its space, which scalers in front of it have made, and amounts
+    are told in the units of the numbers.
 
     Parameters
     ----------
@@ -34,6 +36,7 @@ class InspectedModel:
     def __init__(self, estimator, feature_names=None):
         check_is_fitted(estimator)
         self.estimator = estimator
+        estimator = getattr(estimator, "best_estimator_", estimator)
         self.reader, self.model = _split(estimator)
         for needed in ("transform", "inverse_transform"):
             if not hasattr(self.model, needed):
@@ -51,18 +54,37 @@ class InspectedModel:
         """Return the data as numbers: a dense array, which may have NaN, or CSR."""
         if self.reader is not None:
             X = self.reader.transform(X)
-        elif hasattr(X, "columns") and self._given_names is None and not hasattr(self.model, "feature_names_in_"):
-            self._given_names = np.asarray(X.columns, dtype=object)
+        elif hasattr(X, "columns"):
+            self._check_columns(list(X.columns))
         check_sparse_structure(X)
-        return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+        X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+        return _as_numbers(X)
+
+    def _check_columns(self, columns):
+        """Compare a data frame with the one that was fitted; names that the model does not know are taken from it."""
+        known = getattr(self.model, "feature_names_in_", None)
+        if known is None:
+            self._given_names = np.asarray(columns, dtype=object) if self._given_names is None else self._given_names
+        elif columns != list(known):
+            raise ValueError(f"X has the columns {columns[:5]}...; expected those of the fit, {list(known[:5])}...")
 
     def encode(self, X):
         """Return the codes of numbers in CSR, without stored zeros."""
         return _as_codes(self.model.transform(_as_seen(self.model, X)))
 
     def decode(self, codes):
-        """Return the reconstructions of codes, dense."""
+        """Return the reconstructions of codes, dense or CSR, dense."""
+        if issparse(codes) and not self._decodes_sparse:
+            codes = codes.toarray()
         return _as_dense(self.model.inverse_transform(codes))
+
+    @cached_property
+    def _decodes_sparse(self):
+        try:
+            self.model.inverse_transform(csr_array((1, self.n_units)))
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def for_learner(self, X):
         """Return numbers in the space of the last step."""
@@ -94,9 +116,9 @@ class InspectedModel:
     @cached_property
     def n_units(self):
         """Number of units of the code."""
-        if hasattr(self.model, "get_feature_names_out"):
-            return len(self.model.get_feature_names_out())
-        return len(self.learner.components_)
+        if hasattr(self.learner, "n_features_in_"):
+            return self.learner_encode(np.zeros((1, self.learner.n_features_in_))).shape[1]
+        return len(self.learner.get_feature_names_out())
 
     @cached_property
     def _at_zero(self):
@@ -152,7 +174,7 @@ def _as_dense(X):
 
 
 def _as_numbers(X):
-    return X.tocsr() if issparse(X) else np.asarray(X)
+    return csr_array(X) if issparse(X) else np.asarray(X)
 
 
 def _as_codes(codes):
@@ -179,12 +201,25 @@ def _split(estimator):
     steps = [step for _, step in estimator.steps]
     first = 0
     for i, step in enumerate(steps[:-1]):
-        reads_texts = getattr(getattr(step, "__sklearn_tags__", lambda: None)(), "input_tags", None)
-        if not hasattr(step, "inverse_transform") and step not in (None, "passthrough"):
-            first = i + 1
-        elif reads_texts is not None and reads_texts.string:
+        if step not in (None, "passthrough") and not _inverts(step, steps[i + 1 :]):
             first = i + 1
     return (estimator[:first] if first else None), (estimator[first:] if first else estimator)
+
+
+def _inverts(step, later):
+    """Whether a step of a pipeline goes back from numbers to numbers; some have the method and raise."""
+    if not hasattr(step, "inverse_transform"):
+        return False
+    if isinstance(step, FunctionTransformer):  # without an inverse it says that it is its own
+        return step.func is None or step.inverse_func is not None
+    widths = [after.n_features_in_ for after in later if hasattr(after, "n_features_in_")]
+    if not widths:
+        return True
+    try:
+        back = step.inverse_transform(np.zeros((1, widths[0])))
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return False
+    return getattr(back, "ndim", 0) == 2 and back.dtype.kind in "biuf"
 
 
 def _known_names(reader, model, n_features):

@@ -3,31 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _num_samples, column_or_1d
 
-from .._model import InspectedModel, directions
-from .effects import LocalEffects
+from .effects import strongest
+from .gathering import gather
 from .lifts import class_lifts
 from .names import name_units
 from .relations import relations
-from .shares import Shares
-from .survey import survey
 from .terms import term_log_odds
-from .totals import TopRows, Totals, presence
-
-# Rows at which a unit of a decoder that is not affine is set to zero.
-_LOCAL_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class UnitFacts:
-    """What the units of a model stand for; one entry a unit in each field.
-
-    A unit is *active* in a row where its value is not zero. It is *on* where it is active with its more frequent sign;
-    a unit that is active in more than half of the rows is on only where its value is among the highest quarter.
+    """What the units of a model stand for; one entry a unit in each field. See `describe_units`.
 
     Parameters
     ----------
@@ -36,7 +23,7 @@ class UnitFacts:
     density : ndarray of shape (n_units,)
         Share of the rows in which the unit is active.
     explained_share : ndarray of shape (n_units,)
-        What would be lost of the explained variance without the unit, as a share of it. Shares need not add up to 1.
+        What would be lost of the explained variance without the unit, as a share of it.
     typical_value : ndarray of shape (n_units,)
         Mean absolute value where it is active, with the more frequent sign.
     positive_share : ndarray of shape (n_units,)
@@ -44,7 +31,7 @@ class UnitFacts:
     top_rows : list of ndarray of int
         Rows with the largest values of the more frequent sign, largest first.
     top_values : list of ndarray
-        The values, times that sign.
+        Their values, times that sign.
     amounts : ndarray of shape (n_units, n_features)
         What the unit adds to each column at its typical value, in the column's own unit.
     spreads : ndarray of shape (n_features,)
@@ -60,10 +47,11 @@ class UnitFacts:
     coactive_units : list of list of (int, float)
         Units that are on in the same rows, and the correlation.
     redundancy : ndarray of shape (n_units,)
-        Largest absolute cosine of what the unit adds to all rows with what another one adds: the cosine of their codes
-        times the cosine of their directions. 1: the other one does the same.
+        Largest absolute cosine of what the unit adds to all rows with what another one adds.
     feature_names : ndarray of shape (n_features,)
         Names of the columns.
+    texts : list of str or None
+        A text of each row.
     n_rows : int
         Rows that were looked at.
     """
@@ -84,6 +72,7 @@ class UnitFacts:
     coactive_units: list
     redundancy: np.ndarray
     feature_names: np.ndarray
+    texts: list | None
     n_rows: int
 
 
@@ -95,68 +84,39 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
-    if texts is not None and len(texts) != _num_samples(X):
-        raise ValueError(f"Got {len(texts)} texts for {_num_samples(X)} rows of X; expected one a row.")
-    model = InspectedModel(estimator, feature_names)
-    X = model.read(X)
-    labels, class_names = _labels(y, X.shape[0])
-    seen = survey(model, X)
-    zero = model.learner_decode(np.zeros((1, model.n_units)))
-    atoms = directions(model.learner_decode, model.n_units, seen.codes)
-    weights = _weights(model.learner, zero.shape[1])
-    totals = Totals(seen, n_top, len(class_names))
-    shares, columns, sample = Shares(zero, atoms, weights), Columns(model), TopRows(model.n_units, _LOCAL_ROWS)
-    has_terms = issparse(X) and X.data.min(initial=0) >= 0
-    priority = check_random_state(0).permutation(X.shape[0]) + 1.0
-    for rows in model.batches(X):
-        Z = model.for_learner(X[rows])
-        codes = model.learner_encode(Z)
-        terms = presence(X[rows]) if has_terms else None
-        totals.add(rows.start, codes, None if labels is None else labels[rows], terms)
-        shares.add(Z, codes, model.learner_decode)
-        columns.add(X[rows])
-        at = rows.start + np.repeat(np.arange(codes.shape[0]), np.diff(codes.indptr))
-        sample.add(codes.indices, at, priority[at])
-    totals.flush()
-    return _facts(model, X, totals, shares, columns, sample, atoms, weights, class_names, n_top, confidence, seen)
+    gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
+    return facts_of(gathered, n_top, confidence)
 
 
-def _facts(model, X, totals, shares, columns, sample, atoms, weights, class_names, n_top, confidence, seen):
-    """Draw conclusions from the sums."""
-    n = X.shape[0]
-    signs = np.where(2 * totals.positive >= totals.active, 1.0, -1.0)
-    typical = signs * totals.magnitude / np.maximum(totals.active, 1)
-    outer = directions(model.decode, model.n_units, seen.codes)
-    local = LocalEffects(model, X, sample.by_unit()[0], signs)
-    gains = None if atoms is not None else local.gains(totals.active, weights)
-    amounts = local.amounts(model.decode, model.n_features) if outer is None else outer * typical[:, None]
-    inner = local.amounts(model.learner_decode, len(shares._zero)) if atoms is None else atoms
-    spreads = np.ones(model.n_features) if issparse(X) else columns.spreads()
-    strengths = np.divide(amounts, spreads, out=np.zeros(amounts.shape), where=spreads > 0)
-    names = model.feature_names
-    best = np.argsort(-np.abs(strengths), axis=1, kind="stable")[:, :n_top]
-    effects = [[(names[c], float(a[c])) for c in b if a[c]] for a, b in zip(amounts, best, strict=True)]
-    classes = _classes(totals, class_names, n, n_top, confidence) if class_names else None
-    terms = _terms(totals, names, columns.present, n_top) if totals.terms is not None else None
-    nearest, coactive, redundancy = relations(inner * weights, totals.gram, totals.joint, totals.on, n, n_top)
-    density, positive = totals.active / n, totals.positive / np.maximum(totals.active, 1)
-    unit_names = name_units(
-        model.n_units,
-        density=density,
-        positive_share=positive,
-        strengths=strengths,
-        feature_names=names if model.has_names else None,
-        indicators=columns.indicators,
-        classes=classes,
-        terms=terms,
+def facts_of(gathered, n_top=5, confidence=0.95):
+    """Draw conclusions from what was gathered."""
+    totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
+    spreads, names = gathered.columns.spreads(), model.feature_names
+    best = strongest(amounts, spreads, n_top)
+    effects = [
+        [(names[c], float(a[c])) for c in columns[:n_top] if a[c]]
+        for a, columns in zip(amounts, best.columns, strict=True)
+    ]
+    classes, terms = unit_classes(gathered, n_top, confidence), unit_terms(gathered, n_top)
+    nearest, coactive, redundancy = relations(
+        gathered.directions, totals.gram, totals.joint, totals.on, gathered.n_rows, n_top
     )
+    positive_share = totals.positive / np.maximum(totals.active, 1)
     top_rows, top_values = totals.top.by_unit()
     return UnitFacts(
-        names=unit_names,
-        density=density,
-        explained_share=shares.finish(totals.gram, gains),
-        typical_value=typical,
-        positive_share=positive,
+        names=name_units(
+            best,
+            active=totals.active > 0,
+            positive_share=positive_share,
+            feature_names=names if model.has_names else None,
+            indicators=gathered.columns.indicators,
+            classes=classes,
+            terms=terms,
+        ),
+        density=totals.active / gathered.n_rows,
+        explained_share=gathered.explained_share,
+        typical_value=gathered.typical_value,
+        positive_share=positive_share,
         top_rows=top_rows,
         top_values=top_values,
         amounts=amounts,
@@ -168,78 +128,33 @@ def _facts(model, X, totals, shares, columns, sample, atoms, weights, class_name
         coactive_units=coactive,
         redundancy=redundancy,
         feature_names=names,
-        n_rows=n,
+        texts=gathered.company.texts,
+        n_rows=gathered.n_rows,
     )
 
 
-class Columns:
-    """Spreads of the columns, which are indicators, and in how many rows each is not zero."""
-
-    def __init__(self, model):
-        self._zero = model._at_zero[0].astype(np.float64)
-        self._n, self._sums, self._squares, self.present = np.zeros((4, model.n_features))
-        self.indicators = np.ones(model.n_features, dtype=bool)
-
-    def add(self, X):
-        """Add a block."""
-        if issparse(X):
-            self.present += np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
-            self.indicators[X.indices[(X.data != 0) & (X.data != 1)]] = False
-            return
-        seen = ~np.isnan(X)
-        self.indicators &= ((X == 0) | (X == 1) | ~seen).all(axis=0)
-        self.present += ((X != 0) & seen).sum(axis=0)
-        X = np.where(seen, X - self._zero, 0.0)
-        self._n += seen.sum(axis=0)
-        self._sums += X.sum(axis=0)
-        self._squares += np.square(X).sum(axis=0)
-
-    def spreads(self):
-        """Standard deviations."""
-        n = np.maximum(self._n, 1)
-        spreads = np.sqrt(np.maximum(self._squares / n - np.square(self._sums / n), 0.0))
-        return spreads if spreads.any() else np.ones(len(spreads))
-
-
-def _labels(y, n_rows):
-    """Number of each row's class, and the classes."""
-    if y is None:
-        return None, []
-    y = column_or_1d(y)
-    if len(y) != n_rows:
-        raise ValueError(f"Got {len(y)} values of y for {n_rows} rows of X; expected one a row.")
-    if type_of_target(y).startswith("continuous"):
-        raise ValueError(
-            "Got y with continuous values; expected classes. Cut it first, for instance by numpy.digitize."
-        )
-    classes, labels = np.unique(y, return_inverse=True)
-    return labels, classes.tolist()
-
-
-def _weights(learner, n_columns):
-    """Weights of columns in the loss: one over what the learner divides them by, if it does."""
-    scale = np.asarray(getattr(learner, "scale_", 1.0), dtype=np.float64)
-    return 1.0 / scale if scale.shape == (n_columns,) and (scale > 0).all() else 1.0
-
-
-def _classes(totals, class_names, n, n_top, confidence):
-    n_class = totals.n_class
-    lift, low, high = class_lifts(totals.classes, totals.on, n_class, n, confidence)
-    order = np.argsort(-np.nan_to_num(low, nan=-1.0), axis=1, kind="stable")[:, :n_top]
+def unit_classes(gathered, n_top, confidence):
+    """Classes with the largest lower bounds of the lift, of each unit; None without classes."""
+    totals, classes = gathered.totals, gathered.company.classes
+    if not classes:
+        return None
+    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
+    order = np.argsort(-np.nan_to_num(low), axis=1, kind="stable")[:, :n_top]
     return [
-        [(class_names[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j]]
-        if totals.on[j]
-        else []
+        [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j] if totals.on[j]]
         for j in range(len(order))
     ]
 
 
-def _terms(totals, names, present, n_top):
-    inside = totals.terms.tocsr()
-    log_odds, z = term_log_odds(inside, present)
+def unit_terms(gathered, n_top):
+    """Terms with the largest z, of each unit; None without terms."""
+    totals, names = gathered.totals, gathered.company.term_names
+    if names is None:
+        return None
+    inside = totals.by_term
+    log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
     found = []
-    for j in range(inside.shape[0]):
-        at = slice(inside.indptr[j], inside.indptr[j + 1])
-        best = at.start + np.argsort(-z[at], kind="stable")[:n_top]
+    for start, end in zip(inside.indptr, inside.indptr[1:], strict=False):
+        best = start + np.argsort(-z[start:end], kind="stable")[:n_top]
         found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
     return found

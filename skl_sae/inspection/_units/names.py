@@ -6,23 +6,25 @@ import numpy as np
 
 # Parts of a name: at most so many, each at least so large in comparison with the first.
 _PARTS, _COMPARED = 3, 0.5
-# Columns tell little where the ones of a name hold less than this share of the squares: then classes are better.
+# Columns tell little where those of a name hold less than this share of the squares: then classes are better.
 _TELLING = 0.1
-# The lesser sign of a unit that means two opposite things has at least this share of its active rows.
+# A unit means two opposite things where the rarer sign has at least this share of its values.
 _BOTH = 0.1
+# A term is named from this z on.
+_Z = 3.0
 
 
-def name_units(n_units, *, density, positive_share, strengths, feature_names, indicators, classes, terms):
-    """Name each unit.
+def name_units(best, *, active, positive_share, feature_names, indicators, classes, terms):
+    """Name each unit: by its terms if there are some, else by columns with names, else by classes.
 
     Parameters
     ----------
-    n_units : int
-        Number of units.
-    density, positive_share : ndarray of shape (n_units,)
-        How often a unit is active, and how often its values are positive then.
-    strengths : ndarray of shape (n_units, n_features) or None
-        Amounts that a unit adds, in standard deviations of the columns.
+    best : Strongest
+        Columns that units change most.
+    active : ndarray of shape (n_units,)
+        Whether a unit is ever active.
+    positive_share : ndarray of shape (n_units,)
+        How often the values of a unit are positive.
     feature_names : ndarray of shape (n_features,) or None
         Names of the columns; None where nobody gave any.
     indicators : ndarray of shape (n_features,)
@@ -38,38 +40,35 @@ def name_units(n_units, *, density, positive_share, strengths, feature_names, in
         All different.
     """
     names = []
-    for j in range(n_units):
-        two_sided = _BOTH <= positive_share[j] <= 1 - _BOTH
-        by_class = [str(each[0]) for each in classes[j] if each[2] > 1][:_PARTS] if classes else []
-        by_term = [str(each[0]) for each in terms[j] if each[2] > 2][:_PARTS] if terms else []
-        by_column, share = _columns(strengths[j], feature_names, indicators)
-        if not density[j]:
-            parts = ["never active"]
-        elif by_term:
-            parts = by_term
-        elif by_class and (feature_names is None or share < _TELLING):
-            parts = by_class
+    for j, is_active in enumerate(active):
+        of_class = [str(each[0]) for each in (classes[j] if classes else []) if each[2] > 1][:_PARTS]
+        of_term = [each[0] for each in (terms[j] if terms else []) if each[2] >= _Z][:_PARTS]
+        of_columns, share = _columns(best, j, feature_names, indicators)
+        if not is_active:
+            name = "never active"
+        elif of_term:
+            name = ", ".join(of_term)
+        elif of_class and (feature_names is None or share < _TELLING):
+            name = ("" if isinstance(classes[j][0][0], str) else "class ") + ", ".join(of_class)
         else:
-            parts = by_column or ["no effect"]
-            parts = [*parts, "or the reverse"] if two_sided and by_column else parts
-        names.append(", ".join(parts))
+            both = _BOTH <= positive_share[j] <= 1 - _BOTH
+            name = ", ".join([*of_columns, "or the reverse"] if both and of_columns else of_columns) or "no effect"
+        names.append(name)
     return _distinct(names)
 
 
-def _columns(strengths, feature_names, indicators):
-    """Parts of a name from columns, and the share of the squares that they have."""
-    sizes = np.abs(strengths)
-    order = np.argsort(-sizes, kind="stable")[:_PARTS]
-    chosen = [c for c in order if sizes[c] > 0 and sizes[c] >= _COMPARED * sizes[order[0]]]
-    parts = []
-    for c in chosen:
-        name = f"x{c}" if feature_names is None else feature_names[c]
-        if indicators[c]:
-            parts.append(name if strengths[c] > 0 else f"not {name}")
+def _columns(best, unit, feature_names, indicators):
+    """Parts of a name from columns, and the share of the squares that these have."""
+    strengths = best.strengths[unit]
+    sizes = np.abs(strengths[:_PARTS])
+    parts, n = [], int(np.sum((sizes > 0) & (sizes >= _COMPARED * sizes[0])))
+    for column, strength in zip(best.columns[unit, :n], strengths, strict=False):
+        name = f"x{column}" if feature_names is None else feature_names[column]
+        if indicators[column]:
+            parts.append(name if strength > 0 else f"not {name}")
         else:
-            parts.append(f"high {name}" if strengths[c] > 0 else f"low {name}")
-    total = np.square(sizes).sum()
-    return parts, np.square(sizes[chosen]).sum() / total if total > 0 else 0.0
+            parts.append(f"high {name}" if strength > 0 else f"low {name}")
+    return parts, np.square(sizes[:n]).sum() / (best.squares[unit] or 1.0)
 
 
 def _distinct(names):
@@ -77,5 +76,5 @@ def _distinct(names):
     often, seen, distinct = Counter(names), Counter(), []
     for name in names:
         seen[name] += 1
-        distinct.append(f"{name} ({seen[name]})" if often[name] > 1 else name)
+        distinct.append(f"{name} #{seen[name]}" if often[name] > 1 else name)
     return distinct

@@ -1,10 +1,14 @@
-"""Sums over all rows, block by block."""
+"""Sums of codes over all rows, block by block."""
 
 import numpy as np
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, vstack
+
+from .top_rows import TopRows
 
 # Stored codes that wait for their products: one large sparse product costs less than many small ones.
 _WAITING = 1 << 22
+# Products of codes with a larger share of numbers that are not zero are dense ones.
+_DENSE = 0.2
 
 
 class Totals:
@@ -20,94 +24,70 @@ class Totals:
         Number of classes, 0 without any.
     """
 
-    def __init__(self, survey, n_top, n_classes=0):
-        self.signs, self.thresholds = survey.signs.copy(), survey.thresholds
+    def __init__(self, survey, n_top, n_classes):
+        self.signs, self._thresholds = survey.signs.copy(), survey.thresholds
         n_units = len(self.signs)
         self.active, self.positive, self.on, self.magnitude = np.zeros((4, n_units))
-        self.gram = csr_array((n_units, n_units))
-        self.joint = csr_array((n_units, n_units))
-        self.classes, self.n_class = np.zeros((n_units, n_classes)), np.zeros(n_classes)
-        self.terms = None
+        self.gram, self.joint = (csr_array((n_units, n_units)) for _ in range(2))
+        self.by_class, self.n_class = np.zeros((n_units, n_classes)), np.zeros(n_classes)
+        self.by_term, self.n_term = None, None
         self.top = TopRows(n_units, n_top)
         self._waiting = []
 
     def add(self, first_row, codes, labels=None, terms=None):
-        """Add a block: its first row, codes, the number of each row's class, and ones in CSR where a term stands."""
-        n_units = codes.shape[1]
-        units, values = codes.indices, codes.data.astype(np.float64)
-        sums = np.bincount(units, values, n_units)
-        self.signs = np.where(self.signs == 0, np.sign(sums), self.signs)
+        """Add a block.
+
+        Parameters
+        ----------
+        first_row : int
+            Place of its first row.
+        codes : csr_array of shape (n, n_units)
+            Codes, without stored zeros.
+        labels : ndarray of shape (n,), default=None
+            The number of each row's class.
+        terms : csr_array of shape (n, n_terms), default=None
+            Ones where a row has a term.
+        """
+        n_units, units, values = codes.shape[1], codes.indices, codes.data.astype(np.float64)
+        self.signs = np.where(self.signs == 0, np.sign(np.bincount(units, values, n_units)), self.signs)
         self.active += np.bincount(units, minlength=n_units)
         self.positive += np.bincount(units[values > 0], minlength=n_units)
         self.magnitude += np.bincount(units, np.abs(values), n_units)
-        on = codes.copy()
-        on.data = (values * self.signs[units] > self.thresholds[units]).astype(np.float64)
+        aligned = values * self.signs[units]
+        on = codes.astype(np.float64)
+        on.data = (aligned > self._thresholds[units]).astype(np.float64)
         on.eliminate_zeros()
         self.on += np.bincount(on.indices, minlength=n_units)
         if labels is not None:
-            n, k = len(labels), self.classes.shape[1]
-            self.n_class += np.bincount(labels, minlength=k)
-            self.classes += (on.T @ csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, k))).toarray()
-        rows = first_row + np.repeat(np.arange(codes.shape[0]), np.diff(codes.indptr))
-        self.top.add(units, rows, values * self.signs[units])
+            n, n_classes = len(labels), len(self.n_class)
+            self.n_class += np.bincount(labels, minlength=n_classes)
+            self.by_class += on.T @ csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_classes))
+        self.top.add(units, rows_of(codes) + first_row, aligned)
         self._waiting.append((codes.astype(np.float64), on, terms))
         if sum(each[0].nnz for each in self._waiting) > _WAITING:
             self.flush()
 
     def flush(self):
-        """Add the products of the blocks that wait."""
-        if not self._waiting:
-            return
+        """Add the products of the blocks that wait; after the last block, this has to be called."""
         codes, on, terms = zip(*self._waiting, strict=True)
         self._waiting = []
         codes, on = vstack(codes, format="csr"), vstack(on, format="csr")
-        self.gram = self.gram + codes.T @ codes
-        self.joint = self.joint + on.T @ on
+        self.gram = self.gram + _with_itself(codes)
+        self.joint = self.joint + _with_itself(on)
         if terms[0] is not None:
-            found = on.T @ vstack(terms, format="csr")
-            self.terms = found if self.terms is None else self.terms + found
+            terms = vstack(terms, format="csr")
+            by_term, n_term = csr_array(on.T @ terms), np.bincount(terms.indices, minlength=terms.shape[1])
+            self.by_term = by_term if self.by_term is None else self.by_term + by_term
+            self.n_term = n_term if self.n_term is None else self.n_term + n_term
 
 
-class TopRows:
-    """Rows with the largest values of each unit.
-
-    Parameters
-    ----------
-    n_units : int
-        Number of units.
-    n_top : int
-        Rows to keep of each.
-    """
-
-    def __init__(self, n_units, n_top):
-        self._n_units, self._n_top = n_units, n_top
-        self._units, self._rows, self._values = np.zeros(0, int), np.zeros(0, int), np.zeros(0)
-        self._least = np.zeros(n_units)  # what a value has to exceed
-
-    def add(self, units, rows, values):
-        """Look at values of given units and rows; rows rise from call to call. Ties: the first row."""
-        good = values > self._least[units]
-        units = np.concatenate([self._units, units[good]])
-        rows = np.concatenate([self._rows, rows[good]])
-        values = np.concatenate([self._values, values[good]])
-        order = np.lexsort((rows, -values, units))
-        units = units[order]
-        starts = np.searchsorted(units, np.arange(self._n_units))
-        place = np.arange(len(units)) - starts[units]
-        kept = order[place < self._n_top]
-        last = place == self._n_top - 1
-        self._least[units[last]] = values[order[last]]
-        self._units, self._rows, self._values = units[place < self._n_top], rows[kept], values[kept]
-
-    def by_unit(self):
-        """Return lists of rows and of values, an array of each unit, largest first."""
-        ends = np.searchsorted(self._units, np.arange(1, self._n_units))
-        return np.split(self._rows, ends), np.split(self._values, ends)
+def rows_of(codes):
+    """Return the row of each stored entry of CSR."""
+    return np.repeat(np.arange(codes.shape[0]), np.diff(codes.indptr))
 
 
-def presence(X):
-    """Ones in CSR where a number is not zero."""
-    found = csr_array(X) if issparse(X) else csr_array(np.nan_to_num(X))
-    found.eliminate_zeros()
-    found.data = np.ones(len(found.data))
-    return found
+def _with_itself(codes):
+    """Products of the columns, in CSR."""
+    if codes.nnz > _DENSE * codes.shape[0] * codes.shape[1]:
+        codes = codes.toarray()
+    return csr_array(codes.T @ codes)
