@@ -46,13 +46,19 @@ RAW_EQUATIONS = r"""() => {
     }
     return found;
 }"""
+# What sticks out of the window without a box around it that scrolls, also where the page itself cuts it off.
 TOO_WIDE = """() => {
-    const width = document.documentElement.clientWidth;
-    if (document.scrollingElement.scrollWidth <= width) return [];
-    const wide = [...document.querySelectorAll("article *")].filter(
-        each => each.getBoundingClientRect().right > width + 1 && each.children.length < 3);
-    return [`${document.scrollingElement.scrollWidth} pixels in ${width}`,
-            ...wide.slice(0, 2).map(each => `${each.tagName}: ${each.textContent.trim().slice(0, 40)}`)];
+    const width = document.documentElement.clientWidth, found = [];
+    if (document.scrollingElement.scrollWidth > width) found.push(`scrolls: ${document.scrollingElement.scrollWidth}`);
+    const scrolls = each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+    for (const each of document.querySelectorAll("article *")) {
+        const box = each.getBoundingClientRect();
+        if (box.right <= width + 1 || !box.height || each.closest(".visually-hidden, .headerlink, button")) continue;
+        let around = each;
+        while (around && !scrolls(around)) around = around.parentElement.closest("article *");
+        if (!around) found.push(`${each.tagName}: ${each.textContent.trim().slice(0, 40)}`);
+    }
+    return found.slice(0, 3);
 }"""
 EMPTY_SIDEBARS = """() => [".bd-sidebar-primary", ".bd-sidebar-secondary", "nav.bd-docs-nav"].filter(selector =>
     [...document.querySelectorAll(selector)].some(
