@@ -50,6 +50,10 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     sklearn.metrics.r2_score : The same for dense and complete data, except that with ``"variance_weighted"`` it
         leaves out the errors of constant features.
 
+    References
+    ----------
+    A. Karvonen et al., *SAEBench*, 2025, arXiv:2503.09532: explained variance as a measure of sparse autoencoders.
+
     Examples
     --------
     >>> import numpy as np
