@@ -168,7 +168,7 @@ class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 "or otherwise prepare the data in a pipeline around the consensus."
             )
         sizes = estimator.decoder_layer_sizes
-        if len(estimator.hidden_layer_sizes if sizes is None else sizes) > 0:
+        if np.size(estimator.hidden_layer_sizes if sizes is None else sizes) > 0:
             shown = "hidden_layer_sizes" if sizes is None else "decoder_layer_sizes"
             raise ValueError(
                 f"Got an estimator with {shown}={getattr(estimator, shown)!r}; expected a decoder of one layer, whose "

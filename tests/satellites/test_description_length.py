@@ -52,7 +52,7 @@ def naive_bits_of_counts(counts):
 
 
 def naive_description_length(codes, atoms, offset, X, tolerance, n_rows):
-    n, d = X.shape
+    n = len(X)
     shares = 1 - np.isnan(X).mean(axis=0)
     variances = [np.nanvar(column) for column in X.T]
     low, high = 0.0, max(variances)
