@@ -72,6 +72,14 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
     DictionaryMatch
         Both measures, both of the random dictionary, and the matching.
 
+    References
+    ----------
+    L. Sharkey, D. Braun and B. Millidge, *Taking features out of superposition with sparse autoencoders*, 2022: the
+    mean max cosine.
+
+    X. Song et al., *Mechanistic Interpretability Should Prioritize Feature Consistency in SAEs*, 2025,
+    arXiv:2505.20254: the matching.
+
     Examples
     --------
     >>> import numpy as np
