@@ -201,9 +201,7 @@ class FrontierDisplay:
             X = _stacked(X, X_val)
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
         grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
-        search = GridSearchCV(
-            estimator, grid, scoring=SCORERS, refit=False, cv=cv, n_jobs=n_jobs, error_score="raise"
-        )
+        search = GridSearchCV(estimator, grid, scoring=SCORERS, refit=False, cv=cv, n_jobs=n_jobs, error_score="raise")
         return cls.from_search(search.fit(X), ax=ax, **kwargs)
 
     @classmethod

@@ -184,4 +184,6 @@ class UnitPairDisplay:
 
 def _is_classes(y):
     y = np.asarray(y)
-    return y.dtype.kind not in "fiu" or (type_of_target(y) in ("binary", "multiclass") and len(np.unique(y)) <= _MOST_CLASSES)
+    return y.dtype.kind not in "fiu" or (
+        not type_of_target(y).startswith("continuous") and len(np.unique(y)) <= _MOST_CLASSES
+    )
