@@ -125,7 +125,7 @@ def _card(data, unit, linked):
     side += [markup.histogram(data.values(unit))] if alive else []
     return (
         f'<article id="unit-{unit}" {attributes}{"" if alive else " class=dead"}>'
-        f'<h2><a href="#unit-{unit}">{unit}</a>{markup.text(facts.names[unit])}</h2>'
+        f'<h2><a href="#unit-{unit}">{unit}</a>{markup.text(data.name(unit))}</h2>'
         f'<p class="line">{markup.text(data.line(unit))}</p>{"".join(parts)}<div class="side">{"".join(side)}</div>'
         f"{_neighbours(facts, unit, linked) if alive else ''}</article>\n"
     )
