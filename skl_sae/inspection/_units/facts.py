@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._displays.common import check_count
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
 from .names import name_units
 from .relations import relations
 from .terms import term_log_odds
+
+# Probability that the name of any unit has a class that is not over-represented.
+_ANY_WRONG = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +88,15 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
+    check_count("n_top", n_top)
     gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
 
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"Got confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
@@ -101,6 +108,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
     nearest, coactive, redundancy = relations(
         gathered.directions, totals.gram, totals.joint, totals.on, gathered.n_rows, n_top
     )
+    sure = 1 - _ANY_WRONG / max(model.n_units * len(gathered.company.classes), 1)
     positive_share = totals.positive / np.maximum(totals.active, 1)
     top_rows, top_values = totals.top.by_unit()
     return UnitFacts(
@@ -110,7 +118,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
             positive_share=positive_share,
             feature_names=names if model.has_names else None,
             indicators=gathered.columns.indicators,
-            classes=classes,
+            classes=unit_classes(gathered, n_top, sure),
             terms=terms,
         ),
         density=totals.active / gathered.n_rows,
