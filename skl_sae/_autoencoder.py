@@ -251,7 +251,8 @@ class SparseAutoencoder(
         with any number of threads.
 
     verbose : bool, default=False
-        Whether to print a line for each epoch. With scikit-learn 1.9 or later, callbacks such as
+        Whether to print a line for each epoch, with the time that is left where that is more than a second; and, once,
+        that kernels are being compiled. With scikit-learn 1.9 or later, callbacks such as
         ``sklearn.callback.ProgressBar`` are an alternative; that one needs rich, ``pip install "skl-sae[progress]"``.
 
     Attributes
@@ -308,7 +309,8 @@ class SparseAutoencoder(
         relative to the variance of what the living units leave over, so it can be much larger than `loss_curve_`.
 
     validation_scores_ : list of float or None
-        Score of the held-out rows after each epoch, if `early_stopping`.
+        Score of the held-out rows after each epoch, with `early_stopping` or an `X_val`; NaN where there is none, as
+        after ``partial_fit``.
 
     n_iter_ : int
         Number of epochs, without those of `pretrain` (with "layerwise_only", of the last layer).
@@ -512,8 +514,8 @@ class SparseAutoencoder(
         y : None
             Ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
-            Held-out data for `early_stopping`, instead of a share of X. In a Pipeline, pass it with
-            ``transform_input=["X_val"]``.
+            Held-out data, scored after each epoch (`validation_scores_`). With `early_stopping` it takes the place of a
+            share of X; without, nothing else changes. In a Pipeline, pass it with ``transform_input=["X_val"]``.
         checkpoint : str or path-like, optional
             Folder for checkpoints, made if it is missing. If a process ends in the middle of the fit, the same call in
             another one resumes it from there, and gives the same bits as without an end; after the end it gives the
@@ -527,14 +529,7 @@ class SparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        if X_val is not None and not self.early_stopping:
-            raise ValueError("Got X_val with early_stopping=False; set early_stopping=True to use it.")
-        if self.early_stopping and self.pretrain == "layerwise_only":
-            raise ValueError(
-                "early_stopping=True watches the training of the whole network, and pretrain='layerwise_only' has "
-                "none: got both, expected early_stopping=False or pretrain='layerwise'."
-            )
-        with self._training_lock(), np.errstate(all="ignore"), checkpoints_in(checkpoint, every) as checkpoints:
+        with self._learning(), checkpoints_in(checkpoint, every) as checkpoints:
             self._fit(X, X_val, y, checkpoints)
         return self
 
@@ -558,7 +553,7 @@ class SparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        with self._training_lock(), np.errstate(all="ignore"):
+        with self._learning():
             self._partial_fit(X, y)
         return self
 
@@ -578,14 +573,15 @@ class SparseAutoencoder(
         except BaseException:
             training.undo_chunk()
             raise
-        n_iter, curve, auxiliary = 0, [], []
+        n_iter, curve, auxiliary, scores = 0, [], [], None
         if not first:
             n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
+            scores = self.validation_scores_ and [*self.validation_scores_, np.nan]
         loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
         fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
-        fitted |= {"_training": training, "n_iter_": n_iter + 1}
+        fitted |= {"_training": training, "n_iter_": n_iter + 1, "validation_scores_": scores}
         if first:
-            fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
+            fitted["pretrain_loss_curves_"] = None
         self._commit(seen, fitted)
         training.close_chunk()
 

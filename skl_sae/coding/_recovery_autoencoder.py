@@ -263,7 +263,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         What the auxiliary loss of dead units has added in each epoch.
 
     validation_scores_ : list of float or None
-        Score of the held-out rows after each epoch, if `early_stopping`.
+        Score of the held-out rows after each epoch, with `early_stopping` or an `X_val`.
 
     n_iter_ : int
         Number of epochs.
@@ -428,7 +428,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
             The signals or the codes that belong to X, as `target` says; codes may be a sparse matrix. With
             ``target=None`` it is ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
-            Held-out data for `early_stopping`.
+            Held-out data, scored after each epoch, and what `early_stopping` looks at. Not with `target` and
+            `measurement_matrix`.
         checkpoint : str or path-like, optional
             Folder for checkpoints, from which the same call resumes, as in :class:`~skl_sae.SparseAutoencoder`.
         every : int, str or datetime.timedelta, default=1
@@ -439,6 +440,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self : object
             The fitted estimator.
         """
+        if X_val is not None and (self.target is not None or self.measurement_matrix is not None):
+            raise ValueError("X_val has no meaning with target and measurement_matrix: got X_val, expected None.")
         return super().fit(X, y, X_val=X_val, checkpoint=checkpoint, every=every)
 
     @available_if(offers_partial_fit)
