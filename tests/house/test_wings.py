@@ -47,7 +47,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_stranger_finds_the_wings():
     """Folders, and at the top only what the page of the design names."""
     names = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert names - {"__pycache__", "py.typed"} <= {"__init__", *RANK, *GROUND, *SATELLITES}
+    assert names - {"__pycache__"} <= {"__init__", *RANK, *GROUND, *SATELLITES}
     assert {"_kernels", "_model", "sparsity", "_training", "_autoencoder"} <= names
 
 
