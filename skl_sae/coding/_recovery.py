@@ -82,6 +82,11 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     mutual_coherence : How alike atoms are, which bounds what can be recovered.
     sklearn.decomposition.SparseCoder : Codes with a fixed dictionary, without measurements.
 
+    References
+    ----------
+    J. Tropp, *Greed is Good: Algorithmic Results for Sparse Approximation*, IEEE Transactions on Information Theory 50,
+    2004.
+
     Examples
     --------
     >>> import numpy as np

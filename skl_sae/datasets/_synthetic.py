@@ -142,6 +142,12 @@ def make_sparse_features(
       magnitude="normal", bias=0.5, orthogonalize=True)``. It differs in details: exclusion is exact by construction
       instead of corrected afterwards, and inside a tree the correlation acts on the roots.
 
+    References
+    ----------
+    L. Sharkey, D. Braun and B. Millidge, *Taking features out of superposition with sparse autoencoders*, 2022.
+
+    D. Chanin and A. Garriga-Alonso, *SynthSAEBench*, 2026, arXiv:2602.14687.
+
     Examples
     --------
     >>> import numpy as np

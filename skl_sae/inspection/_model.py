@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -12,13 +13,17 @@ from .._kernels.sparse_structure import check_sparse_structure
 
 # Numbers of data, of codes and of reconstructions that are held at a time.
 BLOCK_ENTRIES = 1 << 22
+# A decoder is called affine where this many reconstructions are what effects of single units add up to, so closely.
+_CHECKED_ROWS, _TOLERANCE = 32, 1e-3
 
 
 class InspectedModel:
     """A fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
 
     Leading steps of a pipeline that have no inverse in numbers, as a vectoriser of texts, are applied to the data
-    first; what is explained are the numbers that they give.
+    first; what is explained are the numbers that they give. Of a search, the best estimator is taken. The last step is
+    the *learner*: errors and directions are compared in its space, which scalers in front of it have made, and amounts
+    are told in the units of the numbers.
 
     Parameters
     ----------
@@ -31,6 +36,7 @@ class InspectedModel:
     def __init__(self, estimator, feature_names=None):
         check_is_fitted(estimator)
         self.estimator = estimator
+        estimator = getattr(estimator, "best_estimator_", estimator)
         self.reader, self.model = _split(estimator)
         for needed in ("transform", "inverse_transform"):
             if not hasattr(self.model, needed):
@@ -39,32 +45,68 @@ class InspectedModel:
                     "encodes and decodes, or a pipeline of such. Of a pipeline that ends in a classifier, pass the "
                     "steps before it: pipeline[:-1]."
                 )
+        is_pipeline = isinstance(self.model, Pipeline)
+        self.learner = self.model.steps[-1][1] if is_pipeline else self.model
+        self._before = self.model[:-1] if is_pipeline and len(self.model) > 1 else None
         self._given_names = None if feature_names is None else np.asarray(feature_names, dtype=object)
 
     def read(self, X):
         """Return the data as numbers: a dense array, which may have NaN, or CSR."""
         if self.reader is not None:
             X = self.reader.transform(X)
+        elif hasattr(X, "columns"):
+            self._check_columns(list(X.columns))
         check_sparse_structure(X)
-        return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+        X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+        return _as_numbers(X)
+
+    def _check_columns(self, columns):
+        """Compare a data frame with the one that was fitted; names that the model does not know are taken from it."""
+        known = getattr(self.model, "feature_names_in_", None)
+        if known is None:
+            self._given_names = np.asarray(columns, dtype=object) if self._given_names is None else self._given_names
+        elif columns != list(known):
+            raise ValueError(f"X has the columns {columns[:5]}...; expected those of the fit, {list(known[:5])}...")
 
     def encode(self, X):
         """Return the codes of numbers in CSR, without stored zeros."""
-        codes = csr_array(self.model.transform(self._like_seen(X)))
-        codes.sum_duplicates()
-        codes.eliminate_zeros()
-        return codes
+        return _as_codes(self.model.transform(_as_seen(self.model, X)))
 
     def decode(self, codes):
-        """Return the reconstructions of codes, dense."""
-        decoded = self.model.inverse_transform(codes)
-        return decoded.toarray() if issparse(decoded) else np.asarray(decoded)
+        """Return the reconstructions of codes, dense or CSR, dense."""
+        if issparse(codes) and not self._decodes_sparse:
+            codes = codes.toarray()
+        return _as_dense(self.model.inverse_transform(codes))
+
+    @cached_property
+    def _decodes_sparse(self):
+        try:
+            self.model.inverse_transform(csr_array((1, self.n_units)))
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def for_learner(self, X):
+        """Return numbers in the space of the last step."""
+        return X if self._before is None else _as_numbers(self._before.transform(_as_seen(self._before, X)))
+
+    def learner_encode(self, Z):
+        """Return the codes of numbers in the space of the last step."""
+        return _as_codes(self.learner.transform(_as_seen(self.learner, Z)))
+
+    def learner_decode(self, codes):
+        """Return the reconstructions of codes in the space of the last step, dense."""
+        return _as_dense(self.learner.inverse_transform(codes))
 
     def blocks(self, X):
         """Yield slices of the rows, with the codes of these in CSR."""
-        width = max(self.n_features, self.n_units, 1)
-        for rows in gen_batches(_num_samples(X), max(1, BLOCK_ENTRIES // width)):
+        for rows in self.batches(X):
             yield rows, self.encode(X[rows])
+
+    def batches(self, X):
+        """Yield slices of the rows, of which data, codes and reconstructions can be held."""
+        width = max(self.n_features, self.n_units, 1)
+        yield from gen_batches(_num_samples(X), max(1, BLOCK_ENTRIES // width))
 
     @cached_property
     def n_features(self):
@@ -74,11 +116,18 @@ class InspectedModel:
     @cached_property
     def n_units(self):
         """Number of units of the code."""
-        return len(self.model.get_feature_names_out())
+        if hasattr(self.learner, "get_feature_names_out"):
+            return len(self.learner.get_feature_names_out())
+        return len(self.learner.components_)
 
     @cached_property
     def _at_zero(self):
         return self.decode(np.zeros((1, self.n_units)))
+
+    @cached_property
+    def has_names(self):
+        """Whether the columns have names that somebody gave them."""
+        return self._given_names is not None or self.reader is not None or hasattr(self.model, "feature_names_in_")
 
     @cached_property
     def feature_names(self):
@@ -90,14 +139,59 @@ class InspectedModel:
             raise ValueError(f"Got {len(names)} feature_names; expected {self.n_features}, one a column.")
         return np.array([str(name) for name in names], dtype=object)
 
-    def _like_seen(self, X):
-        """Give data the names that the model has seen, or it would warn that they are missing."""
-        names = getattr(self.model, "feature_names_in_", None)
-        if names is None or issparse(X):
-            return X
-        import pandas as pd  # the model has seen a data frame, so this is installed
 
-        return pd.DataFrame(X, columns=names)
+def directions(decode, n_units, codes):
+    """Return what each unit adds to the output at a value of one, if decoding is affine; else None.
+
+    Parameters
+    ----------
+    decode : callable
+        Gives the reconstructions of codes.
+    n_units : int
+        Number of units.
+    codes : csr_array of shape (n, n_units)
+        Codes of data, on which it is checked.
+
+    Returns
+    -------
+    atoms : ndarray of shape (n_units, n_columns) or None
+        Rows add up to reconstructions.
+    """
+    zero = decode(np.zeros((1, n_units)))
+    atoms = np.empty((n_units, zero.shape[1]), dtype=zero.dtype)
+    for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // max(atoms.shape))):
+        n = units.stop - units.start
+        one = csr_array((np.ones(n), (np.arange(n), np.arange(units.start, units.stop))), shape=(n, n_units))
+        atoms[units] = decode(one.toarray()) - zero
+    some = codes[np.unique(np.linspace(0, codes.shape[0] - 1, _CHECKED_ROWS).astype(int))]
+    decoded = decode(some.toarray()) - zero
+    error = np.abs(some @ atoms - decoded).max(initial=0)
+    return atoms if error <= _TOLERANCE * np.abs(decoded).max(initial=0) else None
+
+
+def _as_dense(X):
+    return X.toarray() if issparse(X) else np.asarray(X)
+
+
+def _as_numbers(X):
+    return csr_array(X) if issparse(X) else np.asarray(X)
+
+
+def _as_codes(codes):
+    codes = csr_array(codes if issparse(codes) else np.asarray(codes))
+    codes.sum_duplicates()
+    codes.eliminate_zeros()
+    return codes
+
+
+def _as_seen(step, X):
+    """Give data the names that a step has seen, or it would warn that they are missing."""
+    names = getattr(step, "feature_names_in_", None)
+    if names is None or issparse(X):
+        return X
+    import pandas as pd  # the step has seen a data frame, so this is installed
+
+    return pd.DataFrame(X, columns=names)
 
 
 def _split(estimator):
@@ -107,12 +201,25 @@ def _split(estimator):
     steps = [step for _, step in estimator.steps]
     first = 0
     for i, step in enumerate(steps[:-1]):
-        reads_texts = getattr(getattr(step, "__sklearn_tags__", lambda: None)(), "input_tags", None)
-        if not hasattr(step, "inverse_transform") and step not in (None, "passthrough"):
-            first = i + 1
-        elif reads_texts is not None and reads_texts.string:
+        if step not in (None, "passthrough") and not _inverts(step, steps[i + 1 :]):
             first = i + 1
     return (estimator[:first] if first else None), (estimator[first:] if first else estimator)
+
+
+def _inverts(step, later):
+    """Whether a step of a pipeline goes back from numbers to numbers; some have the method and raise."""
+    if not hasattr(step, "inverse_transform"):
+        return False
+    if isinstance(step, FunctionTransformer):  # without an inverse it says that it is its own
+        return step.func is None or step.inverse_func is not None
+    widths = [after.n_features_in_ for after in later if hasattr(after, "n_features_in_")]
+    if not widths:
+        return True
+    try:
+        back = step.inverse_transform(np.zeros((1, widths[0])))
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return False
+    return getattr(back, "ndim", 0) == 2 and back.dtype.kind in "biuf"
 
 
 def _known_names(reader, model, n_features):

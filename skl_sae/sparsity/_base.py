@@ -37,6 +37,22 @@ class BaseSparsity(BaseEstimator):
         Whether the rule leaves codes too small for the data, so that one factor on them is chosen after the fit.
     signed : bool
         Whether entries are chosen by their absolute values: then those of dead units are, too.
+
+    Examples
+    --------
+    A penalty on the squares of the codes, with its gradient:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sae import SparseAutoencoder
+    >>> from skl_sae.sparsity import BaseSparsity
+    >>> class Squares(BaseSparsity):
+    ...     def penalty(self, codes, p, g, step):
+    ...         (code,) = codes
+    ...         code.grad += 2 * step.weight * code.values
+    ...         return step.weight * float((code.values**2).sum())
+    >>> X, y = load_digits(return_X_y=True)
+    >>> SparseAutoencoder(16, sparsity=Squares(), max_iter=5, random_state=0).fit_transform(X).shape
+    (1797, 16)
     """
 
     scope = "entry"

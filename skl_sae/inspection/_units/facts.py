@@ -1,0 +1,160 @@
+"""What the units of a model stand for, as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .effects import strongest
+from .gathering import gather
+from .lifts import class_lifts
+from .names import name_units
+from .relations import relations
+from .terms import term_log_odds
+
+
+@dataclass(frozen=True, eq=False)
+class UnitFacts:
+    """What the units of a model stand for; one entry a unit in each field. See `describe_units`.
+
+    Parameters
+    ----------
+    names : list of str
+        Short names, all different.
+    density : ndarray of shape (n_units,)
+        Share of the rows in which the unit is active.
+    explained_share : ndarray of shape (n_units,)
+        What would be lost of the explained variance without the unit, as a share of it.
+    typical_value : ndarray of shape (n_units,)
+        Mean absolute value where it is active, with the more frequent sign.
+    positive_share : ndarray of shape (n_units,)
+        Share of the values above zero, of those that are not zero.
+    top_rows : list of ndarray of int
+        Rows with the largest values of the more frequent sign, largest first.
+    top_values : list of ndarray
+        Their values, times that sign.
+    amounts : ndarray of shape (n_units, n_features)
+        What the unit adds to each column at its typical value, in the column's own unit.
+    spreads : ndarray of shape (n_features,)
+        Standard deviation of each column; ones for CSR, where amounts are compared as they are.
+    effects : list of list of (str, float)
+        Columns with the largest amounts in comparison with their spread, and the amounts.
+    classes : list of list of (object, float, float, float) or None
+        Classes that are most over-represented where the unit is on: class, lift, and its interval.
+    terms : list of list of (str, float, float) or None
+        Terms that tell rows in which the unit is on from others: term, log-odds ratio, and z.
+    nearest_units : list of list of (int, float)
+        Units that add the most similar, and the cosine.
+    coactive_units : list of list of (int, float)
+        Units that are on in the same rows, and the correlation.
+    redundancy : ndarray of shape (n_units,)
+        Largest absolute cosine of what the unit adds to all rows with what another one adds.
+    feature_names : ndarray of shape (n_features,)
+        Names of the columns.
+    texts : list of str or None
+        A text of each row.
+    n_rows : int
+        Rows that were looked at.
+    """
+
+    names: list
+    density: np.ndarray
+    explained_share: np.ndarray
+    typical_value: np.ndarray
+    positive_share: np.ndarray
+    top_rows: list
+    top_values: list
+    amounts: np.ndarray
+    spreads: np.ndarray
+    effects: list
+    classes: list | None
+    terms: list | None
+    nearest_units: list
+    coactive_units: list
+    redundancy: np.ndarray
+    feature_names: np.ndarray
+    texts: list | None
+    n_rows: int
+
+
+def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5, confidence=0.95):
+    """Find out what the units of a fitted estimator stand for; see `describe_units` for the parameters.
+
+    Returns
+    -------
+    UnitFacts
+        Arrays and lists, one entry a unit.
+    """
+    gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
+    return facts_of(gathered, n_top, confidence)
+
+
+def facts_of(gathered, n_top=5, confidence=0.95):
+    """Draw conclusions from what was gathered."""
+    totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
+    spreads, names = gathered.columns.spreads(), model.feature_names
+    best = strongest(amounts, spreads, n_top)
+    effects = [
+        [(names[c], float(a[c])) for c in columns[:n_top] if a[c]]
+        for a, columns in zip(amounts, best.columns, strict=True)
+    ]
+    classes, terms = unit_classes(gathered, n_top, confidence), unit_terms(gathered, n_top)
+    nearest, coactive, redundancy = relations(
+        gathered.directions, totals.gram, totals.joint, totals.on, gathered.n_rows, n_top
+    )
+    positive_share = totals.positive / np.maximum(totals.active, 1)
+    top_rows, top_values = totals.top.by_unit()
+    return UnitFacts(
+        names=name_units(
+            best,
+            active=totals.active > 0,
+            positive_share=positive_share,
+            feature_names=names if model.has_names else None,
+            indicators=gathered.columns.indicators,
+            classes=classes,
+            terms=terms,
+        ),
+        density=totals.active / gathered.n_rows,
+        explained_share=gathered.explained_share,
+        typical_value=gathered.typical_value,
+        positive_share=positive_share,
+        top_rows=top_rows,
+        top_values=top_values,
+        amounts=amounts,
+        spreads=spreads,
+        effects=effects,
+        classes=classes,
+        terms=terms,
+        nearest_units=nearest,
+        coactive_units=coactive,
+        redundancy=redundancy,
+        feature_names=names,
+        texts=gathered.company.texts,
+        n_rows=gathered.n_rows,
+    )
+
+
+def unit_classes(gathered, n_top, confidence):
+    """Classes with the largest lower bounds of the lift, of each unit; None without classes."""
+    totals, classes = gathered.totals, gathered.company.classes
+    if not classes:
+        return None
+    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
+    order = np.argsort(-np.nan_to_num(low), axis=1, kind="stable")[:, :n_top]
+    return [
+        [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j] if totals.on[j]]
+        for j in range(len(order))
+    ]
+
+
+def unit_terms(gathered, n_top):
+    """Terms with the largest z, of each unit; None without terms."""
+    totals, names = gathered.totals, gathered.company.term_names
+    if names is None:
+        return None
+    inside = totals.by_term
+    log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
+    found = []
+    for start, end in zip(inside.indptr, inside.indptr[1:], strict=False):
+        best = start + np.argsort(-z[start:end], kind="stable")[:n_top]
+        found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
+    return found
