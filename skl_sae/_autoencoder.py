@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackSupportMixin
+from ._doc_link import DocLinkMixin
 from ._estimator.checkpoints import checkpoints_in
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
 from ._estimator.data_checks import check_probabilities, warn_of_unobserved
@@ -33,6 +34,7 @@ from .sparsity._names import RuleParametersMixin
 
 
 class SparseAutoencoder(
+    DocLinkMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
