@@ -1,4 +1,4 @@
-"""A fit from its data to its fitted state."""
+"""A fit, or a chunk of one, from its data to the fitted state."""
 
 from contextlib import contextmanager, suppress
 
@@ -10,6 +10,7 @@ from .._kernels.blas import single_threaded_blas
 from .._kernels.compiling import announced
 from .._model import inference
 from .._training.course import Course
+from .._training.dead_units import STREAM_ROWS
 from .._training.loop import train
 from .._training.report import tell_of_compiling
 from .._warning import warn
@@ -20,7 +21,7 @@ from .identity import identity
 
 
 class FittingMixin(BuildingMixin):
-    """What `fit` does between reading its arguments and replacing the fitted state."""
+    """What `fit` and `partial_fit` do between reading their arguments and replacing the fitted state."""
 
     @contextmanager
     def _learning(self):
@@ -73,6 +74,34 @@ class FittingMixin(BuildingMixin):
         self._commit(seen, fitted)
         if course.failure is not None:
             raise self._failure(fitted, course) from course.failure
+
+    def _partial_fit(self, X, y):
+        """Whatever happens before `_commit` leaves the model as it was."""
+        first = "_network" not in vars(self)
+        seen = self._copy_for_features()
+        # infinities show in the means, which are needed anyway
+        rows = self._read_to_learn(seen, X, first, None if first else self._network.dtype, known_means=True)
+        rows = self._with_target(rows, y)
+        training = self._training_for_chunk(seen, rows, first)
+        try:
+            with single_threaded_blas():
+                loss, auxiliary_loss = training.one_pass(rows, self.batch_size)
+                network = training.finish_chunk(rows)
+            warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
+        except BaseException:
+            training.undo_chunk()
+            raise
+        n_iter, curve, auxiliary, scores = 0, [], [], None
+        if not first:
+            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
+            scores = self.validation_scores_ and [*self.validation_scores_, np.nan]
+        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
+        fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
+        fitted |= {"_training": training, "n_iter_": n_iter + 1, "validation_scores_": scores}
+        if first:
+            fitted["pretrain_loss_curves_"] = None
+        self._commit(seen, fitted)
+        training.close_chunk()
 
     def _check_validation(self, X_val):
         """Raise where no training of the whole network is there to be watched."""
