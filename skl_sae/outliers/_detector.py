@@ -58,7 +58,8 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     ----------
     estimator : estimator or None, default=None
         What reconstructs, of which a clone is fitted: a transformer with ``inverse_transform`` (or ``reconstruct``), or
-        a pipeline of such. None means a denoising autoencoder, DEFAULT. Its parameters can be set and searched in
+        a pipeline of such. None means a denoising autoencoder,
+        ``SparseAutoencoder(corruption="gaussian", corruption_level=2.0)``. Its parameters can be set and searched in
         either case: ``set_params(estimator__max_iter=50)``.
 
     contamination : "auto" or float, default="auto"
@@ -275,12 +276,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     def _stand_in(self, name, value):
         if value is not None:
             return value
-        return SparseAutoencoder(
-            n_components=64,
-            sparsity=None,
-            corruption="gaussian",
-            corruption_level=1.0,
-        )
+        return SparseAutoencoder(corruption="gaussian", corruption_level=2.0)
 
     def _new_estimator(self, random):
         estimator = clone(self._stand_in("estimator", self.estimator))
