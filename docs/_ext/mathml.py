@@ -28,7 +28,8 @@ def mathml(tex, as_block):
     """MathML of an equation in LaTeX; a ``MathError`` where docutils cannot read it."""
     for written, understood in SPELLINGS:
         tex = written.sub(understood, tex)
-    return tex2mathml(tex, as_block=as_block)
+    # the bars of a norm would grow, each in its own way, as nobody says which is the left one
+    return tex2mathml(tex, as_block=as_block).replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')
 
 
 def convert(node, as_block):
