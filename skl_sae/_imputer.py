@@ -19,7 +19,7 @@ class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedPara
     impute: it hides observed values, and their reconstruction is compared with the truth. Observed values are returned
     as they are, to the last bit.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_missing_values>`.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     the measured atoms :math:`D A^\top`, ``reconstruct`` the signal x. Nothing is learned: ``fit`` checks that
     shapes agree, and ``transform`` may be called without it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_sparse_coding>`.
 
     Parameters
     ----------
