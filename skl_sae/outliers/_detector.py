@@ -53,7 +53,7 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
     **Missing values** have no error. A row without any observed value has the score 0 and the p-value 1: nothing
     speaks against it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_outliers>`.
 
     Parameters
     ----------
