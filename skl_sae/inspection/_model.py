@@ -116,9 +116,9 @@ class InspectedModel:
     @cached_property
     def n_units(self):
         """Number of units of the code."""
-        if hasattr(self.learner, "n_features_in_"):
-            return self.learner_encode(np.zeros((1, self.learner.n_features_in_))).shape[1]
-        return len(self.learner.get_feature_names_out())
+        if hasattr(self.learner, "get_feature_names_out"):
+            return len(self.learner.get_feature_names_out())
+        return len(self.learner.components_)
 
     @cached_property
     def _at_zero(self):

@@ -229,8 +229,8 @@ class FrontierDisplay:
         ------
         ValueError
             If the search has other parameters, values that are not numbers, or none of the scores.
-        AttributeError
-            If the search has no `cv_results_`: it is not fitted.
+        sklearn.exceptions.NotFittedError
+            If the search is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_search")
         check_estimator(search, "cv_results_")

@@ -136,8 +136,8 @@ class UnitDisplay:
         else:
             bars = data.bars(unit, self._n_bars)
             panels = [("columns", 2.2, lambda ax: draw_bars(ax, *bars))]
-        if data.texts is not None:
-            texts = [data.texts[row] for row in data.facts.top_rows[unit]]
+        if data.facts.texts is not None:
+            texts = [data.facts.texts[row] for row in data.facts.top_rows[unit]]
             panels.append(("texts", 1.9, lambda ax: draw_texts(ax, texts)))
         return panels
 

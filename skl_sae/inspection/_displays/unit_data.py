@@ -24,15 +24,12 @@ class UnitData(NamedTuple):
         The data as numbers.
     image_shape : tuple of int or None
         Shape of a row that is an image.
-    texts : list of str or None
-        Text of each row.
     """
 
     facts: UnitFacts
     codes: csc_array
     X: object
     image_shape: tuple | None
-    texts: list | None
 
     def values(self, unit):
         """Return the values of a unit in the rows in which it is active."""
@@ -86,10 +83,8 @@ def unit_data(estimator, X, *, feature_names, y, texts, image_shape, n_top):
     numbers = model.read(X)
     if image_shape is not None:
         as_images(facts.amounts[:1], image_shape)
-    if texts is None and model.reader is not None and isinstance(X[0] if isinstance(X, list) else None, str):
-        texts = X
     codes = vstack([codes for _, codes in model.blocks(numbers)], format="csr").tocsc()
-    return UnitData(facts, codes, numbers, image_shape, None if texts is None else [str(text) for text in texts])
+    return UnitData(facts, codes, numbers, image_shape)
 
 
 def beginning(text, n_letters):

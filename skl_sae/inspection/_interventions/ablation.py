@@ -71,7 +71,8 @@ class Block:
     def entries(self, units):
         """Yield batches of the entries of these units that are not zero: rows and units."""
         rows, columns = self.codes[:, units].nonzero()
-        for batch in gen_batches(len(rows), self.size):
+        for start in range(0, len(rows), self.size):
+            batch = slice(start, start + self.size)
             yield rows[batch], units[columns[batch]]
 
     def without(self, rows, units):

@@ -82,7 +82,8 @@ def edit(estimator, X, changes):
     units, values = _checked(model, changes, numbers.shape[0])
     edited = [_edited(model, numbers[rows], codes, units, values[rows]) for rows, codes in model.blocks(numbers)]
     if issparse(numbers):
-        return vstack(edited, format="csr")
+        edited = vstack(edited, format="csr")
+        return csr_matrix(edited) if isspmatrix(X) else edited
     edited = np.concatenate(edited)
     if model.reader is None and hasattr(X, "iloc"):
         import pandas as pd  # the data are a data frame, so this is installed
@@ -141,9 +142,8 @@ def _edited(model, X, codes, units, values):
         return X
     entry_rows, entry_columns = np.nonzero(delta)
     place = rows[entry_rows], entry_columns
-    container = csr_matrix if isspmatrix(X) else csr_array
     dtype = X.dtype if X.dtype.kind == "f" else np.float64
-    return (X + container((delta[entry_rows, entry_columns], place), shape=X.shape)).astype(dtype)
+    return (X + csr_array((delta[entry_rows, entry_columns], place), shape=X.shape)).astype(dtype)
 
 
 def replaced(codes, units, values):

@@ -153,8 +153,8 @@ def _what_it_adds(data, unit):
 def _top_rows(data, unit):
     """The top rows as texts or as a table of the columns that the unit changes."""
     rows = data.facts.top_rows[unit]
-    if data.texts is not None:
-        items = [f"<li>{markup.text(beginning(data.texts[row], _LETTERS))}</li>" for row in rows]
+    if data.facts.texts is not None:
+        items = [f"<li>{markup.text(beginning(data.facts.texts[row], _LETTERS))}</li>" for row in rows]
         first, more = (f'<ul class="texts">{"".join(each)}</ul>' for each in (items[:_TEXTS], items[_TEXTS:]))
         return first if len(items) <= _TEXTS else f"{first}<details><summary>more rows</summary>{more}</details>"
     if data.image_shape is not None:

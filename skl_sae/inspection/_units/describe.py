@@ -50,7 +50,8 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
             Share of the rows in which the unit is active; 0 for a dead one.
         explained_share
             What would be lost of the explained variance without the unit, as a share of it. Shares of units that
-            overlap do not add up to 1. Columns weigh as in the loss of the last step, scaled if it scales.
+            overlap do not add up to 1. Columns weigh as in the loss of the last step, scaled if it scales. NaN where
+            the model explains nothing.
         typical_value
             Mean absolute value where it is active, with the more frequent sign.
         positive_share

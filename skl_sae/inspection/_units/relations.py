@@ -5,7 +5,7 @@ from sklearn.utils import gen_batches
 
 from ..._kernels.norms import unit_rows
 
-_BLOCK = 1 << 9
+_UNITS = 1 << 9
 
 
 def relations(directions, gram, joint, n_on, n_rows, n_top):
@@ -38,7 +38,7 @@ def relations(directions, gram, joint, n_on, n_rows, n_top):
     rows = unit_rows(np.asarray(directions, dtype=np.float64))
     lengths = np.sqrt(gram.diagonal())
     nearest, coactive, redundancy = [], [], np.zeros(len(rows))
-    for units in gen_batches(len(rows), _BLOCK):
+    for units in gen_batches(len(rows), _UNITS):
         own = np.arange(units.stop - units.start), np.arange(units.start, units.stop)
         cosines = rows[units] @ rows.T
         with np.errstate(divide="ignore", invalid="ignore"):
