@@ -1,7 +1,7 @@
-"""A comparison within three minutes: does this machine bear out the README's table?
+"""A comparison within three minutes: does this machine bear out the tables of docs/benchmarks.rst?
 
 All cases, few peers, short turns, fewer rounds. Processes go from case to case, because starting one takes longer than
-its turns. Each ratio is compared with the README's for this processor; where that was never measured, with the worst of
+its turns. Each ratio is compared with the table of this processor; where that was never measured, with the worst of
 all processors.
 """
 

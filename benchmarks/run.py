@@ -10,9 +10,9 @@ from statistics import median
 
 import processors
 import quick
-import readme_table
 import report
 import rounds
+import speed_page
 import workers as processes
 from cases import CASES
 from peers import PEERS
@@ -74,7 +74,7 @@ def agrees(peer, loss, ours):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="some minutes; beside the README's figures, no files")
+    parser.add_argument("--quick", action="store_true", help="some minutes; beside docs/benchmarks.rst, no files")
     parser.add_argument("--table", action="store_true", help="measure nothing: write the tables from the records")
     parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), metavar="NAME", help=", ".join(CASES))
     told = f"{', '.join(PEERS)}; by default all, and with --quick {', '.join(quick.PEERS)}"
@@ -94,7 +94,7 @@ def parse():
 def main():
     options = parse()
     if options.table:
-        readme_table.write()
+        speed_page.write()
     elif options.quick:
         quick.run(options)
     else:

@@ -18,6 +18,7 @@ from ._estimator.fitted import FittedStateMixin, fitted_attributes
 from ._estimator.fitting import FittingMixin
 from ._estimator.output import csr_kind, like_the_input
 from ._estimator.sparse_weights import SparseWeightsMixin
+from ._kept_model import KeptModelMixin
 from ._kernels.blas import single_threaded_blas
 from ._kernels.sparse_structure import check_sparse_structure
 from ._model import inference
@@ -39,6 +40,7 @@ class SparseAutoencoder(
     FittedStateMixin,
     FittingMixin,
     RuleParametersMixin,
+    KeptModelMixin,
 ):
     r"""Sparse autoencoder.
 
@@ -120,6 +122,14 @@ class SparseAutoencoder(
         that may copy the input leaves it nothing, so combine this with `corruption`; the path sees the corrupted
         input. Codes alone are then not enough to reconstruct: ``reconstruct`` takes X, and there is no
         ``inverse_transform``. Weight penalties include S, and `pretrain` leaves it to what follows.
+
+    init : fitted estimator, array-like of shape (n_components, n_features) or None, default=None
+        What a new network starts from; None: rows of the data. Another fitted `SparseAutoencoder` with the same layers
+        and rule gives all weights and thresholds, brought to the mean and scale of the new data (exactly, but with
+        ``tied_weights`` and ``scale="features"`` where units differ). Other fitted models give their `components_`:
+        like an array, the decoder's rows in units of X (up to one factor where codes have a scale of their own), whose
+        directions the encoder starts from; rows of zeros start as ever. Such a model is kept as it is by ``clone``, and
+        in a search must be ``FrozenEstimator(model)``. A fit that goes on (`warm_start`) does not look at it.
 
     scale : {"auto", "total", "features"} or bool, default="auto"
         What data is divided by; see above. "total", or True: its total standard deviation. "features": each feature by
@@ -350,7 +360,7 @@ class SparseAutoencoder(
     (1797, 64)
     """
 
-    _named_parameters = ("sparsity",)
+    _named_parameters, _kept_model = ("sparsity",), "init"
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -363,6 +373,7 @@ class SparseAutoencoder(
         "loss": [StrOptions(set(LOSSES))],
         "tied_weights": ["boolean"],
         "skip": ["boolean"],
+        "init": "no_validation",  # looked at in fit, where the network is known
         "scale": [StrOptions({"auto", "total", "features"}), "boolean"],
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -408,6 +419,7 @@ class SparseAutoencoder(
         loss="squared_error",
         tied_weights=False,
         skip=False,
+        init=None,
         scale="auto",
         solver="adam",
         learning_rate_init="auto",
@@ -449,6 +461,7 @@ class SparseAutoencoder(
         self.loss = loss
         self.tied_weights = tied_weights
         self.skip = skip
+        self.init = init
         self.scale = scale
         self.solver = solver
         self.learning_rate_init = learning_rate_init
@@ -577,8 +590,11 @@ class SparseAutoencoder(
         training.close_chunk()
 
     def _parameters(self):
-        """Parameters of this class, also where a subclass sets them in a constructor of its own."""
-        return {name: getattr(self, name) for name in SparseAutoencoder._parameter_constraints}
+        """Parameters of this class, also where a subclass sets them in a constructor of its own.
+
+        What a fit has started from is no part of what goes on.
+        """
+        return {name: getattr(self, name) for name in SparseAutoencoder._parameter_constraints} | {"init": None}
 
     def _read(self, seen, X, reset=False, dtype=None, known_means=False):
         """Check X and return its rows, in `dtype`; without one, in float32 if X is, else in float64.

@@ -26,7 +26,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 LONG_WITHOUT_COMPILATION = {
     *(
         "cluster.rst",
-        "guide.rst",
         "checkpoints.rst",
         "sparse_coding.rst",
         "test_autoencoder.py",
@@ -50,17 +49,23 @@ LONG_WITHOUT_COMPILATION = {
 }
 
 
+def is_guide(path):
+    """A page of the user guide: it trains and draws."""
+    return path.suffix == ".rst" and path.parent.name == "guide"
+
+
 def pytest_collection_modifyitems(items):
     """Skip what would take hours; and without matplotlib the doctests that draw, which cannot skip themselves."""
     if config.DISABLE_JIT:
         skip = pytest.mark.skip(reason="takes hours where kernels are not compiled")
         for item in items:
-            if item.path.name in LONG_WITHOUT_COMPILATION or "skl_sae" in item.path.parts[-3:]:
+            examples = "skl_sae" in item.path.parts[-3:] or is_guide(item.path)
+            if item.path.name in LONG_WITHOUT_COMPILATION or examples:
                 item.add_marker(skip)
     if find_spec("matplotlib") is None:
         skip = pytest.mark.skip(reason="needs matplotlib")
         for item in items:
-            if isinstance(item, pytest.DoctestItem) and ("inspection" in item.path.parts or item.name == "guide.rst"):
+            if isinstance(item, pytest.DoctestItem) and ("inspection" in item.path.parts or is_guide(item.path)):
                 item.add_marker(skip)
 
 

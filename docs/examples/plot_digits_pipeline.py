@@ -1,7 +1,7 @@
 """
-==========================================
-Features for a linear classifier of digits
-==========================================
+================================================
+Do sparse features help a classifier of digits?
+================================================
 
 A linear classifier separates scikit-learn's 8 x 8 digits well, and sparse features of the same images better.
 This example trains a :class:`~skl_sae.SparseAutoencoder` without labels, hands its codes to a linear support vector
@@ -19,16 +19,15 @@ Run as a script, it saves its two pictures in the current folder, or in the fold
 """
 
 # %%
-# What the autoencoder learns
-# ---------------------------
+# What the autoencoder keeps
+# --------------------------
 # First one fit on all images, to look at. The autoencoder has its default parameters, apart from the number of units.
-# At most `k` of them are active for an image, by default an eighth.
+# At most `k` of them are active for an image, by default an eighth. Below each image is what they make of it.
 
 import sys
 import time
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_digits
@@ -38,6 +37,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from skl_sae import SparseAutoencoder
+from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay
+from skl_sae.sparsity import L1
 
 N_COMPONENTS = 160
 SEEDS = (0, 1, 2)
@@ -45,40 +46,35 @@ SEEDS = (0, 1, 2)
 X, y = load_digits(return_X_y=True)
 X = X / 16
 
-sae = SparseAutoencoder(n_components=N_COMPONENTS, random_state=0)
-codes = sae.fit_transform(X)
+sae = SparseAutoencoder(n_components=N_COMPONENTS, random_state=0).fit(X)
 k = sae.sparsity_.k_
 print(f"{X.shape[0]} images of {X.shape[1]} pixels, {N_COMPONENTS} units, at most {k} active for an image")
 print(f"explained variance of the reconstructions: {sae.score(X):.3f}\n")
 
-
-def show(images, n_columns, title, **options):
-    """Draw a sheet of small images."""
-    n_rows = len(images) // n_columns
-    size = (0.7 * n_columns, 0.7 * n_rows + 0.5)
-    fig, axes = plt.subplots(n_rows, n_columns, figsize=size, layout="constrained")
-    for ax, image in zip(axes.flat, images):
-        ax.imshow(image.reshape(8, 8), **options)
-        ax.set_axis_off()
-    fig.suptitle(title)
-    return fig
-
-
-# %%
-# Ten images, and below them their reconstructions:
-
 first_of_each = [np.flatnonzero(y == digit)[0] for digit in range(10)]
-reconstructions = sae.inverse_transform(codes[first_of_each])
-title = f"Digits, and what {k} of {N_COMPONENTS} units make of them"
-reconstructions_figure = show(np.vstack([X[first_of_each], reconstructions]), 10, title, cmap="gray_r", vmin=0, vmax=1)
+reconstructions = ReconstructionDisplay.from_estimator(sae, X[first_of_each], image_shape=(8, 8), cmap="gray_r")
+reconstructions.ax_.set_title(f"Digits, and what {k} of {N_COMPONENTS} units make of them")
 
 # %%
-# The components that are used most, each scaled to its largest pixel (red adds ink, blue takes it away):
+# What digits are made of
+# -----------------------
+# These units may add ink and take it away, and correct each other; that explains most, but a single one shows little. A
+# pen only adds ink. A rule of our own says so, L1 with a decoder that is kept from being negative, and the units become
+# strokes. :ref:`sphx_glr_auto_examples_plot_strokes.py` goes on from here.
 
-most_used = np.argsort(-codes.sum(axis=0), kind="stable")[:60]
-components = sae.components_[most_used]
-components = components / np.abs(components).max(axis=1, keepdims=True)
-components_figure = show(components, 15, "The 60 components used most", cmap="RdBu_r", vmin=-1, vmax=1)
+
+class Ink(L1):
+    """L1, and units only add ink."""
+
+    def after_step(self, codes, p, step):
+        super().after_step(codes, p, step)
+        np.maximum(p.decoder, 0, out=p.decoder)
+
+
+pen = SparseAutoencoder(n_components=64, sparsity=Ink(target_l0=12), weight_l1=1e-4, random_state=0).fit(X)
+looks = {"cmap": "gray_r", "vmin": 0, "n_columns": 16}
+strokes = ComponentsDisplay.from_estimator(pen, X, image_shape=(8, 8), order="density", **looks)
+strokes.ax_.set_title("Strokes of handwritten digits: the components of 64 units")
 
 # %%
 # The inputs of the classifier
@@ -152,7 +148,7 @@ print(f"({time.perf_counter() - started:.0f} s)")
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in [("reconstructions", reconstructions_figure), ("components", components_figure)]:
+    for name, display in [("reconstructions", reconstructions), ("components", strokes)]:
         path = folder / f"digits_{name}.png"
-        figure.savefig(path, dpi=120)
+        display.figure_.savefig(path, dpi=120)
         print(f"saved {path}")

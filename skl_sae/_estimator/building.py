@@ -21,6 +21,7 @@ from .data_checks import (
     warn_of_random_reads,
     warn_of_range,
 )
+from .given_start import bring_in_finite, given_start
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
 MOST_HELD_OUT, FEWEST_HELD_OUT, ENOUGH_ROWS = 2000, 50, 50
@@ -136,7 +137,15 @@ class BuildingMixin:
 
     def _start(self, network, rows, random_state):
         """Write the network's first parameters; its scaling is known."""
-        initialize(network, rows, draw_sample(rows, network, random_state), random_state)
+        self._start_from(network, rows, draw_sample(rows, network, random_state), random_state)
+
+    def _start_from(self, network, rows, picked, random_state):
+        """The same with rows that have been picked: those of `init`, or what is fitted to these rows."""
+        other, components = given_start(self.init, network)
+        if other is not None:
+            bring_in_finite(network, other)
+        else:
+            initialize(network, rows, picked, random_state, components)
 
     def _kind_of_scale(self, architecture, choose):
         """What the parameter `scale` asks for, `Scaling.kind`; with "auto", what is chosen."""
@@ -213,6 +222,11 @@ class BuildingMixin:
 
     def _count_epochs(self, n_rows, pretrains):
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
+        if pretrains and self.init is not None:
+            raise ValueError(
+                f"init and pretrain={self.pretrain!r} both say what the weights start from: expected init=None or "
+                "pretrain=None."
+            )
         if pretrains and self.skip and self.pretrain == "layerwise_only":
             raise ValueError(
                 "skip=True learns in the training of the whole network, and pretrain='layerwise_only' has none: "

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from .given_start import arrays_of
+
 # Rows, evenly spaced, that data is known by, at most; fewer where they are wide, so that these are so many numbers.
 ROWS, NUMBERS = 1000, 1 << 24
 # Parameters that have no part in what is learned.
@@ -14,7 +16,9 @@ WITHOUT_EFFECT = {"verbose", "sparse_output"}
 
 def identity(estimator, rows, validation):
     """All that decides on a fit, as lists, dicts, strings and numbers; `rows` and `validation` as they were passed."""
-    params = {**estimator.get_params(deep=False), **estimator._parameters()}  # a subclass may have more, or fewer
+    params = {**estimator._parameters(), **estimator.get_params(deep=False)}  # a subclass may have more, or fewer
+    if (init := params.pop("init", None)) is not None:
+        params["init"] = f"a {type(init).__name__} ({_digest(*arrays_of(init))})"
     return {
         "estimator": type(estimator).__name__,
         "parameters": {name: _plain(value) for name, value in params.items() if name not in WITHOUT_EFFECT},

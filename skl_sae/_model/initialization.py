@@ -36,14 +36,15 @@ def draw_sample(rows, network, random_state):
     return np.resize(numbers, n_wanted)
 
 
-def initialize(network, rows, picked, random_state):
+def initialize(network, rows, picked, random_state, components=None):
     """Write the parameters of the start.
 
     Hidden layers are Glorot-uniform; the encoder's are then scaled so that pre-activations on the sample have the same
     small standard deviation. The units' directions are those of rows of the sample, at the input of the code layer and
     about their mean, half mixed with random ones. The decoder's rows take the same directions where they have the
     same width. The path past the code is zero. So are intercepts, but for the code's, which centre the pre-activations
-    at the rule's `initial_bias`, and those of a relu output, which give the mean.
+    at the rule's `initial_bias`, and those of a relu output, which give the mean. Rows of given components, but for
+    zeros, take the place of the directions.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ def initialize(network, rows, picked, random_state):
     picked : ndarray of int of shape (n_rows,)
         The rows of the sample, at least as many as units.
     random_state : RandomState
+    components : ndarray of shape (n_units, n_features), optional
+        Rows of a decoder of one layer, on the scale of the data.
     """
     p, units, kind = network.parameters, network.parameters.units, network.architecture
     _draw_uniform(p, random_state)
@@ -73,6 +76,8 @@ def initialize(network, rows, picked, random_state):
             units.decoder[lo:hi] = decoder_norm * directions
         if not kind.tied:
             units.encoder[lo:hi] = directions * (encoder_norm / size)
+    if components is not None:
+        _take(network, components, (decoder_norm, encoder_norm / size), mirrors)
     if network.unit_norm and not mirrors:
         units.decoder[:] = unit_rows(units.decoder)
     with single_threaded_blas():
@@ -83,6 +88,27 @@ def initialize(network, rows, picked, random_state):
         _start_batch_norm(network, rows, picked)
     for name, value in p.own.items():
         getattr(units, name)[:] = value
+
+
+def _take(network, components, norms, mirrors):
+    """Let given components be the decoder's rows, and their directions the encoder's where it has rows of such.
+
+    Where codes are on a scale of their own, one factor on all components is free: their mean norm is then that of the
+    start.
+    """
+    kind, units, (decoder_norm, encoder_norm) = network.architecture, network.parameters.units, norms
+    atoms = components / network.scaling.output_divisor if kind.rescaled else components
+    directions = unit_rows(atoms)
+    given = directions.any(axis=1)
+    if network.unit_norm:
+        atoms = directions
+    elif network.scaling.scales_codes and given.any():
+        largest = abs(atoms).max()
+        squares = np.square(atoms / largest, dtype=np.float64).sum(axis=1)
+        atoms = atoms / largest * (decoder_norm / np.sqrt(squares[given].mean()))
+    units.decoder[given] = atoms[given]
+    if mirrors and not kind.tied:
+        units.encoder[given] = directions[given] * encoder_norm
 
 
 def _tiles(n_rows, width):

@@ -64,6 +64,11 @@ class Scaling:
         return self.kind is not None
 
     @property
+    def scales_codes(self):
+        """Whether codes are given on a scale of their own: data is scaled, and the code has no bounds."""
+        return self.scaled and self.architecture.activation in ("relu", "identity")
+
+    @property
     def divisor(self):
         """What each feature is divided by, in the type of the network."""
         return (self.units * self.scale).astype(self.architecture.dtype)
@@ -135,7 +140,7 @@ class Scaling:
         """
         if self.codes_like_data:
             self.code_scale, self.code_rows = self.gain / self.scale, 0
-        elif not self.scaled or self.architecture.activation not in ("relu", "identity"):
+        elif not self.scales_codes:
             self.code_scale, self.code_rows = 1.0, 0  # an earlier network may have had an activation without bounds
         elif 0 < mean_square < np.inf:
             before = 0 if anew else self.code_rows

@@ -326,7 +326,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     # What an unrolled encoder or a pursuit does not have.
     hidden_layer_sizes, decoder_layer_sizes, activation, hidden_activation = (), None, None, "relu"
     output_activation, loss, tied_weights, skip = "identity", "squared_error", False, False
-    dropout, batch_norm = 0.0, False
+    dropout, batch_norm, init = 0.0, False, None
 
     def __init__(
         self,

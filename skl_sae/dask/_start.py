@@ -4,7 +4,7 @@ import numpy as np
 
 from .._estimator.checks import copy_parameters
 from .._estimator.data_checks import check_probabilities, check_size, warn_of_range
-from .._model.initialization import draw_sample, initialize
+from .._model.initialization import draw_sample
 from .._model.units import find_units, have_own_units
 from ._facts import RemoteRows, facts_of, join
 from ._fetching import fetch
@@ -64,5 +64,5 @@ def begin(sae, seen, rows, random_state):
     network.scaling.look_at_density(rows)
     numbers = draw_sample(rows, network, random_state)
     drawn = rows.fetch(numbers[: len(rows)])  # with more units than rows, the others come once more
-    initialize(network, drawn, np.resize(np.arange(len(drawn)), len(numbers)), random_state)
+    sae._start_from(network, drawn, np.resize(np.arange(len(drawn)), len(numbers)), random_state)
     return sae._new_training(network, copy_parameters(sae._parameters()), random_state)

@@ -1,3 +1,5 @@
 """Several fits of one autoencoder, and what recurs in them."""
 
-__all__ = []
+from ._consensus_autoencoder import ConsensusAutoencoder
+
+__all__ = ["ConsensusAutoencoder"]

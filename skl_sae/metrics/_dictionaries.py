@@ -105,10 +105,15 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
 
 def _match(learned, true, signed):
     """Mean max cosine, Hungarian mean cosine and assignment of one dictionary."""
-    cosines = unit_rows(true) @ unit_rows(learned).T
-    if not signed:
-        np.abs(cosines, out=cosines)
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    cosines, rows, columns = best_pairs(true, learned, signed)
     assignment = np.full(len(true), -1)
     assignment[rows] = columns
     return float(cosines.max(axis=1).mean()), float(cosines[rows, columns].mean()), assignment
+
+
+def best_pairs(a, b, signed):
+    """Cosines of the rows of two dictionaries, and the rows of both in the best one-to-one matching."""
+    cosines = unit_rows(a) @ unit_rows(b).T
+    if not signed:
+        np.abs(cosines, out=cosines)
+    return cosines, *linear_sum_assignment(cosines, maximize=True)

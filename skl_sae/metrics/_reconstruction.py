@@ -34,10 +34,9 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
         The data. NaN marks a missing value; sums and means run over the observed entries only.
     X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
         The reconstruction, finite everywhere.
-    multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape (n_features,), \
-            default="variance_weighted"
+    multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like, default="variance_weighted"
         How features are combined. "variance_weighted": the formula above. "raw_values": R2 of each. Otherwise the
-        mean of these over the features with observed values, plain or with the given weights.
+        mean of these over the features with observed values, plain or with the given weights, one a feature.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """Scorers: higher is better."""
 
 from ._codes import dead_fraction, l0
+from ._description_length import description_length
 from ._reconstruction import explained_variance
 
 
@@ -85,3 +86,44 @@ def neg_dead_fraction_scorer(estimator, X, y=None):
     -0.5
     """
     return -dead_fraction(estimator.transform(X))
+
+
+def neg_description_length_scorer(estimator, X, y=None, *, tolerance=0.05, n_rows=None):
+    """Negate the bits that a row takes when it is told by the model: what tells the data more briefly scores higher.
+
+    By it a search finds a width and a number of active units without labels.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with `transform` and `inverse_transform`, such as a pipeline.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data to describe.
+    y : None
+        Ignored.
+    tolerance : float, default=0.05
+        Share of the variance that need not be described; ``functools.partial`` sets another one.
+    n_rows : int, default=None
+        Number of rows that share the dictionary, None for those of `X`. In a search that is the number of all rows,
+        not of those held out.
+
+    Returns
+    -------
+    float
+        Minus the total of `description_length`.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skl_sae import SparseAutoencoder
+    >>> from skl_sae.metrics import neg_description_length_scorer
+    >>> X = load_digits().data
+    >>> scorer = partial(neg_description_length_scorer, n_rows=len(X))
+    >>> grid = {"sparsity__k": [2, 16]}
+    >>> sae = SparseAutoencoder(64, max_iter=30, random_state=0)
+    >>> GridSearchCV(sae, grid, scoring=scorer, cv=3).fit(X).best_params_
+    {'sparsity__k': 2}
+    """
+    return -description_length(estimator, X, tolerance=tolerance, n_rows=n_rows).total

@@ -1,3 +1,5 @@
 """Rows unlike the training data: how sure that is, and which columns say so."""
 
-__all__ = []
+from ._detector import ReconstructionOutlierDetector
+
+__all__ = ["ReconstructionOutlierDetector"]

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 # What a copy does without: names of features, which the transfer checks; containers of output; and what only goes on
@@ -11,13 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 LEFT_OUT = {"feature_names_in_", "_sklearn_output_config", "_training", "_online"}
 # Names that are listed in an error, at most.
 LISTED = 5
-
-
-def unwrapped(source):
-    """The source, also where it is given as a ``FrozenEstimator``."""
-    while isinstance(source, FrozenEstimator):
-        source = source.estimator
-    return source
 
 
 def assert_fitted(source):

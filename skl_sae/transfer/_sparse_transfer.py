@@ -12,11 +12,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from .._autoencoder import SparseAutoencoder
+from .._kept_model import KeptModelMixin, unwrapped
 from ..coding import KSVD
 from ._as_it_is import AnyTransfer
 from ._dictionaries import DictionaryTransfer
 from ._encoding import EncodingMixin, encoder_has
-from ._kept_source import KeptSourceMixin
 from ._networks import NetworkTransfer
 from ._source import assert_fitted, assert_same_features
 
@@ -34,7 +34,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(EncodingMixin, KeptSourceMixin):
+class SparseTransfer(EncodingMixin, KeptModelMixin):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -159,6 +159,8 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
     >>> transfer.score(X[y < 5]) > transfer.source_score_
     True
     """
+
+    _kept_model = "source"
 
     _parameter_constraints = {
         "source": [HasMethods(["transform"])],
@@ -289,6 +291,11 @@ class SparseTransfer(EncodingMixin, KeptSourceMixin):
         """What can be done with it."""
         kind = next((each for known, each in KINDS.items() if isinstance(self._given, known)), AnyTransfer)
         return kind(self._given, self)
+
+    @property
+    def _given(self):
+        """The fitted source."""
+        return unwrapped(self.source)
 
     def _n_new(self, n_components):
         """Number of new units beside so many."""

@@ -126,7 +126,8 @@ def test_the_guide_and_the_docstring_have_the_default():
     estimator = SparseAutoencoderImputer()._stand_in("estimator", None)
     changed = {k: v for k, v in estimator.get_params(deep=False).items() if v != SparseAutoencoder().get_params()[k]}
     changed["n_components"] = estimator.n_components
-    for text in (ROOT / "docs" / "guide.rst").read_text(encoding="utf-8"), SparseAutoencoderImputer.__doc__:
+    page = ROOT / "docs" / "guide" / "missing_values.rst"
+    for text in page.read_text(encoding="utf-8"), SparseAutoencoderImputer.__doc__:
         at = text.index(f"hidden_layer_sizes={estimator.hidden_layer_sizes}")
         expression = text[text.rindex("SparseAutoencoder(", 0, at) :].partition("batch_size=32")
         call = ast.parse("".join(expression[:2]) + ")", mode="eval").body

@@ -106,7 +106,10 @@ def test_map_of_the_wings_names_every_file():
     assert not missing
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda path: path.name)
+PAGES = sorted([*(ROOT / "docs").glob("*.rst"), *(ROOT / "docs" / "guide").glob("*.rst")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_pages_include_files_that_exist(page):
     text = page.read_text(encoding="utf-8")
     for path in re.findall(r"^ *\.\. (?:literalinclude|image|figure):: (\S+)", text, flags=re.MULTILINE):

@@ -1,4 +1,4 @@
-"""The benchmark's records: a folder for each processor, and the README's table made from all of them."""
+"""The benchmark's records: a folder for each processor, and the page's tables made from all of them."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -27,12 +27,12 @@ def others(**ratios):
     return {"machine": {"processor": "B", "cores": 2}, "ratios": ratios, "roofline": 0.5, "remarks": ["from elsewhere"]}
 
 
-def test_the_readme_has_the_table_of_the_records():
-    import readme_table
+def test_the_page_has_the_tables_of_the_records():
     import records
+    import speed_page
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme_table.block(readme)[1] == readme_table.text(records.read_all()), "python benchmarks/run.py --table"
+    page = speed_page.PAGE.read_text(encoding="utf-8")
+    assert speed_page.block(page)[1] == speed_page.text(records.read_all()), "python benchmarks/run.py --table"
 
 
 def test_each_folder_has_the_tables_of_its_records():
@@ -65,19 +65,17 @@ def test_folders_tell_generations_apart(fields, slug):
     assert processors.slug(fields, cores=2) == slug
 
 
-def test_a_cell_has_the_worst_ratio_and_the_best():
-    import readme_table
+def test_a_table_has_the_ratios_and_marks_what_is_slower():
+    import speed_page
 
-    case = {"a": record(ours=[20.0], torch=[10.0], keras=[10.0]), "b": others(torch=0.95)}
-    letters = {"a": "A", "b": "B"}
-    assert readme_table.cell(case, "torch", letters, several=True) == "0.95 x B to 2.0 x A"
-    assert readme_table.cell(case, "keras", letters, several=False) == "2.0 x"
-    assert readme_table.cell(case, "jax", letters, several=False) == ""
-    case["a"]["speedups"] = [1.9, 1.2]
-    assert readme_table.cell(case, "torch", letters, several=True) == "0.95 x B to 2.0 x A†"
-    table = readme_table.text({"a": {"digits": case["a"]}, "b": {"digits": case["b"]}})
-    assert "* B: B, 2 cores; from elsewhere" in table
-    assert "† rounds of such cases in which a core was missing: 1" in table
+    mine = record(ours=[20.0], torch=[10.0], keras=[10.0])
+    assert [speed_page.cell(mine, peer) for peer in ("torch", "jax")] == ["2.0", ""]
+    assert speed_page.cell(others(torch=0.95), "torch") == "**0.95**"
+    assert "     - 20\n     - 2.0\n     - 2.0" in speed_page.table({"digits": mine})
+    mine["speedups"] = [1.9, 1.2]
+    tables = speed_page.text({"a": {"digits": mine}, "b": {"digits": others(torch=0.95)}})
+    assert "A, 2 cores\n----------\n\n† rounds of such models in which a core was missing: 1." in tables
+    assert "B, 2 cores\n----------\n\nFrom elsewhere." in tables
 
 
 def test_rounds_without_a_core_are_taken_again_and_kept_in_the_end(monkeypatch):

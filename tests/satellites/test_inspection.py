@@ -164,6 +164,43 @@ def test_images_stand_above_their_reconstructions():
     assert display.axes_ is display.lines_ is display.missing_ is None
 
 
+def test_images_stand_beside_reconstructions_of_several_names():
+    made = {"one": X + 0.5, "two": X - 0.5}
+    with_nan = X.copy()
+    with_nan[1, 7] = np.nan
+    display = ReconstructionDisplay.from_predictions(
+        with_nan, made, image_shape=SHAPE, n_samples=3, orientation="horizontal", n_columns=7, input_name="pixels"
+    )
+    assert list(display.X_reconstructed) == ["one", "two"] and len(display.X_reconstructed["two"]) == 3
+    sheet = drawn(display)
+    assert sheet.shape == (4 + 1 + 4, 20 + 3 + 20)  # two groups of 6 + 1 + 6 + 1 + 6 fit in seven images
+    for i, (top, left) in enumerate([(0, 0), (0, 23), (5, 0)]):
+        for j, rows in enumerate([with_nan, *made.values()]):
+            part = sheet[top : top + 4, left + 7 * j : left + 7 * j + 6]
+            assert_array_equal(part.filled(np.nan), rows[i].reshape(SHAPE))
+    ticks = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert ticks == ["pixels", "one", "two"] * 2
+    assert_array_equal(display.ax_.get_xticks(), [2.5, 9.5, 16.5, 25.5, 32.5, 39.5])
+    overlay = display.missing_.get_array()
+    assert_array_equal(np.argwhere(~np.ma.getmaskarray(overlay)), [[1, 24]])
+
+
+def test_rows_of_one_image_are_never_split():
+    made = {"one": X, "two": X}
+    display = ReconstructionDisplay.from_predictions(
+        X[:2], {name: rows[:2] for name, rows in made.items()}, image_shape=SHAPE, orientation="horizontal", n_columns=1
+    )
+    assert drawn(display).shape == (9, 20)
+
+
+def test_several_reconstructions_below_each_other():
+    display = ReconstructionDisplay.from_predictions(X, {"one": X + 1, "two": X + 2}, image_shape=SHAPE, n_samples=2)
+    assert drawn(display).shape == (14, 13)
+    assert_array_equal(display.ax_.get_yticks(), [1.5, 6.5, 11.5])
+    with pytest.raises(ValueError, match="Got orientation='left'; expected one of 'vertical', 'horizontal'"):
+        display.plot(orientation="left")
+
+
 def test_the_scale_is_that_of_the_inputs_for_both():
     display = ReconstructionDisplay.from_predictions(X[:3], 10 * X[:3] - 5, image_shape=SHAPE)
     assert display.im_.get_clim() == (X[:3].min(), X[:3].max())
@@ -299,9 +336,19 @@ def test_curves():
     assert low < X[:3].min() < X[:3].max() < high < 1.2
 
 
+def test_curves_of_several_models():
+    display = ReconstructionDisplay.from_predictions(X, {"one": X + 1, "two": X + 2}, n_samples=2)
+    for i, lines in enumerate(display.lines_):
+        assert [line.get_label() for line in lines] == ["input", "one", "two"]
+        assert_array_equal(lines[2].get_ydata(), X[i] + 2)
+    assert len({line.get_color() for line in display.lines_[0]}) == 3
+
+
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match=r"X_reconstructed has shape \(40, 23\); expected the shape of X, \(40, 24\)"):
         ReconstructionDisplay.from_predictions(X, X[:, 1:])
+    with pytest.raises(ValueError, match=r"X_reconstructed has shape \(39, 24\); expected the shape of X"):
+        ReconstructionDisplay.from_predictions(X, {"one": X, "two": X[1:]})
 
 
 # components

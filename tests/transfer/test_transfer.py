@@ -92,7 +92,7 @@ def test_a_source_that_is_fitted_again_changes_no_fitted_transfer():
 def test_parameters_of_the_source_are_not_those_of_the_transfer(sources):
     model = transfer(sources["autoencoder"])
     assert set(model.get_params()) == set(model.get_params(deep=False))
-    with pytest.raises(ValueError, match="source__n_components: the source is fitted"):
+    with pytest.raises(ValueError, match="source__n_components: the model given as `source` is fitted"):
         model.set_params(source__n_components=3)
     assert model.set_params(source=sources["deep"]).source is sources["deep"]
 

@@ -92,6 +92,15 @@ def start_plot(display, ax, figsize, layout="constrained"):
     return ax
 
 
+def start_grid(display, ax, n_rows, n_columns, figsize, **kwargs):
+    """Return the axes to draw in, without a frame, and a grid of places inside of them."""
+    ax = start_plot(display, ax, figsize)
+    if ax.get_subplotspec() is None:
+        raise ValueError("Got axes that are not part of a grid; expected those of plt.subplots, to draw panels in.")
+    ax.set_axis_off()
+    return ax, ax.get_subplotspec().subgridspec(n_rows, n_columns, **kwargs)
+
+
 def line_options(kwargs):
     """Give options their long names, so that an alias (`c`, `lw`) replaces a default."""
     from matplotlib import cbook, lines

@@ -10,6 +10,7 @@ from .common import (
     as_images,
     check_count,
     check_estimator,
+    check_option,
     draw_sheet,
     gap_between,
     line_options,
@@ -22,8 +23,8 @@ from .common import (
 class ReconstructionDisplay:
     """Inputs, and what a transformer makes of them.
 
-    Rows are drawn as images, each above its reconstruction and on the same grey scale, or as curves over the features.
-    Missing values (NaN) of the input are painted in a colour of their own.
+    Rows are drawn as images, each beside its reconstructions and on the same grey scale, or as curves over the
+    features. Missing values (NaN) of the input are painted in a colour of their own.
 
     Create it with `from_estimator` or `from_predictions`; the parameters are stored as attributes.
 
@@ -31,8 +32,8 @@ class ReconstructionDisplay:
     ----------
     X : ndarray of shape (n_samples, n_features)
         Inputs to draw. NaN marks a missing value.
-    X_reconstructed : ndarray of shape (n_samples, n_features)
-        Their reconstructions.
+    X_reconstructed : ndarray of shape (n_samples, n_features), or dict of str to ndarray
+        Their reconstructions; several with a name each, such as those of different models, are drawn in their order.
     image_shape : tuple of int, default=None
         Shape of a row as an image: (height, width) or (height, width, channels), with 1 or 3 channels. None means that
         rows are no images, and draws curves.
@@ -50,8 +51,8 @@ class ReconstructionDisplay:
         no image has any.
     axes_ : ndarray of Axes of shape (n_samples,) or None
         Axes of the curves, one a row of X; None for images.
-    lines_ : list of (Line2D, Line2D) or None
-        Curves of the input and of its reconstruction, for each row; None for images.
+    lines_ : list of tuple of Line2D or None
+        Curves of the input and of its reconstructions, for each row; None for images.
 
     See Also
     --------
@@ -67,6 +68,18 @@ class ReconstructionDisplay:
     >>> display = ReconstructionDisplay.from_estimator(sae, X, image_shape=(8, 8), n_samples=5)
     >>> display.im_.get_array().shape  # five tiles of 8 x 8, a gap between, in two rows
     (17, 44)
+
+    A noisy row, what a model makes of it, and the truth, side by side:
+
+    >>> import numpy as np
+    >>> noisy = X[:1] + 3 * np.random.default_rng(0).standard_normal((1, 64))
+    >>> denoised = sae.inverse_transform(sae.transform(noisy))
+    >>> display = ReconstructionDisplay.from_predictions(
+    ...     noisy, {"denoised": denoised, "original": X[:1]}, image_shape=(8, 8), input_name="noisy",
+    ...     orientation="horizontal",
+    ... )
+    >>> [label.get_text() for label in display.ax_.get_xticklabels()]
+    ['noisy', 'denoised', 'original']
     """
 
     def __init__(self, *, X, X_reconstructed, image_shape=None):
@@ -74,7 +87,16 @@ class ReconstructionDisplay:
         self.X_reconstructed = X_reconstructed
         self.image_shape = image_shape
 
-    def plot(self, ax=None, *, n_columns=10, missing_color="tab:orange", **kwargs):
+    def plot(
+        self,
+        ax=None,
+        *,
+        n_columns=10,
+        orientation="vertical",
+        input_name="input",
+        missing_color="tab:orange",
+        **kwargs,
+    ):
         """Draw.
 
         Parameters
@@ -82,11 +104,16 @@ class ReconstructionDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. Curves get axes of their own inside of it. None makes a new figure.
         n_columns : int, default=10
-            Images in a row; curves are always one below the other.
+            Images in a row; side by side, an input and its reconstructions stay in one row. Curves are always one below
+            the other.
+        orientation : {"vertical", "horizontal"}, default="vertical"
+            Whether an image stands above its reconstructions, or at their left, which suits few large ones.
+        input_name : str, default="input"
+            Label of the inputs.
         missing_color : color, default="tab:orange"
             Colour of missing values.
         **kwargs : dict
-            Options of matplotlib's ``imshow``, or of ``plot`` for both curves. By default images have ``cmap="gray"``
+            Options of matplotlib's ``imshow``, or of ``plot`` for all curves. By default images have ``cmap="gray"``
             and go from the smallest to the largest input (`vmin`, `vmax`).
 
         Returns
@@ -99,63 +126,80 @@ class ReconstructionDisplay:
         ValueError
             If `image_shape` does not fit the number of features.
         """
+        check_option("orientation", orientation, ("vertical", "horizontal"))
         self.im_ = self.missing_ = self.axes_ = self.lines_ = None
+        rows = [(input_name, self.X), *_named(self.X_reconstructed).items()]
         if self.image_shape is None:
-            self._plot_curves(ax, missing_color, kwargs)
+            self._plot_curves(ax, rows, missing_color, kwargs)
         else:
-            self._plot_images(ax, check_count("n_columns", n_columns, len(self.X)), missing_color, kwargs)
+            n_columns = check_count("n_columns", n_columns, len(self.X) * len(rows))
+            self._plot_images(ax, rows, n_columns, orientation == "vertical", missing_color, kwargs)
         self.figure_ = self.ax_.figure
         return self
 
-    def _plot_images(self, ax, n_columns, missing_color, kwargs):
-        inputs = as_images(self.X, self.image_shape)
-        outputs = as_images(self.X_reconstructed, self.image_shape)
+    def _plot_images(self, ax, rows, n_columns, above, missing_color, kwargs):
+        images = [as_images(each, self.image_shape) for _, each in rows]
+        inputs, axis = images[0], 1 if above else 2
+        n_columns = min(n_columns if above else max(1, n_columns // len(images)), len(inputs))
         gap = gap_between(inputs)
-        between = np.full((len(inputs), gap, *inputs.shape[2:]), np.nan)
-        gaps = (3 * gap, gap)  # a pair stands closer together than two rows of pairs
-        sheet = tile_sheet(np.concatenate([inputs, between, outputs], axis=1), n_columns, gaps)
-        n_rows = -(-len(inputs) // n_columns)
-        self.ax_ = ax = start_plot(self, ax, sheet_size(sheet, 0.8 * n_columns, left=1.1), "compressed")
+        gaps = (3 * gap, gap) if above else (gap, 3 * gap)  # what belongs together stands closer together
+        between = np.full(np.insert(np.delete(inputs.shape, axis), axis, gap), np.nan)
+        groups = np.concatenate([inputs, *(part for image in images[1:] for part in (between, image))], axis=axis)
+        sheet = tile_sheet(groups, n_columns, gaps)
+        room = {"left": 1.1} if above else {"top": 0.3}
+        in_a_row = n_columns if above else n_columns * len(images)
+        width = in_a_row * np.clip(inputs.shape[2] / 50, 0.8, 3.0)  # inches; fifty pixels of a photograph in each
+        self.ax_ = ax = start_plot(self, ax, sheet_size(sheet, width, **room), "compressed")
         # colours span the inputs' range, so that pictures of several models of the same data can be compared
         finite = self.X[np.isfinite(self.X)]
         scale = (
             {"vmin": float(finite.min()), "vmax": float(finite.max())} if finite.size else {"vmin": 0.0, "vmax": 1.0}
         )
         self.im_ = draw_sheet(ax, sheet, **{"cmap": "gray", **scale, **kwargs})
-
-        height = inputs.shape[1]
-        first = np.arange(n_rows) * (2 * height + gap + gaps[0]) + (height - 1) / 2
-        ax.set_yticks(np.column_stack([first, first + height + gap]).ravel(), ["input", "reconstruction"] * n_rows)
-        ax.tick_params(length=0)
+        self._label_images([name for name, _ in rows], inputs.shape[axis], gap, sheet.shape[axis - 1], above)
 
         missing = np.isnan(inputs)
         if missing.any():
             missing = missing.any(axis=3) if missing.ndim == 4 else missing
-            self.missing_ = self._mark_missing(missing, gap, n_columns, gaps, missing_color)
+            rest = [(0, 0), (0, 0), (0, 0)]
+            rest[axis] = (0, groups.shape[axis] - inputs.shape[axis])
+            self.missing_ = self._mark_missing(tile_sheet(np.pad(missing, rest), n_columns, gaps), missing_color)
 
-    def _mark_missing(self, missing, gap, n_columns, gaps, color):
+    def _label_images(self, names, size, gap, length, above):
+        """Write the names at the left of each row of images, or over each column."""
+        step = len(names) * (size + gap) + 2 * gap  # from a group of images to the next
+        first = np.arange(0, length, step)[:, None]
+        ticks = (first + np.arange(len(names)) * (size + gap) + (size - 1) / 2).ravel()
+        labels = names * len(first)
+        if above:
+            self.ax_.set_yticks(ticks, labels)
+        else:
+            self.ax_.set_xticks(ticks, labels)
+            self.ax_.xaxis.tick_top()
+        self.ax_.tick_params(length=0)
+
+    def _mark_missing(self, sheet, color):
         """Paint missing pixels over the sheet, whose own NaN are the gaps as well."""
         from matplotlib.colors import ListedColormap
 
-        pairs = np.pad(missing, [(0, 0), (0, gap + missing.shape[1]), (0, 0)])
-        sheet = tile_sheet(np.where(pairs, 1.0, np.nan), n_columns, gaps)
         place = {"origin": self.im_.origin, "extent": self.im_.get_extent(), "aspect": self.ax_.get_aspect()}
         options = {"cmap": ListedColormap([color]), "interpolation": "nearest", **place}
-        return self.ax_.imshow(np.ma.masked_invalid(sheet), **options)
+        return self.ax_.imshow(np.ma.masked_where(sheet != 1, sheet), **options)
 
-    def _plot_curves(self, ax, missing_color, kwargs):
+    def _plot_curves(self, ax, rows, missing_color, kwargs):
         n = len(self.X)
         self.ax_ = ax = start_plot(self, ax, (6.4, min(0.9 * n + 0.8, 12.0)))
         ax.set_axis_off()
         self.axes_, self.lines_, self.missing_ = np.empty(n, dtype=object), [], []
         features, kwargs = np.arange(self.X.shape[1]), line_options(kwargs)
-        for i, (x, reconstruction) in enumerate(zip(self.X, self.X_reconstructed)):
+        for i, x in enumerate(self.X):
             first = self.axes_[0]
             self.axes_[i] = axes = ax.inset_axes([0, 1 - (i + 0.9) / n, 1, 0.8 / n], sharex=first, sharey=first)
-            [below] = axes.plot(features, x, **{"color": "0.6", "linewidth": 2.5, "label": "input", **kwargs})
-            options = {"color": "tab:blue", "linewidth": 1.2, "label": "reconstruction", **kwargs}
-            [above] = axes.plot(features, reconstruction, **options)
-            self.lines_.append((below, above))
+            curves = []
+            for j, (name, each) in enumerate(rows):
+                look = {"color": f"C{j - 1}", "linewidth": 1.2} if j else {"color": "0.6", "linewidth": 2.5}
+                curves += axes.plot(features, each[i], **{**look, "label": name, **kwargs})
+            self.lines_.append(tuple(curves))
             missing = features[np.isnan(x)]
             if missing.size:
                 spans = axes.broken_barh(
@@ -165,7 +209,7 @@ class ReconstructionDisplay:
                 self.missing_.append(spans)
             axes.tick_params(labelbottom=i == n - 1)
         self.axes_[-1].set_xlabel("feature")
-        self.axes_[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+        self.axes_[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows), frameon=False)
 
     @classmethod
     def from_estimator(cls, estimator, X, *, image_shape=None, n_samples=10, ax=None, **kwargs):
@@ -185,7 +229,7 @@ class ReconstructionDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a new figure.
         **kwargs : dict
-            Options of `plot`: `n_columns`, `missing_color`, and those of matplotlib.
+            Options of `plot`: `n_columns`, `orientation`, `input_name`, `missing_color`, and those of matplotlib.
 
         Returns
         -------
@@ -215,8 +259,8 @@ class ReconstructionDisplay:
         ----------
         X : {array-like, sparse matrix} of shape (n_total, n_features)
             Data. NaN marks a missing value.
-        X_reconstructed : {array-like, sparse matrix} of shape (n_total, n_features)
-            Reconstructions.
+        X_reconstructed : {array-like, sparse matrix} of shape (n_total, n_features), or dict of str to such
+            Reconstructions; several with a name each, such as those of different models.
         image_shape : tuple of int, default=None
             Shape of a row as an image: (height, width) or (height, width, channels), with 1 or 3 channels. None draws
             curves.
@@ -225,7 +269,7 @@ class ReconstructionDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None makes a new figure.
         **kwargs : dict
-            Options of `plot`: `n_columns`, `missing_color`, and those of matplotlib.
+            Options of `plot`: `n_columns`, `orientation`, `input_name`, `missing_color`, and those of matplotlib.
 
         Returns
         -------
@@ -238,18 +282,27 @@ class ReconstructionDisplay:
             If the two shapes differ, or `image_shape` does not fit the number of features.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
-        arrays = []
-        for name, rows in (("X", X), ("X_reconstructed", X_reconstructed)):
-            array = check_array(
-                _first_rows(rows, n_samples), accept_sparse="csr", ensure_all_finite="allow-nan", input_name=name
-            )
-            arrays.append(array.toarray() if issparse(array) else array)
-        if np.shape(X) != np.shape(X_reconstructed):
-            raise ValueError(
-                f"X_reconstructed has shape {np.shape(X_reconstructed)}; expected the shape of X, {np.shape(X)}."
-            )
-        display = cls(X=arrays[0], X_reconstructed=arrays[1], image_shape=image_shape)
+        made = _named(X_reconstructed)
+        for rows in made.values():
+            if np.shape(rows) != np.shape(X):
+                raise ValueError(f"X_reconstructed has shape {np.shape(rows)}; expected the shape of X, {np.shape(X)}.")
+        made = {name: _as_array(rows, n_samples, "X_reconstructed") for name, rows in made.items()}
+        if not isinstance(X_reconstructed, dict):
+            [made] = made.values()
+        display = cls(X=_as_array(X, n_samples, "X"), X_reconstructed=made, image_shape=image_shape)
         return display.plot(ax, **kwargs)
+
+
+def _named(X_reconstructed):
+    """Reconstructions by their names."""
+    return X_reconstructed if isinstance(X_reconstructed, dict) else {"reconstruction": X_reconstructed}
+
+
+def _as_array(rows, n_samples, name):
+    """The first rows, dense and checked."""
+    rows = _first_rows(rows, n_samples)
+    array = check_array(rows, accept_sparse="csr", ensure_all_finite="allow-nan", input_name=name)
+    return array.toarray() if issparse(array) else array
 
 
 def _first_rows(X, n_samples):

@@ -1,0 +1,97 @@
+"""What a card of a unit shows, and a page of all units."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csc_array, issparse, vstack
+
+from .._model import InspectedModel
+from .._units.facts import UnitFacts, unit_facts
+from .common import as_images
+
+
+class UnitData(NamedTuple):
+    """Facts, codes and data.
+
+    Parameters
+    ----------
+    facts : UnitFacts
+        What the units stand for.
+    codes : csc_array of shape (n_samples, n_units)
+        Codes of the data.
+    X : {ndarray, csr_matrix} of shape (n_samples, n_features)
+        The data as numbers.
+    image_shape : tuple of int or None
+        Shape of a row that is an image.
+    """
+
+    facts: UnitFacts
+    codes: csc_array
+    X: object
+    image_shape: tuple | None
+
+    def values(self, unit):
+        """Return the values of a unit in the rows in which it is active."""
+        return self.codes.data[self.codes.indptr[unit] : self.codes.indptr[unit + 1]]
+
+    def rows(self, unit):
+        """Return the top rows of a unit as numbers, dense."""
+        rows = self.X[self.facts.top_rows[unit]]
+        return rows.toarray() if issparse(rows) else rows
+
+    def filter(self, unit):
+        """Return what the unit adds to an image, with its sign: height, width, and channels if there are some."""
+        return as_images(self.facts.amounts[unit][None], self.image_shape)[0]
+
+    def images(self, unit):
+        """Return the top rows as images."""
+        return as_images(self.rows(unit), self.image_shape)
+
+    def mean_image(self, unit):
+        """Return the mean of the top rows, weighted by the values; missing pixels of a row do not count."""
+        rows, weights = self.rows(unit), np.asarray(self.facts.top_values[unit])[:, None]
+        seen = ~np.isnan(rows)
+        sums, total = (np.where(seen, rows, 0) * weights).sum(axis=0), (seen * weights).sum(axis=0)
+        mean = np.divide(sums, total, out=np.full(sums.shape, np.nan), where=total > 0)
+        return as_images(mean[None], self.image_shape)[0]
+
+    def bars(self, unit, n_bars):
+        """Return the columns that the unit changes most: names, amounts in their units, and in standard deviations."""
+        facts = self.facts
+        spreads = facts.spreads
+        sizes = np.divide(facts.amounts[unit], spreads, out=np.zeros(len(spreads)), where=spreads > 0)
+        best = np.argsort(-np.abs(sizes), kind="stable")[:n_bars]
+        best = best[sizes[best] != 0]
+        return facts.feature_names[best], facts.amounts[unit][best], sizes[best]
+
+    def line(self, unit):
+        """Return how often the unit is active, and what it counts for, in words."""
+        facts = self.facts
+        if not facts.density[unit]:
+            return f"active in none of {facts.n_rows} rows"
+        parts = [f"active in {_percent(facts.density[unit])} of {facts.n_rows} rows"]
+        parts.append(f"{_percent(facts.explained_share[unit])} of the explained variance")
+        parts.append(f"typical value {facts.typical_value[unit]:.3g}")
+        return ", ".join(parts)
+
+
+def unit_data(estimator, X, *, feature_names, y, texts, image_shape, n_top):
+    """Collect what a card shows, for all units."""
+    facts = unit_facts(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
+    model = InspectedModel(estimator, feature_names)
+    numbers = model.read(X)
+    if image_shape is not None:
+        as_images(facts.amounts[:1], image_shape)
+    codes = vstack([codes for _, codes in model.blocks(numbers)], format="csr").tocsc()
+    return UnitData(facts, codes, numbers, image_shape)
+
+
+def beginning(text, n_letters):
+    """Return the first letters of a text on one line, with rulers of signs made short."""
+    text = re.sub(r"([^\w\s])\1{3,}", r"\1\1\1", " ".join(text.split()))
+    return text if len(text) <= n_letters else text[:n_letters].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _percent(share):
+    return f"{100 * share:.3g} %"

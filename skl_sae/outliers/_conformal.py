@@ -1,0 +1,45 @@
+"""How sure it is that a row is unlike the others: its rank among rows that were held out."""
+
+import numpy as np
+
+# Scores that differ by less than this part of their size are equal: no outcome hangs on the rounding of a product.
+SAME = 1e-6
+
+
+def p_values(scores, held_out):
+    """Share of the held-out rows that are at least as extreme, the row itself counted among them.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+        Low where a row is extreme; never positive.
+    held_out : ndarray of shape (n_held_out,)
+        Scores of the held-out rows, in increasing order.
+
+    Returns
+    -------
+    p : ndarray of shape (n_samples,)
+    """
+    at_least_as_extreme = np.searchsorted(held_out, scores + SAME * np.abs(scores), side="right")
+    return (1 + at_least_as_extreme) / (len(held_out) + 1)
+
+
+def threshold(held_out, level):
+    """The score below which p-values are at most `level`; without such a p-value, that of the smallest there is."""
+    most_extreme = max(1, int(level * (len(held_out) + 1) + 1e-9))
+    score = held_out[most_extreme - 1]
+    return float(score - SAME * np.abs(score))
+
+
+def number_of_held_out(share, n_samples):
+    """How many rows to hold out, for a share or a number of them; `ROUND` says why a share is rounded."""
+    if not isinstance(share, float):
+        return min(share, n_samples - 1)
+    wanted = ROUND * max(1, round(share * n_samples / ROUND)) - 1
+    if n_samples < FEWEST_TO_ROUND or wanted >= n_samples:
+        wanted = round(share * n_samples)
+    return min(max(1, wanted), n_samples - 1)
+
+
+# With 19, 39, 59, ... held-out rows there is a p-value of exactly 5 %. With fewer than 60 rows, 19 are too many.
+ROUND, FEWEST_TO_ROUND = 20, 60
