@@ -75,7 +75,7 @@ class InspectedModel:
 
     def decode(self, codes):
         """Return the reconstructions of codes, dense."""
-        return _as_dense(self.model.inverse_transform(_as_dense(codes)))
+        return _as_dense(self.model.inverse_transform(self._decodable(codes)))
 
     def for_learner(self, X):
         """Return numbers in the space of the last step."""
@@ -87,7 +87,23 @@ class InspectedModel:
 
     def learner_decode(self, codes):
         """Return the reconstructions of codes in the space of the last step, dense."""
-        return _as_dense(self.learner.inverse_transform(_as_dense(codes)))
+        return _as_dense(self.learner.inverse_transform(self._decodable(codes)))
+
+    def _decodable(self, codes):
+        """CSR stays what it is where it can be decoded."""
+        return _as_dense(codes) if issparse(codes) and not self._decodes_sparse else codes
+
+    @cached_property
+    def _decodes_sparse(self):
+        one = np.zeros((1, self.n_units))
+        one[0, 0] = 1.0
+        try:
+            decoded = self.learner.inverse_transform(csr_array(one))
+        except (TypeError, ValueError):
+            return False
+        return getattr(decoded, "shape", None) == (1, self.learner_at_zero.shape[1]) and np.allclose(
+            _as_dense(decoded), self.learner_decode(one)
+        )
 
     def blocks(self, X):
         """Yield slices of the rows, with the codes of these in CSR."""
@@ -102,7 +118,7 @@ class InspectedModel:
     @cached_property
     def n_features(self):
         """Number of columns of the numbers."""
-        return self._at_zero.shape[1]
+        return self.at_zero.shape[1]
 
     @cached_property
     def n_units(self):
@@ -112,8 +128,14 @@ class InspectedModel:
         return len(self.learner.components_)
 
     @cached_property
-    def _at_zero(self):
+    def at_zero(self):
+        """Reconstruction of a code of zeros, of shape (1, n_features)."""
         return self.decode(np.zeros((1, self.n_units)))
+
+    @cached_property
+    def learner_at_zero(self):
+        """Reconstruction of a code of zeros in the space of the last step, of shape (1, n_columns)."""
+        return self.learner_decode(np.zeros((1, self.n_units)))
 
     @cached_property
     def has_names(self):
@@ -164,8 +186,8 @@ def directions(decode, n_units, codes):
     steps = np.ldexp(np.ones(n_units, dtype=zero.dtype), np.frexp(largest)[1])
     for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // max(atoms.shape))):
         n = units.stop - units.start
-        alone = np.zeros((n, n_units))
-        alone[np.arange(n), np.arange(units.start, units.stop)] = steps[units]
+        places = np.arange(n), np.arange(units.start, units.stop)
+        alone = csr_array((steps[units], places), shape=(n, n_units))
         atoms[units] = (decode(alone) - zero) / steps[units, None]
     some = codes[np.unique(np.linspace(0, codes.shape[0] - 1, _CHECKED_ROWS).astype(int))]
     decoded = decode(some) - zero
