@@ -76,7 +76,7 @@ class SparseAutoencoder(
     the encoder sees the mean of the feature's observed values in its place. ``impute`` fills it with the
     reconstruction; to learn that, train with ``corruption="masking"``.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <user_guide>`.
 
     Parameters
     ----------

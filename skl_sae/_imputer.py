@@ -20,7 +20,7 @@ class SparseAutoencoderImputer(DocLinkMixin, OneToOneFeatureMixin, TransformerMi
     impute: it hides observed values, and their reconstruction is compared with the truth. Observed values are returned
     as they are, to the last bit.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_missing_values>`.
 
     Parameters
     ----------

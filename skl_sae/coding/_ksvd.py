@@ -36,7 +36,7 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
 
     Data is not centred. NaN in a dense X is a missing value: codes and atoms are fitted to the observed values.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_sparse_coding>`.
 
     Parameters
     ----------

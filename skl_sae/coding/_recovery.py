@@ -25,7 +25,7 @@ class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerM
     the measured atoms :math:`D A^\top`, ``reconstruct`` the signal x. Nothing is learned: ``fit`` checks that
     shapes agree, and ``transform`` may be called without it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_sparse_coding>`.
 
     Parameters
     ----------

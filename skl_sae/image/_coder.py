@@ -31,7 +31,7 @@ class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterM
     uint16 or a floating type. It may have any size. Results have the shape and the type of the image. Integers are read
     as shares of the largest one, 255 or 65535; floating values are read as they are.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_images>`.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class ImageRetrieval(DocLinkMixin, BaseEstimator):
     inverted index. ``kneighbors`` visits the lists of a query's active units alone. Distances are those of
     :class:`~sklearn.neighbors.NearestNeighbors` with ``metric="cosine"`` on the same codes.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_images>`.
 
     Parameters
     ----------

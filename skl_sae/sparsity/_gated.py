@@ -73,8 +73,8 @@ class Gated(WeightMixin, BaseSparsity):
         Weight of the penalty.
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
-        at its end, one shift of the gates meets the target on rows that were held out for that (see the user guide). At
-        most the number of units.
+        at its end, one shift of the gates meets the target on rows that were held out for that (see the
+        :ref:`user guide <guide_target_l0>`). At most the number of units.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ REACH_FURTHER = {
     *("coding._unrolling.recovery_start", "coding._unrolling.recovery_building"),
     "coding._recovery_autoencoder",
     *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
-    *("transfer._networks", "transfer._wider"),
+    *("transfer._networks", "transfer._wider", "outliers._residuals"),
     *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
     *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
