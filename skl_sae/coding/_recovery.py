@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics import explained_variance
 from ._certificate import certify
@@ -16,7 +17,7 @@ from ._refit import refit
 from ._sparse_encode import CODERS, sparse_encode
 
 
-class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Recover sparse codes, and the signals that they make, from linear measurements.
 
     A row of measurements is :math:`y = A x + e`, of a signal :math:`x = z D` whose code z has few entries that are not

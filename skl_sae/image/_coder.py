@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._doc_link import DocLinkMixin
 from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
@@ -21,7 +22,7 @@ from ._pictures import full_scale, list_of_images, read_picture, read_pictures
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
+class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.

@@ -79,7 +79,9 @@ class Gated(WeightMixin, BaseSparsity):
     Attributes
     ----------
     gain_, magnitude_bias_ : ndarray of shape (n_components,)
-        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives.
+        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives. Without hidden
+        layers, the gate is open where ``X @ coefs_[0] + intercepts_[0]`` is above zero, and the magnitude is
+        ``(X - mean_) @ coefs_[0] * gain_ + magnitude_bias_``.
     alpha_ : float
         With `target_l0`, the weight at the end.
 

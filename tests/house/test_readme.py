@@ -55,8 +55,12 @@ def test_readme_names_every_rule():
 
 @pytest.mark.parametrize(
     "name, extra, last",
-    [("example", "plot", "docs/examples/plot_digits_pipeline.py"), ("test", "test", "-m pytest")],
+    [
+        ("example", "plot", "python docs/examples/plot_digits_pipeline.py"),
+        ("test", "test", "python -m pytest"),
+        ("docs", "docs", "sphinx-build -W -j auto docs docs/_build"),
+    ],
 )
 def test_commands_are_one_line_each(name, extra, last):
-    start = f'python -m venv .venv && .venv/bin/pip install ".[{extra}]" && .venv/bin/python '
+    start = f'python -m venv .venv && .venv/bin/pip install ".[{extra}]" && .venv/bin/'
     assert COMMANDS[name] == start + last

@@ -241,7 +241,7 @@ def _means(codes):
 def _largest(codes, n_top):
     """Rows with the largest values of each unit, by size."""
     rows = []
-    for start, stop in zip(codes.indptr, codes.indptr[1:], strict=False):  # noqa: RUF007
+    for start, stop in zip(codes.indptr, codes.indptr[1:], strict=False):
         best = np.argsort(-np.abs(codes.data[start:stop]), kind="stable")[:n_top]
         rows.append(codes.indices[start:stop][best].tolist())
     return rows

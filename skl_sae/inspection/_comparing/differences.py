@@ -1,4 +1,4 @@
-"""Differences between two sets of rows in one unit: how often it is active, and how strongly; with tests and intervals."""
+"""How two sets of rows differ in one unit: how often it is active, and how strongly; with tests and intervals."""
 
 from typing import NamedTuple
 

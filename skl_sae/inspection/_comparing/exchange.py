@@ -49,7 +49,7 @@ def permutation_test(codes, n_a, n_permutations, random):
     for some in gen_batches(n_permutations, max(1, _ENTRIES // max(both.shape))):
         weights = np.array([labels[random.permutation(n)] for _ in range(some.stop - some.start)])
         more += np.count_nonzero(_statistics(both, weights) >= statistic * (1 - _SAME))
-    return float(statistic), more / (n_permutations + 1)
+    return float(statistic), float(more / (n_permutations + 1))
 
 
 def _standardised(codes):
@@ -66,4 +66,4 @@ def _standardised(codes):
 
 def _statistics(both, weights):
     """The statistic for each row of weights, which add up to zero."""
-    return np.square((both.T @ weights.T)).sum(axis=0)
+    return np.square(both.T @ weights.T).sum(axis=0)

@@ -21,7 +21,7 @@ def summarise(comparison):
     lines = [
         f"{a} ({n_a} rows) and {b} ({n_b} rows) {verdict}: p = {comparison.p_value:.3g}, by "
         f"{comparison.n_permutations} permutations of the rows.",
-        f"{len(found)} of {len(units)} units differ, at a false discovery rate of {comparison.level:.0%}.",
+        f"{len(found)} of {len(units)} units differ, at a false discovery rate of {100 * comparison.level:g} %.",
     ]
     lines += [sentence(unit, row, a, b, comparison.level) for unit, row in found.head(_MOST).iterrows()]
     return "\n".join(lines + [f"And {len(found) - _MOST} more."] * (len(found) > _MOST))
@@ -38,12 +38,12 @@ def sentence(unit, row, a, b, level):
         values = row["level_a"], row["level_b"]
         larger, smaller = values[::-1] if higher == b else values
         parts.append(
-            f"is higher in {higher} than in {lower} where it is active: mean {larger:.3g} against {smaller:.3g}, higher "
-            f"in {share:.0%} of all pairs"
+            f"is higher in {higher} than in {lower} where it is active: mean {larger:.3g} against {smaller:.3g}, "
+            f"higher in {_percent(share)} of all pairs"
         )
     return f"Unit {unit}, {row['name']}, {'; it '.join(parts)}."
 
 
 def _percent(rate):
     """A share; small ones with a digit that tells them from none."""
-    return f"{rate:.1%}" if 0 < rate < 0.01 or 0.99 < rate < 1 else f"{rate:.0%}"
+    return f"{100 * rate:.{int(0 < rate < 0.01 or 0.99 < rate < 1)}f} %"
