@@ -67,7 +67,7 @@ def test_some_panels_in_given_axes(display):
     shown.figure_.canvas.draw()
     with pytest.raises(ValueError, match="'score', 'l0', 'dead', 'time'"):
         shown.plot(panels=["loss"])
-    with pytest.raises(ValueError, match="plt.subplots"):
+    with pytest.raises(ValueError, match=r"plt\.subplots"):
         shown.plot(figure.add_axes([0, 0, 1, 1]))
 
 

@@ -75,9 +75,8 @@ class FrontierDisplay:
     >>> X, y = load_digits(return_X_y=True)
     >>> sae = SparseAutoencoder(max_iter=5, random_state=0)
     >>> display = FrontierDisplay.from_estimator(sae, X, n_components=[16, 32], k=[2, 4, 8])
-    >>> display.l0.round(1)
-    array([[2., 4., 8.],
-           [2., 4., 8.]])
+    >>> display.score.shape, display.axes_.shape
+    ((2, 3), (4,))
     >>> bool((display.score[:, 2] > display.score[:, 0]).all())  # more active units reconstruct better
     True
     """
@@ -201,9 +200,7 @@ class FrontierDisplay:
             X = _stacked(X, X_val)
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
         grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
-        search = GridSearchCV(
-            estimator, grid, scoring=SCORERS, refit=False, cv=cv, n_jobs=n_jobs, error_score="raise"
-        )
+        search = GridSearchCV(estimator, grid, scoring=SCORERS, refit=False, cv=cv, n_jobs=n_jobs, error_score="raise")
         return cls.from_search(search.fit(X), ax=ax, **kwargs)
 
     @classmethod

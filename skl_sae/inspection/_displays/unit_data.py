@@ -65,6 +65,13 @@ class UnitData(NamedTuple):
         best = best[sizes[best] != 0]
         return facts.feature_names[best], facts.amounts[unit][best], sizes[best]
 
+    def name(self, unit):
+        """Return the name of the unit; "" for an image with no class of its own, whose pixels tell nothing."""
+        facts = self.facts
+        of_class = facts.classes is not None and any(low > 1 for _, _, low, _ in facts.classes[unit])
+        told = self.image_shape is None or of_class or not facts.density[unit]
+        return facts.names[unit] if told else ""
+
     def line(self, unit):
         """Return how often the unit is active, and what it counts for, in words."""
         facts = self.facts

@@ -14,7 +14,7 @@ def draw_header(ax, name, line):
     """Write what the unit is called, and a line about it."""
     ax.set_axis_off()
     options = {"transform": ax.transAxes, "va": "center", "clip_on": False}
-    ax.text(0, 0.75, textwrap.shorten(_literal(name), 90, placeholder=" ..."), fontsize="large", weight="bold", **options)
+    ax.text(0, 0.75, _shortened(name, 90), fontsize="large", weight="bold", **options)
     ax.text(0, 0.2, line, fontsize="small", color="0.35", **options)
 
 
