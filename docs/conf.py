@@ -54,6 +54,8 @@ sphinx_gallery_conf = {
     "doc_module": "skl_sae",
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
+    # What a cell ends with is shown where it is made for the page, such as a table; else what is printed.
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "parallel": 2,
     "show_memory": False,
