@@ -142,6 +142,11 @@ def test_terms_of_texts_beside_an_embedding():
     assert facts.texts == texts
 
 
+def test_a_term_of_a_single_row_tells_nothing():
+    facts = unit_facts(Directions(4).fit(X), X, texts=[f"word{i}" for i in range(90)])
+    assert facts.terms == [[]] * 4
+
+
 def test_missing_values():
     holed = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
     model = Directions().fit(X)

@@ -69,7 +69,8 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         classes
             With y: (class, lift, low, high), the classes with the largest lower bounds; see the notes.
         terms
-            With texts, or CSR without negative numbers: (term, log-odds ratio, z); see the notes.
+            With texts, or CSR without negative numbers: (term, log-odds ratio, z), for terms of two rows or more; see
+            the notes.
         nearest_units
             (unit, cosine): units that add the most similar, in the space of the last step.
         coactive_units

@@ -14,6 +14,8 @@ from .names import name_units
 from .ranking import largest
 from .terms import term_log_odds
 
+# A term of fewer rows is a row's own, and tells nothing of others.
+_ROWS_OF_A_TERM = 2
 # Characters of a text that may be a part of a name.
 _SHORT = 40
 # Units whose terms are looked at together.
@@ -174,6 +176,7 @@ def unit_terms(gathered, n_top):
     for units in gen_batches(totals.by_term.shape[0], _UNITS):
         inside = totals.by_term[units]
         log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
+        z[totals.n_term[inside.indices] < _ROWS_OF_A_TERM] = 0.0
         for start, end in pairwise(inside.indptr):
             best = start + largest(z[None, start:end], n_top)[0, :n_top]
             found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
