@@ -233,6 +233,17 @@ def test_numbers_of_any_scale():
     close(unit_facts(PCA(2).fit(X * 1e120), X * 1e120).explained_share, pca.explained_share)
 
 
+def test_single_precision():
+    model = SparseAutoencoder(6, max_iter=20, random_state=0).fit(X)
+    wide = unit_facts(model, X, y=Y)
+    narrow = unit_facts(
+        SparseAutoencoder(6, max_iter=20, random_state=0).fit(X.astype(np.float32)), X.astype(np.float32)
+    )
+    assert narrow.amounts.dtype == np.float32
+    for name in ("amounts", "explained_share", "redundancy", "spreads"):
+        assert_allclose(getattr(narrow, name), getattr(wide, name), rtol=0.02, atol=2e-3)
+
+
 def test_a_row_and_a_column():
     model = Directions().fit(X)
     facts = unit_facts(model, X[:1], y=Y[:1])

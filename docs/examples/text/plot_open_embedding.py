@@ -80,7 +80,8 @@ for word in ("kernel", "tree", "sparse"):
     print(f"{word}:\n{found[['name', 'value']].round(2).to_string()}")
 
 # %%
-# The first part of "kernel" as a card: the words, and how strong the part is in them.
+# The first part of "kernel" as a card. At the left is what it adds to the vector, in many of the 50 numbers at once:
+# that is why a single number tells so little.
 
 unit = find_units(parts, X, texts=words, example=words.index("kernel")).index[0]
 card = UnitDisplay.from_estimator(parts, X, unit, texts=words, n_top=9)
