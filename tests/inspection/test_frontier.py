@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD
 from skl_sae.inspection import FrontierDisplay, UnitPairDisplay
-from skl_sae.metrics import SCORERS, dead_fraction, explained_variance, l0
+from skl_sae.metrics import SCORERS, dead_fraction, description_length, explained_variance, l0
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -62,6 +62,13 @@ def test_lines_are_these_numbers(display):
             assert_allclose(line.get_ydata(), getattr(display, panel)[i][np.argsort(x)])
     assert [text.get_text() for text in display.axes_[0].get_legend().get_texts()] == ["6", "10"]
     assert display.axes_[1].get_xlabel() == "k"
+
+
+def test_bits_of_held_out_rows(display):
+    sae = clone(SAE).set_params(n_components=10, sparsity__k=4).fit(X[:40])
+    assert_allclose(display.bits[1, 2], description_length(sae, X[40:]).total)
+    drawn = display.plot(panels="bits")
+    assert_allclose(drawn.lines_[0][1].get_ydata(), display.bits[1])
 
 
 def test_some_panels_in_given_axes(display):
