@@ -46,6 +46,8 @@ LONG_WITHOUT_COMPILATION = {
     *("test_loop.py", "test_readme.py", "test_sparse_rows.py", "test_state.py"),
     *("test_checkpoint.py", "test_checkpoint_files.py", "test_divergence.py", "test_interrupted_fit.py"),
     *("exchange.rst", "test_onnx.py"),
+    *("test_baselines.py", "test_common_ensemble.py", "test_consensus.py", "test_description_length.py"),
+    "test_stability.py",
 }
 
 

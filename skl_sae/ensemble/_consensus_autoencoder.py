@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics import stability
 from ._pooling import most_common, pool
@@ -19,7 +20,7 @@ from ._pooling import most_common, pool
 SEEDS = 2**31
 
 
-class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Sparse autoencoder of the units that several fits have in common.
 
     A fit from another seed finds some of the units again, and others in their place. This one is fitted several times,
@@ -47,7 +48,7 @@ class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     min_fits : int, default=2
         Number of fits, `n_fits` at most, in which a unit must be found. 1 lets units of a single fit fill the places
         that are left. Otherwise the last fit has fewer units than `estimator` says, if fewer recur.
-    similarity : float, default=0.8
+    similarity : float, default=0.7
         Smallest cosine, above 0, of two units that are the same.
     signed : bool, default=True
         Whether units that point in opposite ways are different. False suits rules with codes of both signs.
@@ -111,7 +112,7 @@ class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         *,
         n_fits=5,
         min_fits=2,
-        similarity=0.8,
+        similarity=0.7,
         signed=True,
         n_jobs=None,
         random_state=None,
@@ -166,6 +167,13 @@ class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             raise TypeError(
                 f"Got estimator={estimator!r}; expected a SparseAutoencoder, which can start from given units. Scale "
                 "or otherwise prepare the data in a pipeline around the consensus."
+            )
+        sizes = estimator.decoder_layer_sizes
+        if np.size(estimator.hidden_layer_sizes if sizes is None else sizes) > 0:
+            shown = "hidden_layer_sizes" if sizes is None else "decoder_layer_sizes"
+            raise ValueError(
+                f"Got an estimator with {shown}={getattr(estimator, shown)!r}; expected a decoder of one layer, whose "
+                "units have directions that can be compared: decoder_layer_sizes=()."
             )
         return clone(estimator).set_output(transform="default")
 

@@ -13,8 +13,9 @@ from .._kernels.sparse_structure import check_sparse_structure
 
 # Numbers of data, of codes and of reconstructions that are held at a time.
 BLOCK_ENTRIES = 1 << 22
-# A decoder is called affine where this many reconstructions are what effects of single units add up to, so closely.
-_CHECKED_ROWS, _TOLERANCE = 32, 1e-3
+# A decoder is called affine where this many reconstructions are what effects of single units add up to, so closely in
+# comparison with what all units add, and with the reconstruction of zeros.
+_CHECKED_ROWS, _TOLERANCE, _ROUNDING = 32, 1e-3, 1e-5
 
 
 class InspectedModel:
@@ -73,18 +74,8 @@ class InspectedModel:
         return _as_codes(self.model.transform(_as_seen(self.model, X)))
 
     def decode(self, codes):
-        """Return the reconstructions of codes, dense or CSR, dense."""
-        if issparse(codes) and not self._decodes_sparse:
-            codes = codes.toarray()
-        return _as_dense(self.model.inverse_transform(codes))
-
-    @cached_property
-    def _decodes_sparse(self):
-        try:
-            self.model.inverse_transform(csr_array((1, self.n_units)))
-        except (TypeError, ValueError):
-            return False
-        return True
+        """Return the reconstructions of codes, dense."""
+        return _as_dense(self.model.inverse_transform(self._decodable(codes)))
 
     def for_learner(self, X):
         """Return numbers in the space of the last step."""
@@ -96,7 +87,23 @@ class InspectedModel:
 
     def learner_decode(self, codes):
         """Return the reconstructions of codes in the space of the last step, dense."""
-        return _as_dense(self.learner.inverse_transform(codes))
+        return _as_dense(self.learner.inverse_transform(self._decodable(codes)))
+
+    def _decodable(self, codes):
+        """CSR stays what it is where it can be decoded."""
+        return _as_dense(codes) if issparse(codes) and not self._decodes_sparse else codes
+
+    @cached_property
+    def _decodes_sparse(self):
+        one = np.zeros((1, self.n_units))
+        one[0, 0] = 1.0
+        try:
+            decoded = self.learner.inverse_transform(csr_array(one))
+        except (TypeError, ValueError):
+            return False
+        return getattr(decoded, "shape", None) == (1, self.learner_at_zero.shape[1]) and np.allclose(
+            _as_dense(decoded), self.learner_decode(one)
+        )
 
     def blocks(self, X):
         """Yield slices of the rows, with the codes of these in CSR."""
@@ -111,7 +118,7 @@ class InspectedModel:
     @cached_property
     def n_features(self):
         """Number of columns of the numbers."""
-        return self._at_zero.shape[1]
+        return self.at_zero.shape[1]
 
     @cached_property
     def n_units(self):
@@ -121,23 +128,38 @@ class InspectedModel:
         return len(self.learner.components_)
 
     @cached_property
-    def _at_zero(self):
+    def at_zero(self):
+        """Reconstruction of a code of zeros, of shape (1, n_features)."""
         return self.decode(np.zeros((1, self.n_units)))
+
+    @cached_property
+    def learner_at_zero(self):
+        """Reconstruction of a code of zeros in the space of the last step, of shape (1, n_columns)."""
+        return self.learner_decode(np.zeros((1, self.n_units)))
 
     @cached_property
     def has_names(self):
         """Whether the columns have names that somebody gave them."""
-        return self._given_names is not None or self.reader is not None or hasattr(self.model, "feature_names_in_")
+        return self._known_names is not None
 
     @cached_property
     def feature_names(self):
         """Names of the columns, an array of str."""
-        names = self._given_names
-        if names is None:
-            names = _known_names(self.reader, self.model, self.n_features)
+        names = self._known_names if self.has_names else [f"x{i}" for i in range(self.n_features)]
         if len(names) != self.n_features:
             raise ValueError(f"Got {len(names)} feature_names; expected {self.n_features}, one a column.")
         return np.array([str(name) for name in names], dtype=object)
+
+    @cached_property
+    def _known_names(self):
+        if self._given_names is not None:
+            return self._given_names
+        if self.reader is None:
+            return getattr(self.model, "feature_names_in_", None)
+        try:
+            return self.reader.get_feature_names_out()
+        except AttributeError:  # one of the steps that read has none
+            return None
 
 
 def directions(decode, n_units, codes):
@@ -159,14 +181,19 @@ def directions(decode, n_units, codes):
     """
     zero = decode(np.zeros((1, n_units)))
     atoms = np.empty((n_units, zero.shape[1]), dtype=zero.dtype)
+    # Powers of two as large as the values: small steps drown in the offset.
+    largest = abs(codes).max(axis=0).toarray().ravel()
+    steps = np.ldexp(np.ones(n_units, dtype=zero.dtype), np.frexp(largest)[1])
     for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // max(atoms.shape))):
         n = units.stop - units.start
-        one = csr_array((np.ones(n), (np.arange(n), np.arange(units.start, units.stop))), shape=(n, n_units))
-        atoms[units] = decode(one.toarray()) - zero
+        places = np.arange(n), np.arange(units.start, units.stop)
+        alone = csr_array((steps[units], places), shape=(n, n_units))
+        atoms[units] = (decode(alone) - zero) / steps[units, None]
     some = codes[np.unique(np.linspace(0, codes.shape[0] - 1, _CHECKED_ROWS).astype(int))]
-    decoded = decode(some.toarray()) - zero
-    error = np.abs(some @ atoms - decoded).max(initial=0)
-    return atoms if error <= _TOLERANCE * np.abs(decoded).max(initial=0) else None
+    decoded = decode(some) - zero
+    error = np.abs(some @ atoms - decoded).max(axis=0)
+    rounding = _ROUNDING * np.abs(zero[0])
+    return atoms if (error <= _TOLERANCE * np.abs(decoded).max(axis=0) + rounding).all() else None
 
 
 def _as_dense(X):
@@ -220,11 +247,3 @@ def _inverts(step, later):
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return False
     return getattr(back, "ndim", 0) == 2 and back.dtype.kind in "biuf"
-
-
-def _known_names(reader, model, n_features):
-    """Names that the estimator knows for the columns."""
-    if reader is not None:
-        return reader.get_feature_names_out()
-    names = getattr(model, "feature_names_in_", None)
-    return np.array([f"x{i}" for i in range(n_features)]) if names is None else names

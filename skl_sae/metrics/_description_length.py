@@ -56,7 +56,7 @@ class DescriptionLength:
     prefer_skip_nested_validation=True,
 )
 def description_length(estimator, X, *, tolerance=0.05, n_rows=None):
-    r"""Bits that a row takes when it is described by a fitted model, the model included.
+    r"""Count the bits that a row takes when it is described by a fitted model, the model included.
 
     Wider and denser codes always reconstruct better, and sparser codes are always shorter. The description length
     has both in one unit, so it has a minimum between: the model by which the data is told most briefly [1]_. No label

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
 from .._warning import warn
@@ -21,7 +22,7 @@ from ._residuals import Residuals
 FALSE_ALARMS, ENOUGH_HELD_OUT = 0.05, 19
 
 
-class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEstimator):
+class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersMixin, BaseEstimator):
     r"""Find rows that an autoencoder fails to reconstruct, with p-values and reasons.
 
     Most rows of ``fit`` train the estimator. The score of a row is minus the mean squared error of what it says about
@@ -52,7 +53,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     **Missing values** have no error. A row without any observed value has the score 0 and the p-value 1: nothing
     speaks against it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_outliers>`.
 
     Parameters
     ----------

@@ -194,6 +194,19 @@ def test_compositional_generalisation(path):
     assert mcc(inside, codes[:, :40], out=False) < 0.95
 
 
+def test_names_are_judged_by_the_key(path):
+    from unit_names import COLUMNS, KEY, judge, parts_of, problem
+
+    X, amounts = problem(0, 500)
+    assert X.shape == (500, len(COLUMNS)) and amounts.shape == (500, len(KEY))
+    assert parts_of(np.column_stack([-amounts[:, 3], amounts[:, 1], np.zeros(500)]), amounts).tolist() == [3, 1, -1]
+    key = {"high income", "low age"}
+    assert judge("low age, high income #2", key) == (True, True, 1.0)
+    assert judge("high age, low income, or the reverse", key) == (True, True, 1.0)
+    assert judge("high age, low income", key) == (False, True, 0.0)
+    assert judge("low age, high rent", key) == (False, False, pytest.approx(1 / 3))
+
+
 @pytest.mark.filterwarnings("ignore:.*did not fire")
 def test_a_short_run_of_pruning(path, monkeypatch):
     from types import SimpleNamespace

@@ -67,7 +67,7 @@ def test_some_panels_in_given_axes(display):
     shown.figure_.canvas.draw()
     with pytest.raises(ValueError, match="'score', 'l0', 'dead', 'time'"):
         shown.plot(panels=["loss"])
-    with pytest.raises(ValueError, match="plt.subplots"):
+    with pytest.raises(ValueError, match=r"plt\.subplots"):
         shown.plot(figure.add_axes([0, 0, 1, 1]))
 
 
@@ -89,6 +89,20 @@ def test_sparse_rows_data_frames_pipelines_and_other_knobs():
     assert lasso.l0[0, 1] < lasso.l0[0, 0]
     with pytest.raises(ValueError, match="Invalid parameter"):
         FrontierDisplay.from_estimator(PCA(), X, **options)
+
+
+def test_pca_stands_beside_the_units():
+    options = {"n_components": [6], "k": [4, 1, 20], "X_val": X[40:], "pca": True}
+    for rows in (X, sparse.csr_array(X)):
+        display = FrontierDisplay.from_estimator(SAE, rows[:40], **{**options, "X_val": rows[40:]})
+        for score, k in zip(display.pca_score, [1, 4]):
+            pca = PCA(k).fit(X[:40])
+            assert_allclose(score, explained_variance(X[40:], pca.inverse_transform(pca.transform(X[40:]))), atol=1e-6)
+        assert np.isnan(display.pca_score[2])
+        assert display.lines_[0][-1].get_label() == "PCA" and len(display.lines_[1]) == 1
+        display.figure_.canvas.draw()
+    with pytest.raises(ValueError, match="numbers of active units"):
+        FrontierDisplay.from_estimator(SAE, X, **{**options, "k": [0.5]})
 
 
 def test_searches():

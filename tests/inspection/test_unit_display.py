@@ -16,8 +16,12 @@ from skl_sae.inspection import UnitDisplay
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
-TEXTS = [f"{animal} {verb} in the ${place}$" for animal in ("cat", "dog", "cow") for verb in ("sat", "ran")
-         for place in ("house", "field", "road")]
+TEXTS = [
+    f"{animal} {verb} in the ${place}$"
+    for animal in ("cat", "dog", "cow")
+    for verb in ("sat", "ran")
+    for place in ("house", "field", "road")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -79,11 +83,17 @@ def test_an_image_shows_the_filter_its_top_rows_and_their_mean(digits):
     assert set(display.axes_) == {"filter", "mean", "examples", "classes", "values"}
     codes = sae.transform(X)[:, 3]
     top = np.argsort(-codes, kind="stable")[:4]
-    assert_allclose(display.axes_["mean"].images[0].get_array(), np.average(X[top], axis=0, weights=codes[top]).reshape(8, 8), rtol=1e-5)
+    assert_allclose(
+        display.axes_["mean"].images[0].get_array(),
+        np.average(X[top], axis=0, weights=codes[top]).reshape(8, 8),
+        rtol=1e-5,
+    )
     sheet = display.axes_["examples"].images[0].get_array()
     assert_allclose(sheet[:8, :8], X[top[0]].reshape(8, 8))
     drawn = display.axes_["filter"].images[0].get_array()
-    assert_allclose(drawn / np.abs(drawn).max(), (sae.components_[3] / np.abs(sae.components_[3]).max()).reshape(8, 8), atol=1e-5)
+    assert_allclose(
+        drawn / np.abs(drawn).max(), (sae.components_[3] / np.abs(sae.components_[3]).max()).reshape(8, 8), atol=1e-5
+    )
     display.figure_.canvas.draw()
 
 
@@ -137,6 +147,12 @@ def test_other_estimators_and_sparse_rows(model):
         display.figure_.canvas.draw()
     colours = UnitDisplay.from_estimator(model.fit(X), X, 0, image_shape=(2, 2, 3))
     colours.figure_.canvas.draw()
+
+
+def test_constant_data_have_no_bars():
+    X = np.ones((9, 4))
+    display = UnitDisplay.from_estimator(SparseAutoencoder(n_components=2, max_iter=1, random_state=0).fit(X), X, 0)
+    assert "adds nothing to any column" in written(display)
 
 
 def test_wrong_arguments(digits):

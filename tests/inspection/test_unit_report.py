@@ -79,7 +79,9 @@ def test_images(digits, tmp_path):
     page = Page(text)
     check_offline(page)
     assert [card["id"] for card in page.find("article")] == [f"unit-{unit}" for unit in range(6)]
-    pictures = [np.array(Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))) for image in page.find("img")]
+    pictures = [
+        np.array(Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))) for image in page.find("img")
+    ]
     assert len(pictures) == 18
 
     codes = sae.transform(X)
@@ -113,7 +115,7 @@ def test_texts_of_the_data_are_never_markup(digits):
     check_offline(page)
     assert not page.find("img") and any(EVIL in words for words in page.words)
 
-    sae, X, y = digits
+    sae, X, _ = digits
     names = [f"{EVIL}{i}" for i in range(64)]
     check_offline(Page(unit_report(sae, X, feature_names=names, texts=[EVIL] * 200, y=[EVIL] * 200)))
 
@@ -134,6 +136,14 @@ def test_sparse_rows_missing_values_one_row_and_units_that_never_fire(digits):
             assert all(card["class"] == "dead" for card in dead)
             assert len(cards) == len(model.components_ if hasattr(model, "components_") else range(6))
     assert dead
+
+
+def test_constant_data_have_no_shares_and_no_effects():
+    X = np.ones((9, 4))
+    for model in (new_sae(), new_sae(hidden_layer_sizes=(3,))):
+        page = Page(unit_report(model.fit(X), X))
+        check_offline(page)
+        assert not any("nan" in words for words in page.words[2:-1])
 
 
 def test_wrong_arguments(digits):

@@ -108,7 +108,8 @@ class UnitDisplay:
         places = {"width_ratios": ratios, "height_ratios": [0.55, 3.0], "wspace": 0.03, "hspace": 0.0}
         self.ax_, grid = start_grid(self, ax, 2, len(ratios), (3.0 * sum(ratios), 3.6), **places)
         self.figure_ = self.ax_.figure
-        draw_header(self.figure_.add_subplot(grid[0, :]), f"unit {unit}: {facts.names[unit]}", self.data.line(unit))
+        title = ": ".join(filter(None, [f"unit {unit}", self.data.name(unit)]))
+        draw_header(self.figure_.add_subplot(grid[0, :]), title, self.data.line(unit))
         for i, (name, _, draw) in enumerate(main):
             self.axes_[name] = self.figure_.add_subplot(grid[1, i])
             draw(self.axes_[name])

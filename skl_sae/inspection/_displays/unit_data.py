@@ -65,13 +65,21 @@ class UnitData(NamedTuple):
         best = best[sizes[best] != 0]
         return facts.feature_names[best], facts.amounts[unit][best], sizes[best]
 
+    def name(self, unit):
+        """Return the name of the unit; "" for an image with no class of its own, whose pixels tell nothing."""
+        facts = self.facts
+        of_class = facts.classes is not None and any(low > 1 for _, _, low, _ in facts.classes[unit])
+        told = self.image_shape is None or of_class or not facts.density[unit]
+        return facts.names[unit] if told else ""
+
     def line(self, unit):
         """Return how often the unit is active, and what it counts for, in words."""
         facts = self.facts
         if not facts.density[unit]:
             return f"active in none of {facts.n_rows} rows"
         parts = [f"active in {_percent(facts.density[unit])} of {facts.n_rows} rows"]
-        parts.append(f"{_percent(facts.explained_share[unit])} of the explained variance")
+        if np.isfinite(facts.explained_share[unit]):
+            parts.append(f"{_percent(facts.explained_share[unit])} of the explained variance")
         parts.append(f"typical value {facts.typical_value[unit]:.3g}")
         return ", ".join(parts)
 

@@ -100,7 +100,10 @@ class UnitPairDisplay:
                 span(low, high, color="0.93", linewidth=0, zorder=0)
                 far, highest = high + (high - low) / 2, axis.get_view_interval()[1]
                 ticks = [tick for tick in axis.get_ticklocs() if far < tick <= highest]
-                axis.set_ticks([(low + high) / 2, *ticks], ["zero", *(f"{tick:g}" for tick in ticks)])
+                axis.set_ticks(
+                    [(low + high) / 2, *ticks],
+                    ["zero", *(f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in ticks)],
+                )
         return self
 
     def _places(self):
@@ -184,4 +187,6 @@ class UnitPairDisplay:
 
 def _is_classes(y):
     y = np.asarray(y)
-    return y.dtype.kind not in "fiu" or (type_of_target(y) in ("binary", "multiclass") and len(np.unique(y)) <= _MOST_CLASSES)
+    return y.dtype.kind not in "fiu" or (
+        not type_of_target(y).startswith("continuous") and len(np.unique(y)) <= _MOST_CLASSES
+    )

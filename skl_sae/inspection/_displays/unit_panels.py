@@ -14,7 +14,7 @@ def draw_header(ax, name, line):
     """Write what the unit is called, and a line about it."""
     ax.set_axis_off()
     options = {"transform": ax.transAxes, "va": "center", "clip_on": False}
-    ax.text(0, 0.75, textwrap.shorten(_literal(name), 90, placeholder=" ..."), fontsize="large", weight="bold", **options)
+    ax.text(0, 0.75, _shortened(name, 90), fontsize="large", weight="bold", **options)
     ax.text(0, 0.2, line, fontsize="small", color="0.35", **options)
 
 
@@ -55,6 +55,10 @@ def draw_images(ax, images, scale):
 
 def draw_bars(ax, names, amounts, sizes):
     """Draw a bar a column, as long as its change in standard deviations, with the amount in the column's own unit."""
+    if len(names) == 0:
+        ax.set_axis_off()
+        plain(ax, "adds nothing to any column")
+        return
     places = np.arange(len(names))[::-1]
     ax.barh(places, sizes, color=np.where(sizes > 0, ADDS, TAKES), height=0.7)
     ax.set_yticks(places, [_shortened(name, 28) for name in names], fontsize="small")

@@ -73,7 +73,7 @@ def edit(estimator, X, changes):
     >>> X = load_iris().data
     >>> pca = make_pipeline(StandardScaler(), PCA(n_components=2)).fit(X)
     >>> edit(pca, X[:1], {0: 2.0}).round(1)  # the size of a flower, in centimetres
-    array([[7. , 3.1, 5.7, 2.3]])
+    array([[6.9, 3. , 5.8, 2. ]])
     >>> X[:1]
     array([[5.1, 3.5, 1.4, 0.2]])
     """

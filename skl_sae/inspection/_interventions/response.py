@@ -29,7 +29,9 @@ class Response:
         self.predictor, self.method = predictor, found[0]
         self.classes = getattr(predictor, "classes_", None) if is_classifier(predictor) else None
         if isinstance(self.classes, list):
-            raise ValueError("Got a classifier of several targets; expected one target. Pass its estimators one by one.")
+            raise ValueError(
+                "Got a classifier of several targets; expected one target. Pass its estimators one by one."
+            )
         self.decides = self.classes is not None or is_outlier_detector(predictor)
 
     def __call__(self, rows):

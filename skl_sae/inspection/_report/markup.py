@@ -20,8 +20,8 @@ def text(value):
 
 
 def number(value):
-    """Return a number in three digits."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    """Return a number in three digits; a dash where there is none."""
+    return "\N{EN DASH}" if np.isnan(value) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def picture(pixels, alt):
@@ -68,8 +68,9 @@ def bars(names, amounts, sizes):
         start, width = (min(size, 0.0) - low) * per_cent, abs(size) * per_cent
         kind, sign = ("adds", "+") if size > 0 else ("takes", "")
         rows.append(
-            f'<li title="{text(name)}: {number(size)} standard deviations"><span>{text(name)}</span><span class="track">'
-            f'<i class="{kind}" style="left:{start:.1f}%;width:{width:.1f}%"></i></span><b>{sign}{number(amount)}</b></li>'
+            f'<li title="{text(name)}: {number(size)} standard deviations"><span>{text(name)}</span>'
+            f'<span class="track"><i class="{kind}" style="left:{start:.1f}%;width:{width:.1f}%"></i></span>'
+            f"<b>{sign}{number(amount)}</b></li>"
         )
     return f'<ul class="bars">{"".join(rows)}</ul>'
 
@@ -108,8 +109,9 @@ def histogram(values):
         if count
     ]
     return (
-        f'<figure class="values"><svg viewBox="0 0 120 40" preserveAspectRatio="none" role="img" aria-label="histogram">'
-        f"{''.join(rects)}</svg><figcaption><span>{number(edges[0])}</span><span>values where active</span><span>"
+        '<figure class="values"><svg viewBox="0 0 120 40" preserveAspectRatio="none" role="img" '
+        f'aria-label="histogram">{"".join(rects)}</svg>'
+        f"<figcaption><span>{number(edges[0])}</span><span>values where active</span><span>"
         f"{number(edges[-1])}</span></figcaption></figure>"
     )
 

@@ -105,10 +105,10 @@ def _introduction(estimator, data, n_shown):
     dead = int((density == 0).sum())
     shown = "" if n_shown == len(density) else f"{n_shown} are shown. "
     return (
-        f"<p>{len(density)} units, seen on {data.facts.n_rows} rows; {markup.number(density.sum())} are active in a row "
-        f"on average, {dead} in none. {shown}Red adds to the reconstruction, blue takes away, at the typical value of "
-        "the unit. A class has lift 2 if it is twice as frequent where the unit is on as in all rows. Explained shares "
-        "are what would be lost without the unit.</p>"
+        f"<p>{len(density)} units, seen on {data.facts.n_rows} rows; {markup.number(density.sum())} are active in a "
+        f"row on average, {dead} in none. {shown}Red adds to the reconstruction, blue takes away, at the typical value "
+        "of the unit. A class has lift 2 if it is twice as frequent where the unit is on as in all rows. Explained "
+        "shares are what would be lost without the unit.</p>"
         f"<details><summary>The estimator</summary><pre>{markup.text(repr(estimator))}</pre></details>"
     )
 
@@ -125,7 +125,7 @@ def _card(data, unit, linked):
     side += [markup.histogram(data.values(unit))] if alive else []
     return (
         f'<article id="unit-{unit}" {attributes}{"" if alive else " class=dead"}>'
-        f'<h2><a href="#unit-{unit}">{unit}</a>{markup.text(facts.names[unit])}</h2>'
+        f'<h2><a href="#unit-{unit}">{unit}</a>{markup.text(data.name(unit))}</h2>'
         f'<p class="line">{markup.text(data.line(unit))}</p>{"".join(parts)}<div class="side">{"".join(side)}</div>'
         f"{_neighbours(facts, unit, linked) if alive else ''}</article>\n"
     )

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .._model import BLOCK_ENTRIES
+from .ranking import largest
 
 # Columns whose effects are kept beside those asked for: names need some.
 _FOR_NAMES = 8
@@ -37,7 +38,7 @@ def strongest(amounts, spreads, n):
     factors = np.divide(1.0, spreads, out=np.zeros(n_features), where=spreads > 0)
     for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // n_features)):
         found = amounts[units] * factors
-        columns[units] = np.argsort(-np.abs(found), axis=1, kind="stable")[:, :n]
+        columns[units] = largest(np.abs(found), n)
         strengths[units] = np.take_along_axis(found, columns[units], axis=1)
         squares[units] = np.square(found).sum(axis=1)
     return Strongest(columns, strengths, squares)

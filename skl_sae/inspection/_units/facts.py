@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._displays.common import check_count
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
 from .names import name_units
-from .relations import relations
+from .ranking import largest
 from .terms import term_log_odds
+
+# Probability that the name of any unit has a class that is not over-represented.
+_ANY_WRONG = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +88,15 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
+    check_count("n_top", n_top)
     gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
 
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"Got confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
@@ -98,9 +105,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
         for a, columns in zip(amounts, best.columns, strict=True)
     ]
     classes, terms = unit_classes(gathered, n_top, confidence), unit_terms(gathered, n_top)
-    nearest, coactive, redundancy = relations(
-        gathered.directions, totals.gram, totals.joint, totals.on, gathered.n_rows, n_top
-    )
+    sure = 1 - _ANY_WRONG / max(model.n_units * len(gathered.company.classes), 1)
     positive_share = totals.positive / np.maximum(totals.active, 1)
     top_rows, top_values = totals.top.by_unit()
     return UnitFacts(
@@ -110,7 +115,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
             positive_share=positive_share,
             feature_names=names if model.has_names else None,
             indicators=gathered.columns.indicators,
-            classes=classes,
+            classes=unit_classes(gathered, n_top, sure),
             terms=terms,
         ),
         density=totals.active / gathered.n_rows,
@@ -124,9 +129,9 @@ def facts_of(gathered, n_top=5, confidence=0.95):
         effects=effects,
         classes=classes,
         terms=terms,
-        nearest_units=nearest,
-        coactive_units=coactive,
-        redundancy=redundancy,
+        nearest_units=gathered.relations.nearest,
+        coactive_units=gathered.relations.coactive,
+        redundancy=gathered.relations.redundancy,
         feature_names=names,
         texts=gathered.company.texts,
         n_rows=gathered.n_rows,
@@ -139,7 +144,7 @@ def unit_classes(gathered, n_top, confidence):
     if not classes:
         return None
     lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
-    order = np.argsort(-np.nan_to_num(low), axis=1, kind="stable")[:, :n_top]
+    order = largest(np.nan_to_num(low), min(n_top, len(classes)))
     return [
         [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j] if totals.on[j]]
         for j in range(len(order))
@@ -155,6 +160,6 @@ def unit_terms(gathered, n_top):
     log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
     found = []
     for start, end in zip(inside.indptr, inside.indptr[1:], strict=False):
-        best = start + np.argsort(-z[start:end], kind="stable")[:n_top]
+        best = start + largest(z[None, start:end], n_top)[0, :n_top]
         found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
     return found

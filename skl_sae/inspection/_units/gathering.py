@@ -9,6 +9,7 @@ from .._model import InspectedModel, directions
 from .columns import Columns
 from .company import Company, company
 from .effects import local_effects
+from .relations import Relations, relations
 from .shares import Shares
 from .survey import survey
 from .top_rows import TopRows
@@ -35,8 +36,8 @@ class Gathered(NamedTuple):
         Share of the explained variance that would be lost.
     amounts : ndarray of shape (n_units, n_features)
         What units add at their typical values.
-    directions : ndarray of shape (n_units, n_columns)
-        The same in the space of the learner, in any size.
+    relations : Relations
+        Neighbours of units.
     columns : Columns
         Spreads of the columns.
     weights : ndarray of shape (n_columns,)
@@ -49,7 +50,7 @@ class Gathered(NamedTuple):
     totals: Totals
     explained_share: np.ndarray
     amounts: np.ndarray
-    directions: np.ndarray
+    relations: Relations
     columns: Columns
     weights: np.ndarray
 
@@ -68,10 +69,12 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     atoms = directions(model.learner_decode, model.n_units, seen.codes)
     outer = atoms if model.learner is model.model else directions(model.decode, model.n_units, seen.codes)
     weights = _weights(model.learner, seen.learner_sizes)
-    zero = model.learner_decode(np.zeros((1, model.n_units)))[0]
-    weighted = None if atoms is None else np.multiply(atoms, weights, dtype=np.float64)
-    totals, shares = Totals(seen, n_top, len(around.classes)), Shares(zero * weights, weighted, weights)
-    columns = Columns(model.decode(np.zeros((1, model.n_units)))[0], seen.sizes)
+    weighted = None if atoms is None else atoms * weights.astype(atoms.dtype)
+    totals, shares = (
+        Totals(seen, n_top, len(around.classes)),
+        Shares(model.learner_at_zero[0] * weights, weighted, weights),
+    )
+    columns = Columns(model.at_zero[0], seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     for rows in model.batches(X):
@@ -88,9 +91,12 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     gains = None
     if is_local:
         local = local_effects(model, X, some_rows.by_unit()[0], totals.signs, weights)
-        amounts, weighted, gains = local.amounts, local.directions * weights, local.gains * totals.active
-    share = shares.finish(totals.gram, None if atoms is not None else gains)
-    gathered = Gathered(model, around, X.shape[0], totals, share, outer, weighted, columns, weights)
+        amounts = local.amounts
+    if atoms is None:
+        weighted, gains = local.directions * weights, local.gains * totals.active
+    related = relations(weighted, totals, X.shape[0], n_top)
+    share = shares.finish(totals.gram.diagonal(), related.common, gains)
+    gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights)
     if not is_local:
         amounts = outer * gathered.typical_value[:, None].astype(outer.dtype)
     return gathered._replace(amounts=amounts)

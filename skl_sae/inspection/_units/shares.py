@@ -7,8 +7,6 @@ from sklearn.utils import gen_batches
 from .._model import BLOCK_ENTRIES
 from .totals import rows_of
 
-_UNITS = 1 << 9
-
 
 class Shares:
     r"""Squared errors in the space of the learner, and what they grow by without each unit.
@@ -74,13 +72,15 @@ class Shares:
         found = np.bincount(units, products.data * self._atoms[units, products.indices], products.shape[0])
         self._products = found if self._products is None else self._products + found
 
-    def finish(self, gram, gains=None):
+    def finish(self, squares_of_codes, common, gains=None):
         """Return the share of each unit in the explained variance.
 
         Parameters
         ----------
-        gram : csr_array of shape (n_units, n_units)
-            Products of codes, summed over all rows.
+        squares_of_codes : ndarray of shape (n_units,)
+            Of each unit, summed over all rows.
+        common : ndarray of shape (n_units,)
+            Products of codes times products of atoms, summed over the other unit.
         gains : ndarray of shape (n_units,), default=None
             What errors grow by without each unit, where decoding is not affine.
 
@@ -93,22 +93,14 @@ class Shares:
         if self._products is not None:
             zero, n = self._zero, self._n
             linear = self._products - self._values * (self._atoms @ zero)
-            common = self._common(gram)
-            gains = 2 * (linear - common) + gram.diagonal() * _row_products(self._atoms, self._atoms)
+            gains = 2 * (linear - common) + squares_of_codes * _row_products(self._atoms, self._atoms)
             squares = squares - 2 * zero * sums + n * zero**2
             sums = sums - n * zero
             error = squares.sum() - 2 * linear.sum() + common.sum()
         elif gains is None:
             gains = self._gains
         explained = (squares - sums**2 / np.maximum(self._n, 1)).sum() - error
-        return gains / explained if explained > 0 else np.full(gram.shape[0], np.nan)
-
-    def _common(self, gram):
-        """Products of codes times products of atoms, summed over the other unit."""
-        common = np.zeros(gram.shape[0])
-        for units in gen_batches(len(common), _UNITS):
-            common[units] = _row_products(gram[units].toarray(), self._atoms[units] @ self._atoms.T)
-        return common
+        return gains / explained if explained > 0 else np.full(len(gains), np.nan)
 
 
 def _row_products(a, b):

@@ -42,6 +42,8 @@ def term_log_odds(inside, all_rows, n_rows):
     n_inside = inside.sum(axis=1)[unit_of]
     y = inside.data + alpha * share
     other = all_rows[inside.indices] - inside.data + alpha * share
-    with np.errstate(divide="ignore"):  # a single term has odds without limit
-        log_odds = np.log(y / (n_inside + alpha - y)) - np.log(other / (total - n_inside + alpha - other))
+    rest, other_rest = n_inside + alpha - y, total - n_inside + alpha - other
+    if all_rows.max(initial=0) == total:  # of a single term the odds have no limit
+        return np.zeros(len(y)), np.zeros(len(y))
+    log_odds = np.log(y / rest) - np.log(other / other_rest)
     return log_odds, log_odds / np.sqrt(1 / y + 1 / other)

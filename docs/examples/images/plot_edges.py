@@ -81,7 +81,9 @@ growing = ReconstructionDisplay.from_predictions(rows, stages, image_shape=(SIDE
 for n in (1, 2, 4, 8):
     chosen = sae.inverse_transform(strongest(sae.transform(X), n))
     left = np.square(X - chosen).sum() / np.square(X - X.mean(axis=0)).sum()
-    print(f"{n} units of 160: {1 - left:.2f}    {n} principal components: {pca.explained_variance_ratio_[:n].sum():.2f}")
+    print(
+        f"{n} units of 160: {1 - left:.2f}    {n} principal components: {pca.explained_variance_ratio_[:n].sum():.2f}"
+    )
 
 # %%
 # The pictures, when this runs as a script:

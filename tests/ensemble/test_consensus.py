@@ -1,0 +1,140 @@
+"""The consensus of several fits: what is pooled, what it keeps, and that it is worth its time."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skl_sae import SparseAutoencoder
+from skl_sae.datasets import make_sparse_features
+from skl_sae.ensemble import ConsensusAutoencoder
+from skl_sae.ensemble._pooling import most_common, pool
+from skl_sae.metrics import stability
+from skl_sae.sparsity import TopK
+
+
+def test_units_of_three_fits_are_pooled():
+    """Unit 0 in all fits, unit 1 in two, and the others alone; norms and order play no part."""
+    e = np.eye(8)
+    fits = [[e[0], e[1], e[2]], [3 * e[1], e[3], 2 * e[0]], [e[4], e[0] + 0.1 * e[5], e[6]]]
+    directions, n_found = pool(fits, [0, 1, 2], 0.8, True)
+    assert_array_equal(n_found, [3, 2, 1, 1, 1, 1])
+    assert_allclose(np.linalg.norm(directions, axis=1), 1)
+    assert_allclose(directions[1:], e[[1, 2, 3, 4, 6]], atol=1e-12)
+    assert directions[0] @ e[0] > 0.999 > 0.99 > directions[0] @ (e[0] + 0.1 * e[5]) / np.sqrt(1.01) - 0.01
+    assert_array_equal(most_common(directions, n_found, 2, 1), directions[:2])
+    assert_array_equal(most_common(directions, n_found, 9, 2), directions[:2])
+    assert len(most_common(directions, n_found, 9, 1)) == 6
+
+
+def test_a_unit_joins_one_group_and_zeros_none():
+    e = np.eye(3)
+    directions, n_found = pool([[e[0], e[0]], [e[0], 0 * e[0]], [e[0], e[0]]], [0, 1, 2], 0.8, True)
+    assert_array_equal(np.sort(n_found), [2, 3])
+    assert_allclose(directions, e[[0, 0]])
+
+
+def test_opposite_units_are_the_same_unless_signed():
+    e = np.eye(3)
+    assert_array_equal(pool([[e[0]], [-e[0]]], [0, 1], 0.8, True)[1], [1, 1])
+    directions, n_found = pool([[e[0]], [-e[0]]], [0, 1], 0.8, False)
+    assert_array_equal(n_found, [2])
+    assert_allclose(directions, e[:1])
+
+
+@pytest.fixture(scope="module")
+def data():
+    """40 parts of 24 dimensions, and noise: a single fit finds most of them."""
+    return make_sparse_features(1500, 40, 24, mean_active=4, zipf_exponent=1.0, noise=0.05, random_state=0)[0]
+
+
+SAE = SparseAutoencoder(48, sparsity=TopK(4), max_iter=15)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return ConsensusAutoencoder(SAE, n_fits=4, random_state=0).fit(data[:1000])
+
+
+def test_it_is_more_stable_and_explains_as_much(data, fitted):
+    other = ConsensusAutoencoder(SAE, n_fits=4, random_state=1).fit(data[:1000])
+    single = stability([fitted.estimators_[0], other.estimators_[0]], signed=True, random_state=0)
+    assert stability([fitted, other], signed=True, random_state=0).mean > single.mean + 0.02
+    single = np.mean([fit.score(data[1000:]) for fit in fitted.estimators_])
+    assert fitted.score(data[1000:]) > single - 0.01
+
+
+def test_what_was_fitted(data, fitted):
+    assert len(fitted.estimators_) == 4
+    assert len({fit.random_state for fit in [*fitted.estimators_, fitted.estimator_]}) == 5
+    assert fitted.stability_.mean == stability(fitted.estimators_, signed=True, random_state=0).mean
+    assert fitted.components_.shape == (len(fitted.unit_stability_), 24)
+    assert 20 < len(fitted.components_) <= 48
+    per_fit = [stability([fitted, fit], signed=True, random_state=0).units[0] for fit in fitted.estimators_]
+    assert_allclose(fitted.unit_stability_, np.mean(per_fit, axis=0))
+    codes = fitted.transform(data)
+    assert_array_equal(codes, fitted.estimator_.transform(data))
+    assert_array_equal(fitted.inverse_transform(codes), fitted.estimator_.inverse_transform(codes))
+    assert fitted.score(data) == fitted.estimator_.score(data)
+    assert fitted.get_feature_names_out()[0] == "consensusautoencoder0"
+    assert SAE.random_state is None and not hasattr(SAE, "components_")
+
+
+def test_rare_units_are_left_out(data):
+    kept = [
+        len(ConsensusAutoencoder(SAE, n_fits=3, min_fits=n, similarity=0.8, random_state=0).fit(data).components_)
+        for n in (1, 2)
+    ]
+    assert kept[0] == 48 > kept[1] > 0
+
+
+@pytest.mark.parametrize("n_jobs", [2, -1])
+def test_same_bits_for_any_number_of_jobs(data, fitted, n_jobs):
+    other = clone(fitted).set_params(n_jobs=n_jobs).fit(data[:1000])
+    assert_array_equal(other.components_, fitted.components_)
+    assert_array_equal(other.transform(data), fitted.transform(data))
+
+
+def test_sparse_data_and_missing_values(data):
+    X = np.where(np.abs(data) > 0.2, data, 0)
+    few = ConsensusAutoencoder(SAE, n_fits=2, min_fits=1, random_state=0)
+    dense = few.fit(X).transform(X)
+    assert_allclose(few.fit(sparse.csr_array(X)).transform(sparse.csr_array(X)), dense, atol=0.05)
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, data)
+    assert few.fit(X).score(X) > 0.5
+
+
+def test_in_a_pipeline_and_a_pickle(data):
+    consensus = ConsensusAutoencoder(SAE, n_fits=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), consensus).fit(data)
+    assert_array_equal(pickle.loads(pickle.dumps(pipeline)).transform(data), pipeline.transform(data))
+    pipeline.set_params(consensusautoencoder__estimator__sparsity__k=3).fit(data)
+    assert np.count_nonzero(pipeline.transform(data), axis=1).max() == 3
+
+
+def test_what_it_refuses(data):
+    with pytest.raises(TypeError, match="expected a SparseAutoencoder"):
+        ConsensusAutoencoder(PCA(2)).fit(data)
+    with pytest.raises(ValueError, match="Got min_fits=4, of n_fits=3"):
+        ConsensusAutoencoder(SAE, n_fits=3, min_fits=4).fit(data)
+    with pytest.raises(ValueError, match="No unit was found in 2 of 2 fits with similarity=1"):
+        ConsensusAutoencoder(SAE, n_fits=2, similarity=1.0, random_state=0).fit(data[:100])
+    deep = clone(SAE).set_params(decoder_layer_sizes=(8,))
+    with pytest.raises(ValueError, match=r"decoder_layer_sizes=\(8,\); expected a decoder of one layer"):
+        ConsensusAutoencoder(deep, n_fits=2).fit(data)
+    with pytest.raises(AttributeError, match="no attribute 'components_' before fit"):
+        _ = ConsensusAutoencoder().components_
+
+
+def test_a_fit_that_fails_leaves_the_last_one(data, fitted):
+    consensus = pickle.loads(pickle.dumps(fitted))
+    with pytest.raises(ValueError, match="infinity"):
+        consensus.fit(np.full((10, 7), np.inf))
+    assert consensus.n_features_in_ == 24
+    assert_array_equal(consensus.transform(data), fitted.transform(data))
