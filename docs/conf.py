@@ -50,6 +50,8 @@ plot_apply_rcparams = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [f"examples/{name}" for name in ("tables", "images", "text", "trust", "sparse_coding")],
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"[\\/]plot_",
     "doc_module": "skl_sae",
     "backreferences_dir": "generated/backreferences",

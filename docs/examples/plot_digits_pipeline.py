@@ -60,7 +60,7 @@ reconstructions.ax_.set_title(f"Digits, and what {k} of {N_COMPONENTS} units mak
 # -----------------------
 # These units may add ink and take it away, and correct each other; that explains most, but a single one shows little. A
 # pen only adds ink. A rule of our own says so, L1 with a decoder that is kept from being negative, and the units become
-# strokes. :ref:`sphx_glr_auto_examples_plot_strokes.py` goes on from here.
+# strokes. :ref:`sphx_glr_auto_examples_images_plot_strokes.py` goes on from here.
 
 
 class Ink(L1):

@@ -91,6 +91,20 @@ def test_sparse_rows_data_frames_pipelines_and_other_knobs():
         FrontierDisplay.from_estimator(PCA(), X, **options)
 
 
+def test_pca_stands_beside_the_units():
+    options = {"n_components": [6], "k": [4, 1, 20], "X_val": X[40:], "pca": True}
+    for rows in (X, sparse.csr_array(X)):
+        display = FrontierDisplay.from_estimator(SAE, rows[:40], **{**options, "X_val": rows[40:]})
+        for score, k in zip(display.pca_score, [1, 4]):
+            pca = PCA(k).fit(X[:40])
+            assert_allclose(score, explained_variance(X[40:], pca.inverse_transform(pca.transform(X[40:]))), atol=1e-6)
+        assert np.isnan(display.pca_score[2])
+        assert display.lines_[0][-1].get_label() == "PCA" and len(display.lines_[1]) == 1
+        display.figure_.canvas.draw()
+    with pytest.raises(ValueError, match="numbers of active units"):
+        FrontierDisplay.from_estimator(SAE, X, **{**options, "k": [0.5]})
+
+
 def test_searches():
     cv = ShuffleSplit(1, random_state=0)
     search = GridSearchCV(PCA(), {"n_components": [2, 1]}, scoring=SCORERS, refit=False, cv=cv).fit(X)

@@ -138,6 +138,14 @@ def test_sparse_rows_missing_values_one_row_and_units_that_never_fire(digits):
     assert dead
 
 
+def test_constant_data_have_no_shares_and_no_effects():
+    X = np.ones((9, 4))
+    for model in (new_sae(), new_sae(hidden_layer_sizes=(3,))):
+        page = Page(unit_report(model.fit(X), X))
+        check_offline(page)
+        assert not any("nan" in words for words in page.words[2:-1])
+
+
 def test_wrong_arguments(digits):
     sae, X, _ = digits
     for options, said in (

@@ -78,7 +78,8 @@ class UnitData(NamedTuple):
         if not facts.density[unit]:
             return f"active in none of {facts.n_rows} rows"
         parts = [f"active in {_percent(facts.density[unit])} of {facts.n_rows} rows"]
-        parts.append(f"{_percent(facts.explained_share[unit])} of the explained variance")
+        if np.isfinite(facts.explained_share[unit]):
+            parts.append(f"{_percent(facts.explained_share[unit])} of the explained variance")
         parts.append(f"typical value {facts.typical_value[unit]:.3g}")
         return ", ".join(parts)
 
