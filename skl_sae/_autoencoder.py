@@ -11,21 +11,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackSupportMixin
+from ._doc_link import DocLinkMixin
 from ._estimator.checkpoints import checkpoints_in
 from ._estimator.checks import check_sparse_is_finite, decodes_codes_alone, offers_partial_fit
-from ._estimator.data_checks import check_probabilities, warn_of_unobserved
-from ._estimator.fitted import FittedStateMixin, fitted_attributes
+from ._estimator.data_checks import check_probabilities
+from ._estimator.fitted import FittedStateMixin
 from ._estimator.fitting import FittingMixin
 from ._estimator.output import csr_kind, like_the_input
 from ._estimator.sparse_weights import SparseWeightsMixin
 from ._kept_model import KeptModelMixin
-from ._kernels.blas import single_threaded_blas
 from ._kernels.sparse_structure import check_sparse_structure
 from ._model import inference
 from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
-from ._training.dead_units import STREAM_ROWS
 from ._training.optimizers import OPTIMIZERS
 from ._training.schedule import SCHEDULES
 from ._warning import warn
@@ -33,6 +32,7 @@ from .sparsity._names import RuleParametersMixin
 
 
 class SparseAutoencoder(
+    DocLinkMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -76,10 +76,12 @@ class SparseAutoencoder(
     the encoder sees the mean of the feature's observed values in its place. ``impute`` fills it with the
     reconstruction; to learn that, train with ``corruption="masking"``.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <user_guide>`.
 
     Parameters
     ----------
+    **Sparsity**
+
     n_components : int, default=128
         Number of units of the code.
 
@@ -88,6 +90,15 @@ class SparseAutoencoder(
         "jumprelu", "gated" or "matryoshka". Or an object of :mod:`skl_sae.sparsity`, for control. None trains an
         ordinary autoencoder. Parameters of the rule can be set and searched in either case:
         ``set_params(sparsity__k=8)``.
+
+    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
+        How units that have not fired (had a value other than zero) for a quarter of an epoch are revived.
+        "auxiliary": they learn to reconstruct what the others leave over. "resample": after an epoch they start anew on
+        rows that are badly reconstructed; for networks without hidden layers. None: not at all. "auto" means
+        "auxiliary" for the rules "topk", "abs_topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None
+        for the others.
+
+    **Architecture**
 
     hidden_layer_sizes : int or array-like of int, default=()
         Widths of the encoder's layers between the data and the code. An int is one layer.
@@ -105,9 +116,6 @@ class SparseAutoencoder(
     output_activation : {"identity", "sigmoid", "tanh", "relu"}, default="identity"
         Activation of the reconstruction.
 
-    loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
-        Loss of an entry. Cross-entropy needs a sigmoid output and data in [0, 1].
-
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
@@ -123,13 +131,16 @@ class SparseAutoencoder(
         input. Codes alone are then not enough to reconstruct: ``reconstruct`` takes X, and there is no
         ``inverse_transform``. Weight penalties include S, and `pretrain` leaves it to what follows.
 
-    init : fitted estimator, array-like of shape (n_components, n_features) or None, default=None
-        What a new network starts from; None: rows of the data. Another fitted `SparseAutoencoder` with the same layers
-        and rule gives all weights and thresholds, brought to the mean and scale of the new data (exactly, but with
-        ``tied_weights`` and ``scale="features"`` where units differ). Other fitted models give their `components_`:
-        like an array, the decoder's rows in units of X (up to one factor where codes have a scale of their own), whose
-        directions the encoder starts from; rows of zeros start as ever. Such a model is kept as it is by ``clone``, and
-        in a search must be ``FrozenEstimator(model)``. A fit that goes on (`warm_start`) does not look at it.
+    batch_norm : bool, default=False
+        Whether the pre-activations of the encoder's layers, the code's included, are normalised over the batch, with
+        a trained gain and the intercept as the shift. After training, running statistics take the place of the
+        batch's; `coefs_` and `intercepts_` contain them. The decoder is never normalised: that would make penalties
+        of the code vacuous.
+
+    **Objective and start**
+
+    loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
+        Loss of an entry. Cross-entropy needs a sigmoid output and data in [0, 1].
 
     scale : {"auto", "total", "features"} or bool, default="auto"
         What data is divided by; see above. "total", or True: its total standard deviation. "features": each feature by
@@ -140,6 +151,16 @@ class SparseAutoencoder(
         deviation, of that near the lower end (of 10 %), among those that vary in up to 4096 rows, and if there are 20
         rows; else "total". A fit that goes on keeps its scale. False: data is not divided. It never is with a sigmoid
         or tanh output, or cross-entropy.
+
+    init : fitted estimator, array-like of shape (n_components, n_features) or None, default=None
+        What a new network starts from; None: rows of the data. Another fitted `SparseAutoencoder` with the same layers
+        and rule gives all weights and thresholds, brought to the mean and scale of the new data (exactly, but with
+        ``tied_weights`` and ``scale="features"`` where units differ). Other fitted models give their `components_`:
+        like an array, the decoder's rows in units of X (up to one factor where codes have a scale of their own), whose
+        directions the encoder starts from; rows of zeros start as ever. Such a model is kept as it is by ``clone``, and
+        in a search must be ``FrozenEstimator(model)``. A fit that goes on (`warm_start`) does not look at it.
+
+    **Optimizer**
 
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
@@ -166,6 +187,15 @@ class SparseAutoencoder(
     epsilon : float, default=1e-8
         Term for numerical stability of ``solver="adam"``.
 
+    batch_size : int, default=128
+        Number of rows of a step.
+
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch. "blocks" is for files larger than memory: blocks of 4 MB
+        come in random order, and rows are shuffled inside windows of 32 blocks; data of less than 128 MB as a whole.
+
+    **Regularisation**
+
     weight_decay : float, default=0.0
         L2 penalty of all weight matrices. It is part of the objective, so its gradient passes through the optimizer
         (it is not decoupled as in AdamW).
@@ -177,11 +207,7 @@ class SparseAutoencoder(
         Probability that, in a step, a value of the encoder's hidden layers or of the code is set to zero; the others
         are divided by one minus it (inverted dropout). Penalties see the code before dropout.
 
-    batch_norm : bool, default=False
-        Whether the pre-activations of the encoder's layers, the code's included, are normalised over the batch, with
-        a trained gain and the intercept as the shift. After training, running statistics take the place of the
-        batch's; `coefs_` and `intercepts_` contain them. The decoder is never normalised: that would make penalties
-        of the code vacuous.
+    **Noise on the input**
 
     corruption : {"gaussian", "masking"} or None, default=None
         Noise on the input, which the network learns to undo: the loss is against the clean data. "gaussian" adds
@@ -196,6 +222,8 @@ class SparseAutoencoder(
         With masking, the share of the visible values, drawn anew in each step, that the loss leaves out: masked
         values weigh more, up to a loss of these alone at 1.0. A network that can copy learns little else without.
 
+    **Layers one by one**
+
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other, outermost first, each as an autoencoder on the
         codes of the layer below; with "layerwise_only" nothing else follows. Hidden layers take the penalty of the
@@ -205,12 +233,7 @@ class SparseAutoencoder(
     pretrain_max_iter : "auto" or int, default="auto"
         Number of epochs of each layer; "auto" as in `max_iter`.
 
-    batch_size : int, default=128
-        Number of rows of a step.
-
-    shuffle : bool or "blocks", default=True
-        Whether rows are drawn in a new order in each epoch. "blocks" is for files larger than memory: blocks of 4 MB
-        come in random order, and rows are shuffled inside windows of 32 blocks; data of less than 128 MB as a whole.
+    **Epochs and stopping**
 
     max_iter : "auto" or int, default="auto"
         Number of epochs; the largest number where `tol` or `early_stopping` may end the fit. "auto" means as many as
@@ -233,12 +256,7 @@ class SparseAutoencoder(
         Share of rows held out by `early_stopping` where no `X_val` is passed to ``fit``. Without it, rules with a
         `target_l0` hold out a tenth of the rows, at most 2000 and of fewer than 500 rows up to a fifth, to meet it.
 
-    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
-        How units that have not fired (had a value other than zero) for a quarter of an epoch are revived.
-        "auxiliary": they learn to reconstruct what the others leave over. "resample": after an epoch they start anew on
-        rows that are badly reconstructed; for networks without hidden layers. None: not at all. "auto" means
-        "auxiliary" for the rules "topk", "abs_topk", "batch_topk" and "jumprelu", and for "matryoshka" of these, None
-        for the others.
+    **Output and repetition**
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
@@ -251,7 +269,8 @@ class SparseAutoencoder(
         with any number of threads.
 
     verbose : bool, default=False
-        Whether to print a line for each epoch. With scikit-learn 1.9 or later, callbacks such as
+        Whether to print a line for each epoch, with the time that is left where that is more than a second; and, once,
+        that kernels are being compiled. With scikit-learn 1.9 or later, callbacks such as
         ``sklearn.callback.ProgressBar`` are an alternative; that one needs rich, ``pip install "skl-sae[progress]"``.
 
     Attributes
@@ -308,7 +327,8 @@ class SparseAutoencoder(
         relative to the variance of what the living units leave over, so it can be much larger than `loss_curve_`.
 
     validation_scores_ : list of float or None
-        Score of the held-out rows after each epoch, if `early_stopping`.
+        Score of the held-out rows after each epoch, with `early_stopping` or an `X_val`; NaN where there is none, as
+        after ``partial_fit``.
 
     n_iter_ : int
         Number of epochs, without those of `pretrain` (with "layerwise_only", of the last layer).
@@ -365,16 +385,18 @@ class SparseAutoencoder(
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "sparsity": "no_validation",  # RuleParametersMixin checks it, against the names of the moment
+        "dead_units": [StrOptions({"auto", "auxiliary", "resample"}), None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "activation": [StrOptions(set(ACTIVATIONS)), None],
         "hidden_activation": [StrOptions(set(ACTIVATIONS))],
         "output_activation": [StrOptions(set(ACTIVATIONS))],
-        "loss": [StrOptions(set(LOSSES))],
         "tied_weights": ["boolean"],
         "skip": ["boolean"],
-        "init": "no_validation",  # looked at in fit, where the network is known
+        "batch_norm": ["boolean"],
+        "loss": [StrOptions(set(LOSSES))],
         "scale": [StrOptions({"auto", "total", "features"}), "boolean"],
+        "init": "no_validation",  # looked at in fit, where the network is known
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions(set(SCHEDULES))],
@@ -383,23 +405,21 @@ class SparseAutoencoder(
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean", StrOptions({"blocks"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "weight_l1": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_norm": ["boolean"],
         "corruption": [StrOptions({"gaussian", "masking"}), None],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
         "corruption_emphasis": [Interval(Real, 0, 1, closed="both")],
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
         "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean", StrOptions({"blocks"})],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "dead_units": [StrOptions({"auto", "auxiliary", "resample"}), None],
         "sparse_output": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -411,16 +431,18 @@ class SparseAutoencoder(
         n_components=128,
         *,
         sparsity="topk",
+        dead_units="auto",
         hidden_layer_sizes=(),
         decoder_layer_sizes=None,
         activation=None,
         hidden_activation="relu",
         output_activation="identity",
-        loss="squared_error",
         tied_weights=False,
         skip=False,
-        init=None,
+        batch_norm=False,
+        loss="squared_error",
         scale="auto",
+        init=None,
         solver="adam",
         learning_rate_init="auto",
         learning_rate="cooldown",
@@ -429,23 +451,21 @@ class SparseAutoencoder(
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
+        batch_size=128,
+        shuffle=True,
         weight_decay=0.0,
         weight_l1=0.0,
         dropout=0.0,
-        batch_norm=False,
         corruption=None,
         corruption_level=0.3,
         corruption_emphasis=0.0,
         pretrain=None,
         pretrain_max_iter="auto",
-        batch_size=128,
-        shuffle=True,
         max_iter="auto",
         tol=1e-4,
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,
-        dead_units="auto",
         sparse_output=False,
         warm_start=False,
         random_state=None,
@@ -453,16 +473,18 @@ class SparseAutoencoder(
     ):
         self.n_components = n_components
         self.sparsity = sparsity
+        self.dead_units = dead_units
         self.hidden_layer_sizes = hidden_layer_sizes
         self.decoder_layer_sizes = decoder_layer_sizes
         self.activation = activation
         self.hidden_activation = hidden_activation
         self.output_activation = output_activation
-        self.loss = loss
         self.tied_weights = tied_weights
         self.skip = skip
-        self.init = init
+        self.batch_norm = batch_norm
+        self.loss = loss
         self.scale = scale
+        self.init = init
         self.solver = solver
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
@@ -471,23 +493,21 @@ class SparseAutoencoder(
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.shuffle = shuffle
         self.weight_decay = weight_decay
         self.weight_l1 = weight_l1
         self.dropout = dropout
-        self.batch_norm = batch_norm
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.corruption_emphasis = corruption_emphasis
         self.pretrain = pretrain
         self.pretrain_max_iter = pretrain_max_iter
-        self.batch_size = batch_size
-        self.shuffle = shuffle
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.dead_units = dead_units
         self.sparse_output = sparse_output
         self.warm_start = warm_start
         self.random_state = random_state
@@ -512,8 +532,8 @@ class SparseAutoencoder(
         y : None
             Ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
-            Held-out data for `early_stopping`, instead of a share of X. In a Pipeline, pass it with
-            ``transform_input=["X_val"]``.
+            Held-out data, scored after each epoch (`validation_scores_`). With `early_stopping` it takes the place of a
+            share of X; without, nothing else changes. In a Pipeline, pass it with ``transform_input=["X_val"]``.
         checkpoint : str or path-like, optional
             Folder for checkpoints, made if it is missing. If a process ends in the middle of the fit, the same call in
             another one resumes it from there, and gives the same bits as without an end; after the end it gives the
@@ -527,14 +547,7 @@ class SparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        if X_val is not None and not self.early_stopping:
-            raise ValueError("Got X_val with early_stopping=False; set early_stopping=True to use it.")
-        if self.early_stopping and self.pretrain == "layerwise_only":
-            raise ValueError(
-                "early_stopping=True watches the training of the whole network, and pretrain='layerwise_only' has "
-                "none: got both, expected early_stopping=False or pretrain='layerwise'."
-            )
-        with self._training_lock(), np.errstate(all="ignore"), checkpoints_in(checkpoint, every) as checkpoints:
+        with self._learning(), checkpoints_in(checkpoint, every) as checkpoints:
             self._fit(X, X_val, y, checkpoints)
         return self
 
@@ -558,36 +571,9 @@ class SparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        with self._training_lock(), np.errstate(all="ignore"):
+        with self._learning():
             self._partial_fit(X, y)
         return self
-
-    def _partial_fit(self, X, y):
-        """Whatever happens before `_commit` leaves the model as it was."""
-        first = "_network" not in vars(self)
-        seen = self._copy_for_features()
-        # infinities show in the means, which are needed anyway
-        rows = self._read_to_learn(seen, X, first, None if first else self._network.dtype, known_means=True)
-        rows = self._with_target(rows, y)
-        training = self._training_for_chunk(seen, rows, first)
-        try:
-            with single_threaded_blas():
-                loss, auxiliary_loss = training.one_pass(rows, self.batch_size)
-                network = training.finish_chunk(rows)
-            warn_of_unobserved(network.scaling.observed, getattr(seen, "feature_names_in_", None))
-        except BaseException:
-            training.undo_chunk()
-            raise
-        n_iter, curve, auxiliary = 0, [], []
-        if not first:
-            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
-        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
-        fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
-        fitted |= {"_training": training, "n_iter_": n_iter + 1}
-        if first:
-            fitted |= {"validation_scores_": None, "pretrain_loss_curves_": None}
-        self._commit(seen, fitted)
-        training.close_chunk()
 
     def _parameters(self):
         """Parameters of this class, also where a subclass sets them in a constructor of its own.

@@ -9,17 +9,18 @@ from sklearn.utils._param_validation import MissingValues
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._autoencoder import SparseAutoencoder
+from ._doc_link import DocLinkMixin
 from ._named_parameters import NamedParametersMixin
 
 
-class SparseAutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, NamedParametersMixin):
+class SparseAutoencoderImputer(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, NamedParametersMixin):
     """Fill missing values with the reconstruction of an autoencoder.
 
     The autoencoder learns on the rows of ``fit``, with or without missing values. Noise on its input teaches it to
     impute: it hides observed values, and their reconstruction is compared with the truth. Observed values are returned
     as they are, to the last bit.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_missing_values>`.
 
     Parameters
     ----------

@@ -12,8 +12,7 @@ def mark(app, doctree):
         name = item[0].astext()
         described = item[-1].astext().strip()
         if name.startswith("**") and name.endswith("**") and not described:
-            item["classes"].append("parameter-group")
-            item[:] = [nodes.term("", name.strip("*"))]
+            item[:] = [nodes.term("", name.strip("*"), classes=["parameter-group"])]
 
 
 def setup(app):

@@ -22,6 +22,7 @@ from numba.core.serialize import dumps
 
 from .._version import __version__
 from .._warning import warn
+from .compiling import announce
 from .vectors import REGISTER
 
 MAGIC = b"skl_sae kernel 2"
@@ -126,9 +127,13 @@ class KernelCache(FunctionCache):
         try:
             numba.core.runtime.rtsys.initialize(target_context)
             with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
+                found = self._load_overload(sig, target_context)
         except Exception as error:
             self._note(error)
+            found = None
+        if found is None:
+            announce()
+        return found
 
     def save_overload(self, sig, data):
         try:

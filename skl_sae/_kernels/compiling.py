@@ -7,6 +7,7 @@ for ever, and the next thread that compiles hangs. Interrupts hit the main threa
 import contextvars
 import os
 import threading
+from contextlib import contextmanager
 
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
@@ -16,6 +17,28 @@ PATIENCE = 30
 # What keeps a lock: numba for compiling, llvmlite for each call of LLVM; in the order in which they are taken. The
 # second is llvmlite's own business: a version without it is not guarded against forks beside a call of LLVM.
 KEEPERS = [each for each in (global_compiler_lock, getattr(ffi.lib, "_lock", None)) if hasattr(each, "_lock")]
+
+_listener = contextvars.ContextVar("skl_sae_listener", default=None)
+# Whether it has been said that kernels are compiled: once in a process is enough.
+_said = []
+
+
+@contextmanager
+def announced(say):
+    """Meanwhile let `say`, a function or None, be called before a kernel is compiled, if none was announced before."""
+    token = _listener.set(say)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def announce():
+    """A kernel is about to be compiled, not loaded."""
+    say = _listener.get()
+    if say is not None and not _said:
+        _said.append(True)
+        say()
 
 
 def out_of_reach(work, *args):

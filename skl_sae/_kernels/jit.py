@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from .cache import KernelCache, tell
-from .compiling import out_of_reach
+from .compiling import announce, out_of_reach
 
 # Reassociation and contraction let reductions vectorise. "nnan" and "ninf" are left out: NaN marks a missing value.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -45,6 +45,8 @@ def jit(function, signature=None, fastmath=FASTMATH, kept=None):
     kernel.compile = partial(out_of_reach, kernel.compile)
     kernel._compile_for_args = partial(_and_tell, kernel._compile_for_args)
     if signature is not None:
+        if kept is None:
+            announce()
         _and_tell(kernel.compile, signature)
         kernel.disable_compile()
     return kernel

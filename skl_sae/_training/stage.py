@@ -19,6 +19,10 @@ class Stage(Place):
     generator : dict or None
         State of the generator when the epoch began, before its order was drawn; None between epochs, and where no
         checkpoint is written.
+    report : Report
+        Told of each step and epoch.
+    decides : bool
+        Whether the score of held-out rows decides when to end, and which parameters are the best.
     best : ndarray or None
         Parameters of the epoch with the best score.
     stopped : bool
@@ -30,7 +34,7 @@ class Stage(Place):
     def __init__(self, course, training, schedule, history):
         super().__init__()
         self.course, self.training, self.schedule, self.history = course, training, schedule, history
-        self.best, self.stopped, self._good = None, False, None
+        self.best, self.stopped, self._good, self.decides, self.report = None, False, None, False, None
 
     @property
     def theta(self):
@@ -55,6 +59,7 @@ class Stage(Place):
         """A step is done."""
         super().passed(losses, n_rows)
         self.recorded = False
+        self.report.step(self.n_rows, self.schedule.n_epochs)
         self.course.look(self)
 
     # checkpoints

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._callbacks import CallbackSupportMixin, Epochs
+from .._doc_link import DocLinkMixin
 from .._kernels.blas import single_threaded_blas
 from ._learning.dictionary_start import STARTS
 from ._learning.fitted_dictionary import FittedDictionaryMixin, read
@@ -19,7 +20,7 @@ from ._learning.online import Pace
 from ._sparse_encode import CODERS
 
 
-class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
+class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
     r"""Dictionary learning: K-SVD, or online.
 
     Learns a dictionary D, whose atoms are rows of norm one, so that sparse codes Z reconstruct the data,
@@ -35,7 +36,7 @@ class KSVD(CallbackSupportMixin, FittedDictionaryMixin):
 
     Data is not centred. NaN in a dense X is a missing value: codes and atoms are fitted to the observed values.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_sparse_coding>`.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics import explained_variance
 from ._certificate import certify
@@ -16,7 +17,7 @@ from ._refit import refit
 from ._sparse_encode import CODERS, sparse_encode
 
 
-class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Recover sparse codes, and the signals that they make, from linear measurements.
 
     A row of measurements is :math:`y = A x + e`, of a signal :math:`x = z D` whose code z has few entries that are not
@@ -24,7 +25,7 @@ class SparseRecovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     the measured atoms :math:`D A^\top`, ``reconstruct`` the signal x. Nothing is learned: ``fit`` checks that
     shapes agree, and ``transform`` may be called without it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_sparse_coding>`.
 
     Parameters
     ----------

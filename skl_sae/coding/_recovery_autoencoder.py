@@ -76,6 +76,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
 
     Parameters
     ----------
+    **Recovery and sparsity**
+
     n_components : int, default=128
         Number of units of the code, the atoms of the dictionary.
 
@@ -112,6 +114,12 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         Sparsity rule of the code, in the place of the last layer's thresholds, as in
         :class:`~skl_sae.SparseAutoencoder`. None means soft thresholds and an L1 penalty.
 
+    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
+        How units that no longer fire are revived, as in :class:`~skl_sae.SparseAutoencoder`. "auto" means "resample"
+        for pursuits.
+
+    **Dictionary and data**
+
     dict_init : array-like of shape (n_components, n_features) or None, default=None
         The dictionary at the start, in the space of the signals. With ``target="codes"`` and None, it is the one with
         which the codes reconstruct X best.
@@ -134,6 +142,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         What data is divided by, as in :class:`~skl_sae.SparseAutoencoder`. Features have no units of their own where
         `dict_init`, `measurement_matrix` or `target` is given.
 
+    **Optimizer**
+
     solver : {"adam", "sgd"}, default="adam"
         Optimizer.
 
@@ -155,11 +165,21 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     epsilon : float, default=1e-8
         Term for numerical stability of ``solver="adam"``.
 
+    batch_size : int, default=128
+        Number of rows of a step.
+
+    shuffle : bool or "blocks", default=True
+        Whether rows are drawn in a new order in each epoch; "blocks" as in :class:`~skl_sae.SparseAutoencoder`.
+
+    **Regularisation**
+
     weight_decay : float, default=0.0
         L2 penalty of all weight matrices.
 
     weight_l1 : float, default=0.0
         L1 penalty of all weight matrices.
+
+    **Noise on the input**
 
     corruption : {"gaussian", "masking"} or None, default=None
         Noise on the input, as in :class:`~skl_sae.SparseAutoencoder`; values that are masked are missing for the
@@ -171,6 +191,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     corruption_emphasis : float, default=0.0
         With masking, the share of the visible values that the loss of a step leaves out.
 
+    **Layers one by one**
+
     pretrain : {"layerwise", "layerwise_only"} or None, default=None
         Whether ``fit`` first trains the layers one after the other: each as the last one of a network, on what the
         layers before it leave, from the numbers of the one before it. Where layers share weights ("lista", "step"), all
@@ -180,11 +202,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     pretrain_max_iter : "auto" or int, default="auto"
         Number of epochs of each layer; "auto" as in `max_iter`.
 
-    batch_size : int, default=128
-        Number of rows of a step.
-
-    shuffle : bool or "blocks", default=True
-        Whether rows are drawn in a new order in each epoch; "blocks" as in :class:`~skl_sae.SparseAutoencoder`.
+    **Epochs and stopping**
 
     max_iter : "auto" or int, default="auto"
         Number of epochs, as in :class:`~skl_sae.SparseAutoencoder`.
@@ -201,9 +219,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     validation_fraction : float, default=0.1
         Share of rows held out by `early_stopping`.
 
-    dead_units : {"auto", "auxiliary", "resample"} or None, default="auto"
-        How units that no longer fire are revived, as in :class:`~skl_sae.SparseAutoencoder`. "auto" means "resample"
-        for pursuits.
+    **Output and repetition**
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
@@ -263,7 +279,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         What the auxiliary loss of dead units has added in each epoch.
 
     validation_scores_ : list of float or None
-        Score of the held-out rows after each epoch, if `early_stopping`.
+        Score of the held-out rows after each epoch, with `early_stopping` or an `X_val`.
 
     n_iter_ : int
         Number of epochs.
@@ -340,6 +356,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         positive=False,
         unshrunk=0.0,
         sparsity=None,
+        dead_units="auto",
         dict_init=None,
         learn_dictionary=True,
         measurement_matrix=None,
@@ -354,6 +371,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
+        batch_size=128,
+        shuffle=True,
         weight_decay=0.0,
         weight_l1=0.0,
         corruption=None,
@@ -361,14 +380,11 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         corruption_emphasis=0.0,
         pretrain=None,
         pretrain_max_iter="auto",
-        batch_size=128,
-        shuffle=True,
         max_iter="auto",
         tol=1e-4,
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,
-        dead_units="auto",
         sparse_output=False,
         warm_start=False,
         random_state=None,
@@ -383,6 +399,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self.positive = positive
         self.unshrunk = unshrunk
         self.sparsity = sparsity
+        self.dead_units = dead_units
         self.dict_init = dict_init
         self.learn_dictionary = learn_dictionary
         self.measurement_matrix = measurement_matrix
@@ -397,6 +414,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.shuffle = shuffle
         self.weight_decay = weight_decay
         self.weight_l1 = weight_l1
         self.corruption = corruption
@@ -404,14 +423,11 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self.corruption_emphasis = corruption_emphasis
         self.pretrain = pretrain
         self.pretrain_max_iter = pretrain_max_iter
-        self.batch_size = batch_size
-        self.shuffle = shuffle
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.dead_units = dead_units
         self.sparse_output = sparse_output
         self.warm_start = warm_start
         self.random_state = random_state
@@ -428,7 +444,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
             The signals or the codes that belong to X, as `target` says; codes may be a sparse matrix. With
             ``target=None`` it is ignored.
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), optional
-            Held-out data for `early_stopping`.
+            Held-out data, scored after each epoch, and what `early_stopping` looks at. Not with `target` and
+            `measurement_matrix`.
         checkpoint : str or path-like, optional
             Folder for checkpoints, from which the same call resumes, as in :class:`~skl_sae.SparseAutoencoder`.
         every : int, str or datetime.timedelta, default=1
@@ -439,6 +456,8 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
         self : object
             The fitted estimator.
         """
+        if X_val is not None and (self.target is not None or self.measurement_matrix is not None):
+            raise ValueError("X_val has no meaning with target and measurement_matrix: got X_val, expected None.")
         return super().fit(X, y, X_val=X_val, checkpoint=checkpoint, every=every)
 
     @available_if(offers_partial_fit)

@@ -7,6 +7,7 @@ from .._estimator.fitted import fitted_attributes
 from .._kernels.blas import single_threaded_blas
 from .._training.calibration import calibrate
 from .._training.history import History
+from .._training.report import Report
 from .._training.schedule import Schedule, batch_edges, n_epochs
 from .._warning import warn
 
@@ -58,14 +59,14 @@ def train(trainer, schedule, epochs):
 
 def _run(trainer, schedule, epochs, history):
     """All epochs; returns whether the fit has ended before the schedule."""
+    report = Report(trainer.training.params["verbose"], history, trainer.epoch_rows)
     while (number := len(history.loss_curve)) < schedule.n_epochs:
         epochs.start()
         history.note(trainer.epoch(schedule, number))
         trainer.losses = []
         if schedule.name == "constant":
             history.improves(-history.loss_curve[-1])
-        if trainer.training.params["verbose"]:
-            print(f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.8g}")
+        report.epoch(schedule.n_epochs)
         if epochs.stop() or (schedule.name == "constant" and history.stalled):
             return True
     return False

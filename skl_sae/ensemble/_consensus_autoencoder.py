@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics import stability
 from ._pooling import most_common, pool
@@ -19,7 +20,7 @@ from ._pooling import most_common, pool
 SEEDS = 2**31
 
 
-class ConsensusAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Sparse autoencoder of the units that several fits have in common.
 
     A fit from another seed finds some of the units again, and others in their place. This one is fitted several times,

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._doc_link import DocLinkMixin
 from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
@@ -21,7 +22,7 @@ from ._pictures import full_scale, list_of_images, read_picture, read_pictures
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
+class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -30,7 +31,7 @@ class SparseImageCoder(DenoiserMixin, CompressingMixin, InpainterMixin, BaseEsti
     uint16 or a floating type. It may have any size. Results have the shape and the type of the image. Integers are read
     as shares of the largest one, 255 or 65535; floating values are read as they are.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_images>`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ class CompressingMixin:
 
         The bytes hold codes of patches side by side, not the dictionary: decompressing takes this coder, or a copy. A
         patch is described by atoms of the coder or by principal axes of the patches of the fit, whichever takes
-        fewer bits for its error. The user guide has the format.
+        fewer bits for its error. The :ref:`user guide <guide_images>` has the format.
 
         Parameters
         ----------

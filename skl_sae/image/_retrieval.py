@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d,
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from ..metrics._retrieval import average_precisions, mean_of
 from ._inverted_index import nearest, similarities
@@ -18,14 +19,14 @@ from ._inverted_index import nearest, similarities
 BATCH = 4096
 
 
-class ImageRetrieval(BaseEstimator):
+class ImageRetrieval(DocLinkMixin, BaseEstimator):
     r"""Find the images whose sparse codes are nearest to those of a query, by cosine.
 
     ``fit`` encodes a database of images, and keeps for each unit the list of the images in which it is active: an
     inverted index. ``kneighbors`` visits the lists of a query's active units alone. Distances are those of
     :class:`~sklearn.neighbors.NearestNeighbors` with ``metric="cosine"`` on the same codes.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_images>`.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """Look inside a fitted autoencoder: what its units stand for, what they do, and pictures of it all."""
 
+from ._comparing.data import DataComparison, compare_data
 from ._comparing.dictionaries import DictionaryComparison, compare_dictionaries
 from ._displays.components import ComponentsDisplay
 from ._displays.density import ActivationDensityDisplay
@@ -17,6 +18,7 @@ from ._units.finding import find_units, top_examples, top_features
 __all__ = [
     "ActivationDensityDisplay",
     "ComponentsDisplay",
+    "DataComparison",
     "DictionaryComparison",
     "FrontierDisplay",
     "ReconstructionDisplay",
@@ -24,6 +26,7 @@ __all__ = [
     "UnitDisplay",
     "UnitEffects",
     "UnitPairDisplay",
+    "compare_data",
     "compare_dictionaries",
     "describe_units",
     "edit",

@@ -1,9 +1,13 @@
 """How sure it is that a row is unlike the others: its rank among rows that were held out."""
 
+from numbers import Integral
+
 import numpy as np
 
 # Scores that differ by less than this part of their size are equal: no outcome hangs on the rounding of a product.
 SAME = 1e-6
+# With 19, 39, 59, ... held-out rows there is a p-value of exactly 5 %. With fewer than 60 rows, 19 are too many.
+ROUND, FEWEST_TO_ROUND = 20, 60
 
 
 def p_values(scores, held_out):
@@ -33,13 +37,13 @@ def threshold(held_out, level):
 
 def number_of_held_out(share, n_samples):
     """How many rows to hold out, for a share or a number of them; `ROUND` says why a share is rounded."""
-    if not isinstance(share, float):
-        return min(share, n_samples - 1)
+    if isinstance(share, Integral):
+        if share >= n_samples:
+            raise ValueError(
+                f"Got calibration={share}, rows to hold out, and X has {n_samples} rows; expected less, or a share."
+            )
+        return int(share)
     wanted = ROUND * max(1, round(share * n_samples / ROUND)) - 1
     if n_samples < FEWEST_TO_ROUND or wanted >= n_samples:
         wanted = round(share * n_samples)
     return min(max(1, wanted), n_samples - 1)
-
-
-# With 19, 39, 59, ... held-out rows there is a p-value of exactly 5 %. With fewer than 60 rows, 19 are too many.
-ROUND, FEWEST_TO_ROUND = 20, 60

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
+from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
 from .._warning import warn
@@ -21,7 +22,7 @@ from ._residuals import Residuals
 FALSE_ALARMS, ENOUGH_HELD_OUT = 0.05, 19
 
 
-class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEstimator):
+class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersMixin, BaseEstimator):
     r"""Find rows that an autoencoder fails to reconstruct, with p-values and reasons.
 
     Most rows of ``fit`` train the estimator. The score of a row is minus the mean squared error of what it says about
@@ -52,13 +53,14 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     **Missing values** have no error. A row without any observed value has the score 0 and the p-value 1: nothing
     speaks against it.
 
-    Read more in the user guide.
+    Read more in the :ref:`user guide <guide_outliers>`.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
         What reconstructs, of which a clone is fitted: a transformer with ``inverse_transform`` (or ``reconstruct``), or
-        a pipeline of such. None means a denoising autoencoder, DEFAULT. Its parameters can be set and searched in
+        a pipeline of such. None means a denoising autoencoder,
+        ``SparseAutoencoder(corruption="gaussian", corruption_level=4.0)``. Its parameters can be set and searched in
         either case: ``set_params(estimator__max_iter=50)``.
 
     contamination : "auto" or float, default="auto"
@@ -109,24 +111,28 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, *Testing for outliers with conformal p-values*, Annals of
     Statistics 51, 2023, arXiv:2104.08279: held-out rows, and the false discovery rate of many tests.
 
+    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust features with denoising
+    autoencoders*, ICML 2008.
+
     G. Alain and Y. Bengio, *What Regularized Auto-Encoders Learn from the Data-Generating Distribution*, JMLR 15, 2014,
     arXiv:1211.4246: what a denoising autoencoder corrects is the slope of the log density, so its error is large where
     data is rare.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.datasets import load_breast_cancer
     >>> from skl_sae.outliers import ReconstructionOutlierDetector
-    >>> X, y = load_wine(return_X_y=True, as_frame=True)
-    >>> usual, strange = X[y < 2], X[y == 2]
-    >>> detector = ReconstructionOutlierDetector(random_state=0).fit(usual)
-    >>> bool((detector.predict(strange) == -1).mean() > 0.8)
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> benign, malignant = X[y == 1], X[y == 0]
+    >>> detector = ReconstructionOutlierDetector(random_state=0).fit(benign)
+    >>> bool((detector.predict(malignant) == -1).mean() > 0.7)
     True
-    >>> p = detector.p_values(strange)
-    >>> float(p.min())
-    0.05
-    >>> detector.explain(strange[:1], n_top=1)["column"][0] in X.columns
+    >>> float(detector.p_values(malignant[:1])[0])  # there are 79 held-out rows
+    0.0125
+    >>> reasons = detector.explain(malignant[:1], n_top=3)
+    >>> list(reasons.columns)
+    ['row', 'column', 'observed', 'expected', 'share', 'times_usual']
+    >>> "area error" in list(reasons["column"])
     True
     """
 
@@ -183,7 +189,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
         return "offset_" in vars(self)
 
     def score_samples(self, X):
-        """Minus the mean squared error of what is observed of each row, in units of the columns.
+        """Return minus the mean squared error of what is observed of each row, in units of the columns.
 
         Parameters
         ----------
@@ -199,7 +205,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
         return self._residuals.scores(self._read(X))
 
     def decision_function(self, X):
-        """Scores, shifted such that those of outliers are below zero.
+        """Return scores, shifted such that those of outliers are below zero.
 
         Parameters
         ----------
@@ -229,7 +235,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X):
-        """Conformal p-values: how rarely a row like the training data has so low a score.
+        """Return conformal p-values: how rarely a row like the training data has so low a score.
 
         Parameters
         ----------
@@ -275,12 +281,7 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
     def _stand_in(self, name, value):
         if value is not None:
             return value
-        return SparseAutoencoder(
-            n_components=64,
-            sparsity=None,
-            corruption="gaussian",
-            corruption_level=1.0,
-        )
+        return SparseAutoencoder(corruption="gaussian", corruption_level=4.0)
 
     def _new_estimator(self, random):
         estimator = clone(self._stand_in("estimator", self.estimator))
@@ -313,9 +314,10 @@ class ReconstructionOutlierDetector(OutlierMixin, NamedParametersMixin, BaseEsti
         """Warn where no p-value is small enough."""
         if len(scores) < ENOUGH_HELD_OUT:
             warn(
-                f"With {len(scores)} held-out rows the smallest p-value is {1 / (len(scores) + 1):.3g}: too large to say of any row "
-                f"that it is an outlier, if {FALSE_ALARMS:.0%} of the others may be called so. Hold out at least "
-                f"{ENOUGH_HELD_OUT} rows: give more rows to fit, or set calibration={ENOUGH_HELD_OUT}."
+                f"With {len(scores)} held-out rows the smallest p-value is {1 / (len(scores) + 1):.3g}: too large to "
+                f"say of any row that it is an outlier, if {100 * FALSE_ALARMS:g} % of the others may be called so. "
+                f"Hold out at least {ENOUGH_HELD_OUT} rows: give more rows to fit, or set "
+                f"calibration={ENOUGH_HELD_OUT}."
             )
 
     def __sklearn_tags__(self):

@@ -20,6 +20,11 @@ class AbsTopK(TopK):
     transform_k : int, float or None, default=None
         Number of units kept by ``transform``, read like `k`. None means `k`. ``score`` always uses `k`.
 
+    Attributes
+    ----------
+    k_, transform_k_ : int
+        Numbers of units kept in the training and by ``transform``, resolved.
+
     References
     ----------
     Zhu, Khalili & Zhu, *AbsTopK: Rethinking Sparse Autoencoders For Bidirectional Features*, 2025, arXiv:2510.00404.

@@ -2,11 +2,12 @@
 
 from sklearn.base import BaseEstimator
 
+from .._doc_link import DocLinkMixin
 from .._kernels.kernel import recordable
 from .._model.codes import DenseCode
 
 
-class BaseSparsity(BaseEstimator):
+class BaseSparsity(DocLinkMixin, BaseEstimator):
     """A sparsity rule, and by itself the rule of an ordinary autoencoder: no sparsity.
 
     A rule says which entries of the pre-activations become the code, what the code costs, and how a gradient of the

@@ -40,8 +40,11 @@ class BatchTopK(BaseSparsity):
 
     Attributes
     ----------
+    k_ : int
+        Mean number of units kept, resolved.
     threshold_ : float
-        The threshold, on the scale of the codes that ``transform`` gives.
+        The threshold, on the scale of the codes that ``transform`` gives: an entry is active where its pre-activation,
+        ``X @ coefs_[0] + intercepts_[0]`` without hidden layers, exceeds it.
 
     References
     ----------
@@ -66,7 +69,7 @@ class BatchTopK(BaseSparsity):
             raise ValueError(
                 f"BatchTopK puts a threshold on the code: expected activation='relu' or 'identity', got {activation!r}."
             )
-        self.lowest_ = 0.0 if activation == "relu" else -np.inf
+        self._lowest = 0.0 if activation == "relu" else -np.inf
         self.k_ = resolve_k("k", self.k, n_units)
         return {"threshold": 0.0}
 
@@ -99,7 +102,7 @@ class BatchTopK(BaseSparsity):
 
     def _finite(self, bound, p):
         """The bound as a threshold: a finite number, also where nothing is excluded."""
-        return max(self.lowest_, bound, float(np.finfo(p.threshold.dtype).min))
+        return max(self._lowest, bound, float(np.finfo(p.threshold.dtype).min))
 
     def after_fit(self, tiles, p):
         """Set the threshold to the exact quantile."""

@@ -73,13 +73,15 @@ class Gated(WeightMixin, BaseSparsity):
         Weight of the penalty.
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
-        at its end, one shift of the gates meets the target on rows that were held out for that (see the user guide). At
-        most the number of units.
+        at its end, one shift of the gates meets the target on rows that were held out for that (see the
+        :ref:`user guide <guide_target_l0>`). At most the number of units.
 
     Attributes
     ----------
     gain_, magnitude_bias_ : ndarray of shape (n_components,)
-        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives.
+        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives. Without hidden
+        layers, the gate is open where ``X @ coefs_[0] + intercepts_[0]`` is above zero, and the magnitude is
+        ``(X - mean_) @ coefs_[0] * gain_ + magnitude_bias_``.
     alpha_ : float
         With `target_l0`, the weight at the end.
 

@@ -166,9 +166,9 @@ class JumpReLU(WeightMixin, BaseSparsity):
         The constant c of ``cost="tanh"``.
     target_l0 : float or None, default=None
         Mean number of active units to reach. `alpha` is then the weight at the start and is adapted during the fit;
-        at its end, one factor on all thresholds meets the target on rows that were held out for that (see the user
-        guide). At most the number of units; if fewer pre-activations are positive, the fit ends with a warning of what
-        was reached.
+        at its end, one factor on all thresholds meets the target on rows that were held out for that (see the
+        :ref:`user guide <guide_target_l0>`). At most the number of units; if fewer pre-activations are positive, the
+        fit ends with a warning of what was reached.
 
     Attributes
     ----------

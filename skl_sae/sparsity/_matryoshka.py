@@ -29,6 +29,13 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
     weights : tuple of float or None, default=None
         Weight of each reconstruction. None gives all the same; they are scaled to a sum of 1.
 
+    Attributes
+    ----------
+    rule_ : BaseSparsity
+        The inner rule that was used; its own fitted attributes, as ``rule_.threshold_``, are those of the code.
+    prefixes_ : list of tuple of (int, float)
+        The end of each prefix, a number of units, and its weight.
+
     References
     ----------
     Bussmann, Nabeshima, Karvonen & Nanda, *Learning Multi-Level Features with Matryoshka Sparse Autoencoders*, 2025,

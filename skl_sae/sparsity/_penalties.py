@@ -7,6 +7,7 @@ import numpy as np
 
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
+from .._kernels.memory import read_only
 from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
 from ._base import BaseSparsity
@@ -105,7 +106,8 @@ class L1(WeightMixin, BaseSparsity):
     Attributes
     ----------
     threshold_ : float
-        With `target_l0`, the threshold on the scale of the codes that ``transform`` gives.
+        With `target_l0`, the threshold on the scale of the codes that ``transform`` gives: what pre-activations,
+        ``X @ coefs_[0] + intercepts_[0]`` without hidden layers, must exceed to be codes.
     alpha_ : float
         With `target_l0`, the weight at the end.
 
@@ -242,6 +244,12 @@ class KLDivergence(BaseSparsity):
         Share of the running mean that is kept at each step, between 0 (the mean of the batch alone) and 1. With small
         batches the mean of one batch is noisy and biases the penalty; 0.9 averages over about ten.
 
+    Attributes
+    ----------
+    mean_activation_ : ndarray of shape (n_components,)
+        The running mean :math:`q` of each unit's activation at the last step; with a `momentum` of 0 the mean over the
+        last batch. Of a code of tanh, as a probability.
+
     References
     ----------
     A. Ng, *Sparse autoencoder*, CS294A lecture notes, Stanford University, 2011, section 3.
@@ -258,7 +266,7 @@ class KLDivergence(BaseSparsity):
     @property
     def initial_bias(self):
         """The pre-activation at which the activation is the target."""
-        return self.initial_bias_
+        return self._initial_bias
 
     def __init__(self, target=0.05, alpha=0.1, momentum=0.0):
         self.target, self.alpha, self.momentum = target, alpha, momentum
@@ -274,8 +282,8 @@ class KLDivergence(BaseSparsity):
         if not (isinstance(self.momentum, Real) and 0 <= self.momentum < 1):
             raise ValueError(f"KLDivergence: got momentum={self.momentum!r}, expected a number in [0, 1).")
         check_non_negative("KLDivergence", "alpha", self.alpha)
-        self.slope_, self.offset_ = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)
-        self.initial_bias_ = self.slope_ * float(np.log(self.target / (1 - self.target)))
+        self._slope, self._offset = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)
+        self._initial_bias = self._slope * float(np.log(self.target / (1 - self.target)))
         return {"mean_activation": 0.0}
 
     def _means(self, code, p, step):
@@ -283,7 +291,7 @@ class KLDivergence(BaseSparsity):
         (values,), ptr = code.arrays("values")
         sums, means = np.empty(len(p.mean_activation), values.dtype), np.empty(len(p.mean_activation), values.dtype)
         sum_by_unit(values, sums, ptr, False)
-        numbers = np.array([self.offset_, self.slope_ * step.weight, self.momentum])
+        numbers = np.array([self._offset, self._slope * step.weight, self.momentum])
         _go_on(p.mean_activation, sums, numbers, step.now, means)
         return means
 
@@ -297,10 +305,14 @@ class KLDivergence(BaseSparsity):
         (grad,), ptr = codes[0].arrays("grad")
         means, value = self._means(codes[0], p, step), np.zeros(1)
         slopes = np.empty(means.size, means.dtype)
-        _diverge(means, np.array([self.target, self.alpha, self.slope_ * step.weight]), slopes, value)
+        _diverge(means, np.array([self.target, self.alpha, self._slope * step.weight]), slopes, value)
         _add_by_unit(grad, slopes, ptr)
         return value
 
     def after_step(self, codes, p, step):
         """Store the running mean."""
         p.mean_activation[:] = self._means(codes[0], p, step)
+
+    def publish(self, p, unit):
+        """Set the running mean."""
+        self.mean_activation_ = read_only(p.mean_activation.copy())

@@ -26,6 +26,11 @@ class TopK(BaseSparsity):
         Number of units kept by ``transform``, read like `k`. A classifier often gains from a few more units than the
         reconstruction was trained with. None means `k`. ``score`` always uses `k`.
 
+    Attributes
+    ----------
+    k_, transform_k_ : int
+        Numbers of units kept in the training and by ``transform``, resolved.
+
     References
     ----------
     Makhzani & Frey, *k-Sparse Autoencoders*, 2013. Gao et al., *Scaling and evaluating sparse autoencoders*, 2024.
@@ -64,7 +69,8 @@ class TopK(BaseSparsity):
 class LifetimeTopK(BaseSparsity):
     r"""Winner takes all: each unit keeps the largest fraction of its activations over a batch.
 
-    Sparsity is asked of units instead of rows, so no unit stays unused. ``transform`` applies the plain activation.
+    Sparsity is asked of units instead of rows, so no unit stays unused. ``transform`` applies the plain activation: a
+    batch decides in the training alone, and there is no threshold that is learned or kept.
 
     Parameters
     ----------

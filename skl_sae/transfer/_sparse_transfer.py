@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from .._autoencoder import SparseAutoencoder
+from .._doc_link import DocLinkMixin
 from .._kept_model import KeptModelMixin, unwrapped
 from ..coding import KSVD
 from ._as_it_is import AnyTransfer
@@ -34,7 +35,7 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(EncodingMixin, KeptModelMixin):
+class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on

@@ -25,6 +25,14 @@ def test_one_block_is_one_process(client, sae, digits):
     np.testing.assert_allclose(numbers(fit(sae, digits, block_rows=2000)), numbers(clone(sae).fit(digits)), rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["model", "components"])
+def test_the_start_that_is_given_is_that_of_one_process(client, sae, digits, kind):
+    other = clone(sae).set_params(random_state=5, max_iter=3).fit(digits)
+    sae.set_params(shuffle=False, init=other if kind == "model" else other.components_)
+    np.testing.assert_allclose(numbers(fit(sae, digits, block_rows=2000)), numbers(clone(sae).fit(digits)), rtol=1e-9)
+    assert not np.allclose(numbers(sae), numbers(clone(sae).set_params(init=None).fit(digits)), rtol=1e-3)
+
+
 @pytest.mark.parametrize("rule", ["topk", "gated"])
 def test_a_round_is_the_mean_of_fits_that_go_on(client, start, digits, rule):
     start.set_params(sparsity=rule, warm_start=False).fit(digits)

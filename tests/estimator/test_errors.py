@@ -205,18 +205,13 @@ def test_a_fit_that_breaks_off_leaves_the_last_one(warm_start, reason, monkeypat
             error, params = ValueError, {"learning_rate_init": 1e9, "max_iter": 99}
         else:
             error, params = Interruption, {"verbose": True, "max_iter": 3}
-            patch.setattr("skl_sae._training.loop._report", lambda *_: (_ for _ in ()).throw(Interruption))
+            patch.setattr("skl_sae._training.report.Report.epoch", lambda *_: (_ for _ in ()).throw(Interruption))
         with pytest.raises(error):
             sae.set_params(**params).fit(X)
     assert_array_equal(sae.transform(frame), before)
     assert list(sae.feature_names_in_) == list("abcde")
     sae.set_params(**again.get_params(deep=False)).fit(frame)  # a warm start finds its moments too
     assert_array_equal(sae.transform(frame), again.transform(frame))
-
-
-def test_validation_data_needs_early_stopping():
-    with pytest.raises(ValueError, match="Got X_val with early_stopping=False; set early_stopping=True"):
-        make().fit(X, X_val=X)
 
 
 @pytest.mark.parametrize(
@@ -228,13 +223,16 @@ def test_validation_data_needs_early_stopping():
     ],
 )
 def test_bad_validation_data(X_val, message):
-    with pytest.raises(ValueError, match=message):
-        make(early_stopping=True).fit(X, X_val=X_val)
+    for early_stopping in (True, False):
+        with pytest.raises(ValueError, match=message):
+            make(early_stopping=early_stopping).fit(X, X_val=X_val)
 
 
 def test_layers_alone_do_not_stop_early():
     with pytest.raises(ValueError, match="watches the training of the whole network"):
         make(pretrain="layerwise_only", early_stopping=True).fit(X)
+    with pytest.raises(ValueError, match="X_val watches the training of the whole network"):
+        make(pretrain="layerwise_only").fit(X, X_val=X)
 
 
 def test_one_row_cannot_be_split():

@@ -13,7 +13,7 @@ import skl_sae
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
-GROUND = {"_callbacks", "_extras", "_kept_model", "_named_parameters", "_version", "_warning"}
+GROUND = {"_callbacks", "_doc_link", "_extras", "_kept_model", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {
     *("metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"),
@@ -32,7 +32,7 @@ REACH_FURTHER = {
     *("coding._unrolling.recovery_start", "coding._unrolling.recovery_building"),
     "coding._recovery_autoencoder",
     *(f"compression.{name}" for name in ("_prune", "_pruning", "_dead_units", "_fine_tuning", "_quantize", "_report")),
-    *("transfer._networks", "transfer._wider"),
+    *("transfer._networks", "transfer._wider", "outliers._residuals"),
     *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
     *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
@@ -47,7 +47,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_stranger_finds_the_wings():
     """Folders, and at the top only what the page of the design names."""
     names = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert names - {"__pycache__", "py.typed"} <= {"__init__", *RANK, *GROUND, *SATELLITES}
+    assert names - {"__pycache__"} <= {"__init__", *RANK, *GROUND, *SATELLITES}
     assert {"_kernels", "_model", "sparsity", "_training", "_autoencoder"} <= names
 
 

@@ -35,7 +35,6 @@ def display():
     return FrontierDisplay.from_estimator(SAE, X[:40], n_components=[6, 10], k=[1, 2, 4], X_val=X[40:])
 
 
-@pytest.mark.filterwarnings("ignore:.*did not fire")
 def test_numbers_are_those_of_fits_by_hand(display):
     for i, width in enumerate([6, 10]):
         for j, k in enumerate([1, 2, 4]):
@@ -45,6 +44,14 @@ def test_numbers_are_those_of_fits_by_hand(display):
             assert_allclose(display.l0[i, j], l0(codes))
             assert_allclose(display.dead[i, j], dead_fraction(codes))
     assert (display.time > 0).all() and display.time.shape == (2, 3)
+
+
+def test_dead_units_are_drawn_and_not_warned_of():
+    rows = np.tile(X[:5], (160, 1))  # five kinds of rows leave most of a hundred units dead
+    with pytest.warns(UserWarning, match="did not fire"):
+        clone(SAE).set_params(n_components=100, sparsity__k=1).fit(rows[:640])
+    display = FrontierDisplay.from_estimator(SAE, rows, n_components=[100], k=[1])
+    assert display.dead[0, 0] > 0
 
 
 def test_lines_are_these_numbers(display):

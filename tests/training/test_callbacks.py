@@ -101,6 +101,17 @@ def test_a_monitor_scores_every_epoch():
     assert [row["explained"] for row in log if row["task_name"] == "epoch"][-1] == sae.score(X)
 
 
+def test_a_progress_bar_shows_the_epochs_of_a_fit(capsys):
+    """The one that the extra `progress` is for: all epochs are done at its end, and the fit has the same bits."""
+    pytest.importorskip("rich")
+    sae = make().set_callbacks(callback.ProgressBar()).fit(X)
+    out = capsys.readouterr().out
+    assert "SparseAutoencoder" in out and "100%" in out
+    assert_array_equal(sae.transform(X), make().fit(X).transform(X))
+    chunks = make().set_callbacks(callback.ProgressBar())
+    assert_array_equal(chunks.partial_fit(X).transform(X), make().partial_fit(X).transform(X))
+
+
 def test_progress_bars_reach_the_epochs_inside_a_grid_search(capsys):
     pytest.importorskip("rich")
     pipeline = Pipeline([("sae", make()), ("classifier", LogisticRegression())])

@@ -121,16 +121,6 @@ def test_weight_penalties_shrink_the_weights():
     assert np.abs(l1.components_).sum() < 0.8 * np.abs(make().fit(X).components_).sum()
 
 
-def test_verbose_prints_a_line_an_epoch(capsys):
-    sae = make(verbose=True, max_iter=3).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"Iteration {i}, loss = {loss:.8g}" for i, loss in enumerate(sae.loss_curve_, 1)]
-    make(verbose=True, max_iter=2, early_stopping=True).fit(X)
-    assert all("validation score = " in line for line in capsys.readouterr().out.splitlines())
-    make(max_iter=2).fit(X)
-    assert capsys.readouterr().out == ""
-
-
 def test_divergence_says_what_to_do():
     diverging = {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 50}
     message = r"diverged. Lower learning_rate_init \(now 1000000.0\)"

@@ -1,5 +1,6 @@
 """What more units, and more of them active, buy."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -227,7 +228,10 @@ class FrontierDisplay:
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
         grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
         options = {"refit": False, "cv": check_cv(cv), "n_jobs": n_jobs, "error_score": "raise"}
-        display = cls._of_search(GridSearchCV(estimator, grid, scoring=SCORERS, **options).fit(X))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* of the units did not fire")  # a panel shows them
+            search = GridSearchCV(estimator, grid, scoring=SCORERS, **options).fit(X)
+        display = cls._of_search(search)
         if pca:
             display.pca_score = _pca_scores(X, display.k, options)
         return display.plot(ax, **kwargs)

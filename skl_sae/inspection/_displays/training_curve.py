@@ -99,7 +99,8 @@ class TrainingCurveDisplay:
         if self.validation_scores is not None:
             self.score_ax_ = ax.twinx()
             options = {"color": "C1", "linestyle": "--", "label": "validation score", **_marker(epochs), **kwargs}
-            [self.score_line_] = self.score_ax_.plot(epochs, self.validation_scores, **options)
+            scored = epochs[: len(self.validation_scores)]  # an epoch that was interrupted has a loss alone
+            [self.score_line_] = self.score_ax_.plot(scored, self.validation_scores, **options)
             self.score_ax_.set_ylabel("validation score")
             lines.append(self.score_line_)
         if len(lines) > 1:

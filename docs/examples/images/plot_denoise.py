@@ -1,7 +1,7 @@
 """
-==========================
-A photograph without noise
-==========================
+======================================================
+How does a sparse code remove noise from a photograph?
+======================================================
 
 A patch of a photograph, eight by eight pixels, is a sum of few atoms of the right dictionary; a patch of noise is not.
 So what a few atoms explain is the photograph, and what they leave is the noise.
@@ -10,7 +10,7 @@ So what a few atoms explain is the photograph, and what they leave is the noise.
 patch as few atoms as leave no more than the noise, and averages the patches where they overlap (Elad & Aharon 2006).
 Here it meets three methods of scikit-image. All are told how strong the noise is.
 
-Run as a script, it saves its two pictures in the current folder, or in the folder given as its argument.
+Run as a script, it saves its pictures in the current folder, or in the folder given as its argument.
 """
 
 # %%
@@ -22,11 +22,11 @@ Run as a script, it saves its two pictures in the current folder, or in the fold
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data, restoration
 
 from skl_sae.image import SparseImageCoder
+from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay
 
 SIGMA = 0.1
 
@@ -61,14 +61,23 @@ for name, result in results.items():
 print(f"{'sigma unknown':<18}{psnr(coder.fit_denoise(noisy)):.2f} dB")
 
 # %%
-# A part of the pictures, twice as large:
+# A part of the pictures. First what was given and what came out, beside what nobody has seen:
 
 part = slice(30, 158), slice(20, 148)
-picture, axes = plt.subplots(2, 3, figsize=(9, 6.6), layout="constrained")
-for ax, (name, result) in zip(axes.flat, {"original": image, **results}.items()):
-    ax.imshow(result[part], cmap="gray", vmin=0, vmax=1)
-    ax.set_title(name if result is image else f"{name}, {psnr(result):.2f} dB", fontsize="medium")
-    ax.axis("off")
+named = {f"{name}, {psnr(result):.2f} dB": result for name, result in results.items()} | {"the photograph": image}
+noisy_name, ours, *of_others, truth = named
+rows = {name: result[part].reshape(1, -1) for name, result in named.items()}
+looks = {"image_shape": (128, 128), "orientation": "horizontal", "vmin": 0, "vmax": 1}
+picture = ReconstructionDisplay.from_predictions(
+    rows[noisy_name], {name: rows[name] for name in (ours, truth)}, input_name=noisy_name, **looks
+)
+
+# %%
+# And the other methods:
+
+others = ReconstructionDisplay.from_predictions(
+    rows[ours], {name: rows[name] for name in of_others}, input_name=ours, **looks
+)
 
 # %%
 # The dictionary
@@ -81,11 +90,9 @@ codes = coder.coder_.transform(patches - patches.mean(axis=1, keepdims=True))
 order = np.argsort(-(codes != 0).sum(axis=0))
 print(f"\natoms of a patch: {(codes != 0).sum(axis=1).mean():.2f} on average")
 
-atoms, axes = plt.subplots(5, 12, figsize=(9, 3.9), layout="constrained")
-for ax, k in zip(axes.flat, order):
-    atom = coder.coder_.components_[k].reshape(8, 8)
-    ax.imshow(atom, cmap="gray", vmin=-abs(atom).max(), vmax=abs(atom).max())
-    ax.axis("off")
+most_used = coder.coder_.components_[order[:64]]
+atoms = ComponentsDisplay(components=most_used, image_shape=(8, 8), name="The atoms that most patches use")
+atoms.plot(n_columns=16, cmap="gray")
 
 # %%
 # The pictures, when this runs as a script:
@@ -93,7 +100,7 @@ for ax, k in zip(axes.flat, order):
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in [("pictures", picture), ("atoms", atoms)]:
+    for name, display in {"pictures": picture, "others": others, "atoms": atoms}.items():
         path = folder / f"denoise_{name}.png"
-        figure.savefig(path, dpi=100)
+        display.figure_.savefig(path, dpi=100)
         print(f"saved {path}")

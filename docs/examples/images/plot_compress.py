@@ -1,7 +1,7 @@
 """
-===============================
-A texture in fewer bytes
-===============================
+==================================================
+Do learned atoms need fewer bytes than JPEG does?
+==================================================
 
 JPEG describes every image by the same cosines. :class:`~skl_sae.image.SparseImageCoder` describes an image by atoms
 learned from images of its kind. Here the left half of a brick wall is learned from, and the right half is compressed,
@@ -10,7 +10,7 @@ to as many bytes as JPEG takes.
 The dictionary is not in these bytes: whoever decompresses needs the fitted coder. So this pays where many images of a
 kind are kept, and the coder once.
 
-Run as a script, it saves its picture in the current folder, or in the folder given as its argument.
+Run as a script, it saves its pictures in the current folder, or in the folder given as its argument.
 """
 
 # %%
@@ -22,7 +22,6 @@ import io
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 from skimage.data import brick
@@ -30,6 +29,7 @@ from sklearn.datasets import load_digits
 
 from skl_sae.coding import KSVD
 from skl_sae.image import SparseImageCoder
+from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay
 
 wall = brick()
 left, right = wall[:, :256], wall[:, 256:]
@@ -67,15 +67,26 @@ for quality in (5, 10, 25, 50):
 
 (data, theirs), (ours, learned) = found[5]
 shown = {
-    "original": right,
     f"JPEG: {len(data)} bytes, {psnr(theirs):.1f} dB": theirs,
     f"learned: {len(ours)} bytes, {psnr(learned):.1f} dB": learned,
 }
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
-for ax, (title, image) in zip(axes, shown.items()):
-    ax.imshow(image[200:360, 60:220], cmap="gray", vmin=90, vmax=190)
-    ax.set_title(title, fontsize="medium")
-    ax.axis("off")
+part = slice(200, 360), slice(60, 220)
+display = ReconstructionDisplay.from_predictions(
+    right[part].reshape(1, -1),
+    {name: image[part].reshape(1, -1) for name, image in shown.items()},
+    image_shape=(160, 160),
+    input_name="original",
+    orientation="horizontal",
+)
+
+# %%
+# What describes the wall: the atoms that most of its patches use. They show its joints, and the grain of its bricks.
+
+patches = np.lib.stride_tricks.sliding_window_view(left / 255, (8, 8))[::4, ::4].reshape(-1, 64)
+patches = patches - patches.mean(axis=1, keepdims=True)
+tiles = {"image_shape": (8, 8), "n_components": 64, "n_columns": 16, "cmap": "gray"}
+atoms = ComponentsDisplay.from_estimator(coder.coder_, patches, order="density", **tiles)
+atoms.ax_.set_title("Atoms of a brick wall")
 
 # %%
 # Many small images
@@ -95,10 +106,12 @@ for quality in (20, 60):
     print(f"{len(test)} digits with {aim:.1f} dB: {len(data)} bytes by JPEG, {len(ours)} learned")
 
 # %%
-# The picture, when this runs as a script:
+# The pictures, when this runs as a script:
 
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / "compress_brick.png", dpi=100)
-    print(f"saved {folder / 'compress_brick.png'}")
+    for name, picture in {"brick": display, "atoms": atoms}.items():
+        path = folder / f"compress_{name}.png"
+        picture.figure_.savefig(path, dpi=100)
+        print(f"saved {path}")

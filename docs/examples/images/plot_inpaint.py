@@ -1,7 +1,7 @@
 """
-===================================
-Letters removed from a photograph
-===================================
+=====================================================
+Can letters printed on a photograph be removed again?
+=====================================================
 
 Letters have been printed on a photograph, and half of the pixels of another picture are lost. In both, a mask tells
 which pixels are missing. :class:`~skl_sae.image.SparseImageCoder` fills them in: patches of the picture are described
@@ -10,7 +10,7 @@ by a few atoms that agree with what is known, and these atoms say what is missin
 ``fit_inpaint`` learns the atoms from the incomplete picture itself. There is nothing else to learn from here, and the
 atoms know the picture's own textures.
 
-Run as a script, it saves its two pictures in the current folder, or in the folder given as its argument.
+Run as a script, it saves its pictures in the current folder, or in the folder given as its argument.
 """
 
 # %%
@@ -21,12 +21,12 @@ Run as a script, it saves its two pictures in the current folder, or in the fold
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_sample_image
 
 from skl_sae.image import SparseImageCoder
+from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay
 
 photograph = load_sample_image("china.jpg")[60:284, 130:450]
 height, width = photograph.shape[:2]
@@ -55,17 +55,19 @@ print(f"missing: {letters.mean():.0%} of the pixels")
 print(f"printed: {psnr(printed, photograph, letters):.1f} dB, filled in: {psnr(filled, photograph, letters):.1f} dB")
 print(f"observed pixels as they were: {(filled[~letters] == photograph[~letters]).all()}")
 
-letters_figure, axes = plt.subplots(1, 3, figsize=(12, 3.3), layout="constrained")
-for ax, (title, image) in zip(axes, {"Printed": printed, "Filled in": filled, "The photograph": photograph}.items()):
-    ax.imshow(image)
-    ax.set_title(title, fontsize="medium")
-    ax.axis("off")
+letters_display = ReconstructionDisplay.from_predictions(
+    printed.reshape(1, -1),
+    {"filled in": filled.reshape(1, -1), "the photograph": photograph.reshape(1, -1)},
+    image_shape=photograph.shape,
+    input_name="printed",
+    orientation="horizontal",
+)
 
 # %%
 # Half of the pixels
 # ------------------
-# A gray picture, of which every second pixel is lost, at random. Floating values need no mask: NaN is missing. The
-# atoms that were learned stay in the coder.
+# A gray picture, of which every second pixel is lost, at random (in orange). Floating values need no mask: NaN is
+# missing.
 
 gray = load_sample_image("china.jpg")[90:218, 160:288].mean(axis=2) / 255
 lost = np.random.default_rng(0).random(gray.shape) < 0.5
@@ -74,19 +76,21 @@ coder = SparseImageCoder(max_patches=10000, random_state=0)
 restored = coder.fit_inpaint(incomplete)
 print(f"half of the pixels lost: {psnr(255 * restored, 255 * gray, lost):.1f} dB where they were")
 
-lost_figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
-mosaic = np.pad(
-    coder.coder_.components_[:64].reshape(8, 8, 8, 8), [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=np.nan
+lost_display = ReconstructionDisplay.from_predictions(
+    incomplete.reshape(1, -1),
+    {"filled in": restored.reshape(1, -1), "the picture": gray.reshape(1, -1)},
+    image_shape=gray.shape,
+    input_name="observed",
+    orientation="horizontal",
 )
-mosaic = mosaic.transpose(0, 2, 1, 3).reshape(72, 72)
-pictures = {"Observed": incomplete, "Filled in": restored, "The picture": gray}
-for ax, (title, image) in zip(axes, pictures.items()):
-    ax.imshow(image, cmap="gray", vmin=0, vmax=1)
-    ax.set_title(title, fontsize="medium")
-axes[3].imshow(mosaic, cmap="gray", vmin=-0.4, vmax=0.4)
-axes[3].set_title("A quarter of the atoms", fontsize="medium")
-for ax in axes:
-    ax.axis("off")
+
+# %%
+# The atoms that were learned from the pixels that are left stay in the coder:
+
+atoms = ComponentsDisplay.from_estimator(
+    coder.coder_, image_shape=(8, 8), order="index", n_components=64, n_columns=16, cmap="gray"
+)
+atoms.ax_.set_title("A quarter of the atoms")
 
 # %%
 # The pictures, when this runs as a script:
@@ -94,7 +98,7 @@ for ax in axes:
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in [("letters", letters_figure), ("lost", lost_figure)]:
+    for name, display in {"letters": letters_display, "lost": lost_display, "atoms": atoms}.items():
         path = folder / f"inpaint_{name}.png"
-        figure.savefig(path, dpi=100)
+        display.figure_.savefig(path, dpi=100)
         print(f"saved {path}")

@@ -1,4 +1,4 @@
-"""Equations of the pages and of the docstrings are what docutils can draw: browsers get MathML, and no LaTeX."""
+"""What the pages do on their own: equations become MathML, parameters have headings, other projects have addresses."""
 
 import ast
 import re
@@ -14,13 +14,17 @@ WRITTEN_BY_SPHINX = {"_build", "auto_examples", "generated", "gen_modules"}
 pytestmark = pytest.mark.skipif(not EXTENSION.exists(), reason="needs the checkout")
 
 
-@pytest.fixture
-def mathml(monkeypatch):
+@pytest.fixture(autouse=True)
+def extensions(monkeypatch):
     pytest.importorskip("sphinx")
     monkeypatch.syspath_prepend(str(EXTENSION))
-    import mathml
 
-    return mathml.mathml
+
+@pytest.fixture
+def mathml(extensions):
+    from mathml import mathml
+
+    return mathml
 
 
 def equations(text):
@@ -64,3 +68,42 @@ def test_every_equation_is_understood(mathml):
 )
 def test_spellings_that_docutils_has_not(mathml, tex, of):
     assert re.search(of, mathml(tex, False), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "name, address",
+    [
+        ("sklearn.svm.LinearSVC", "https://scikit-learn.org/stable/modules/generated/sklearn.svm.LinearSVC.html"),
+        ("sklearn.svm.LinearSVC.fit", "https://scikit-learn.org/stable/modules/generated/sklearn.svm.LinearSVC.html"),
+        ("numpy.savez", "https://numpy.org/doc/stable/reference/generated/numpy.savez.html"),
+        ("numpy.random.rand", "https://numpy.org/doc/stable/reference/random/generated/numpy.random.rand.html"),
+        ("scipy.sparse.csr_array", "https://docs.scipy.org/doc/scipy/reference/generated/scipy.sparse.csr_array.html"),
+    ],
+)
+def test_names_of_others_have_addresses(name, address):
+    import references
+
+    assert references.address(name) == f"{address}#{name}"
+
+
+def test_names_of_ours_have_none():
+    import references
+
+    assert references.address("skl_sae.SparseAutoencoder") is references.address("n_components") is None
+
+
+def test_a_line_of_asterisks_among_parameters_is_a_heading():
+    """As numpydoc writes them: the heading is a parameter that nothing is said of."""
+    import parameter_groups
+    from docutils.core import publish_doctree
+    from numpydoc.docscrape_sphinx import SphinxDocString
+
+    docstring = "One.\n\nParameters\n----------\n**Sparsity**\n\nk : int\n    Units.\n*args : int\n    More.\n"
+    page = publish_doctree(str(SphinxDocString(docstring)), settings_overrides={"report_level": 5})
+    parameter_groups.mark(None, page)
+    terms = [node for node in page.findall() if node.tagname == "term"]
+    assert [(term.astext(), term["classes"]) for term in terms] == [
+        ("Sparsity", ["parameter-group"]),
+        ("k", []),
+        ("*args", []),
+    ]

@@ -1,0 +1,94 @@
+"""What rules publish: it is documented, and codes follow from it and from the weights, by plain NumPy."""
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc
+
+from skl_sae import SparseAutoencoder
+from skl_sae.io import load, save
+from skl_sae.sparsity import RULES, AbsTopK, BatchTopK, Gated, JumpReLU, KLDivergence, Matryoshka, TopK
+
+rng = np.random.default_rng(0)
+X = (rng.random((500, 14)) < 0.2) * rng.gamma(2, size=(500, 14)) @ rng.standard_normal((14, 8)) * 7 + 3
+
+
+def largest(a, k):
+    """Entries of each row that are among its k largest."""
+    return a >= np.sort(a, axis=1)[:, [-k]]
+
+
+# The code from the fitted estimator's public numbers, pre-activations and X.
+def thresholded(sae, a, X):
+    rule = getattr(sae.sparsity_, "rule_", sae.sparsity_)
+    codes = np.where(a > rule.threshold_, np.maximum(a, 0), 0)
+    near = abs(a - rule.threshold_) < 1e-9 * abs(a)  # a threshold may lie on the largest pre-activation
+    return np.where(near, np.nan, codes)
+
+
+def gated(sae, a, X):
+    rule = sae.sparsity_
+    return np.where(a > 0, np.maximum((X - sae.mean_) @ sae.coefs_[0] * rule.gain_ + rule.magnitude_bias_, 0), 0)
+
+
+def top_k(sae, a, X):
+    return np.where(largest(a, sae.sparsity_.transform_k_), np.maximum(a, 0), 0)
+
+
+def abs_top_k(sae, a, X):
+    return np.where(largest(abs(a), sae.sparsity_.transform_k_), a, 0)
+
+
+def sigmoid(sae, a, X):
+    return 1 / (1 + np.exp(-a))
+
+
+CODES = {
+    "topk": (TopK(3, transform_k=4), top_k),
+    "abs_topk": (AbsTopK(3), abs_top_k),
+    "batch_topk": (BatchTopK(3), thresholded),
+    "lifetime_topk": ("lifetime_topk", lambda sae, a, X: np.maximum(a, 0)),
+    "l1": (RULES["l1"](target_l0=3), thresholded),
+    "jumprelu": (JumpReLU(target_l0=3), thresholded),
+    "gated": (Gated(target_l0=3), gated),
+    "kl": (KLDivergence(0.2), sigmoid),
+    "matryoshka": (Matryoshka("batch_topk"), thresholded),
+}
+
+
+def test_every_rule_is_here():
+    assert CODES.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("scale", [True, False, "features"])
+@pytest.mark.parametrize("name", CODES)
+def test_codes_follow_from_what_is_published(name, scale, tmp_path):
+    rule, expected = CODES[name]
+    sae = SparseAutoencoder(16, sparsity=rule, scale=scale, max_iter=8, learning_rate_init=0.003, random_state=0).fit(X)
+    save(sae, tmp_path)
+    for each in (sae, load(tmp_path)):
+        a = X @ each.coefs_[0] + each.intercepts_[0]
+        codes, told = each.transform(X), expected(each, a, X)
+        assert np.isnan(told).mean() < 0.01
+        np.testing.assert_allclose(codes, np.where(np.isnan(told), codes, told), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_the_mean_activation_is_that_of_the_last_batches(activation, momentum):
+    """Where a fit stands still, it is the same in all of them."""
+    options = {"max_iter": 9, "batch_size": len(X), "learning_rate_init": 1e-30, "random_state": 0}
+    sae = SparseAutoencoder(6, sparsity=KLDivergence(0.2, momentum=momentum), activation=activation, **options).fit(X)
+    f = sae.transform(X)
+    mean = f.mean(axis=0) if activation == "sigmoid" else (1 + f.mean(axis=0)) / 2
+    np.testing.assert_allclose(sae.sparsity_.mean_activation_, mean, rtol=1e-7)
+    with pytest.raises(ValueError, match="read-only"):
+        sae.sparsity_.mean_activation_[0] = 1
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_all_that_is_public_is_documented(name):
+    sae = SparseAutoencoder(16, sparsity=CODES[name][0], max_iter=1, random_state=0).fit(X)
+    rule = sae.sparsity_
+    documented = {each.strip() for entry in ClassDoc(type(rule))["Attributes"] for each in entry.name.split(",")}
+    fitted = {each for each in vars(rule) if each.endswith("_") and not each.startswith("_")}
+    assert fitted <= documented
