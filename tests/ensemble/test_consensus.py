@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
+from skl_sae.coding import SparseRecoveryAutoencoder
 from skl_sae.datasets import make_sparse_features
 from skl_sae.ensemble import ConsensusAutoencoder
 from skl_sae.ensemble._pooling import most_common, pool
@@ -119,8 +120,9 @@ def test_in_a_pipeline_and_a_pickle(data):
 
 
 def test_what_it_refuses(data):
-    with pytest.raises(TypeError, match="expected a SparseAutoencoder"):
-        ConsensusAutoencoder(PCA(2)).fit(data)
+    for estimator in (PCA(2), SparseRecoveryAutoencoder()):
+        with pytest.raises(TypeError, match="expected a SparseAutoencoder, which can start from given units"):
+            ConsensusAutoencoder(estimator).fit(data)
     with pytest.raises(ValueError, match="Got min_fits=4, of n_fits=3"):
         ConsensusAutoencoder(SAE, n_fits=3, min_fits=4).fit(data)
     with pytest.raises(ValueError, match="No unit was found in 2 of 2 fits with similarity=1"):
