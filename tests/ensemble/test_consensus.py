@@ -95,9 +95,8 @@ def test_rare_units_are_left_out(data):
     assert kept[0] == 48 > kept[1] > 0
 
 
-@pytest.mark.parametrize("n_jobs", [2, -1])
-def test_same_bits_for_any_number_of_jobs(data, fitted, n_jobs):
-    other = clone(fitted).set_params(n_jobs=n_jobs).fit(data[:1000])
+def test_same_bits_for_any_number_of_jobs(data, fitted):
+    other = clone(fitted).set_params(n_jobs=2).fit(data[:1000])
     assert_array_equal(other.components_, fitted.components_)
     assert_array_equal(other.transform(data), fitted.transform(data))
 
