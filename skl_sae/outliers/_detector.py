@@ -65,7 +65,8 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
 
     contamination : "auto" or float, default="auto"
         Where ``predict`` draws the line. A number in (0, 0.5]: the share of the rows of ``fit`` that are outliers;
-        those of the training have smaller errors than new rows, of which more may then be called outliers. "auto": rows with a p-value of at most 5 % are outliers, so a share of 5 % of new rows that are none.
+        those of the training have smaller errors than new rows, of which more may then be called outliers. "auto": rows
+        with a p-value of at most 5 % are outliers, so a share of 5 % of new rows that are none.
 
     calibration : float or int, default=0.2
         Rows that are held out of the training for the p-values: a share of the rows of ``fit``, or a number of them. Of
