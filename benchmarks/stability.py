@@ -1,18 +1,18 @@
 """Whether units come back from other seeds: a published toy, and the consensus of several fits on MNIST.
 
-    python benchmarks/stability.py [--parts toy mnist] --mnist PATH
+    python benchmarks/stability.py [--parts stability consensus] --mnist PATH
 
 **Toy.** The model organism of arXiv:2505.20254: 32 random directions in 16 dimensions, 3 of them active in a row with
 values |N(0, 1)|, 50,000 rows, five fits. Data is the same in all fits, and their seeds differ. PW-MCC is the mean
 cosine of matched units over pairs of fits (`metrics.stability`, signed), and "truth" the mean cosine of units matched
 with the true directions. The first row is what was asked for: TopK with the true k, and otherwise the defaults. The
-others were tried to see what it owes to these.
+others were tried to see what it owes to these. Writes stability.md.
 
 **Consensus.** On the first 10,000 training images of MNIST. Single fits, and `ConsensusAutoencoder`, each pooling five
 fits of its own seeds: explained variance on the last 5,000 training images, and the stability of single fits, of single
 fits that last twice as long, and of as many consensuses, which have no seed in common. Of `similarity`, .6, .7 and .8
 were tried there, with `min_fits` 1 and 2; all were within .02 in stability. Nothing was chosen on test images. Writes
-stability.md.
+consensus.md.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from skl_sae.ensemble import ConsensusAutoencoder
 from skl_sae.metrics import dictionary_match, stability
 from skl_sae.sparsity import L1, BatchTopK, TopK
 
+PARTS = "stability", "consensus"
 N_FITS = 5
 # Parameters by name.
 TOY = {
@@ -106,7 +107,7 @@ def size(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", help="path of a .npz file with X (70000, 784) and y; by default it is downloaded")
-    parser.add_argument("--parts", nargs="+", choices=("toy", "mnist"), default=("toy", "mnist"))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--toy-rows", type=int, default=50_000)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=30)
@@ -115,18 +116,16 @@ def main():
     parser.add_argument("--out", type=Path, default=processors.folder())
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message=".*did not fire")
-    texts = [" ".join(part.split()) for part in __doc__.split("\n\n")[2:]]
-    parts = ["# Units from other seeds", __doc__.split("\n\n")[0]]
-    if "toy" in options.parts:
-        parts += [texts[0], toy_table(options.toy_rows)]
-    if "mnist" in options.parts:
-        parts += [texts[1], mnist_table(options)]
-        parts += [f"{options.rows} rows, {options.epochs} epochs, {options.repeats} consensuses."]
-    parts += [f"{date.today().isoformat()}, {processors.title()}."]
     options.out.mkdir(parents=True, exist_ok=True)
-    text = "\n\n".join(parts) + "\n"
-    (options.out / "stability.md").write_text(text, encoding="utf-8")
-    print(text)
+    for name, text in zip(PARTS, __doc__.split("\n\n")[2:], strict=True):
+        if name in options.parts:
+            table = toy_table(options.toy_rows) if name == "stability" else mnist_table(options)
+            told = f"{date.today().isoformat()}, {processors.title()}."
+            if name == "consensus":
+                told = f"{options.rows} rows, {options.epochs} epochs, {options.repeats} seeds. {told}"
+            page = "\n\n".join(["# Units from other seeds", " ".join(text.split()), table, told]) + "\n"
+            (options.out / f"{name}.md").write_text(page, encoding="utf-8")
+            print(page)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ TOO_WIDE = """() => {
     if (document.scrollingElement.scrollWidth > width) found.push(`scrolls: ${document.scrollingElement.scrollWidth}`);
     const scrolls = each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
     for (const each of document.querySelectorAll("article *")) {
-        const box = each.getBoundingClientRect();
-        if (box.right <= width + 1 || !box.height || each.closest(".visually-hidden, .headerlink, button")) continue;
+        const box = each.getBoundingClientRect(), right = Math.max(box.right, box.left + each.scrollWidth);
+        if (right <= width + 1 || !box.height || each.closest(".visually-hidden, .headerlink, button")) continue;
         let around = each;
         while (around && !scrolls(around)) around = around.parentElement.closest("article *");
         if (!around) found.push(`${each.tagName}: ${each.textContent.trim().slice(0, 40)}`);

@@ -50,10 +50,14 @@ plot_apply_rcparams = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [f"examples/{name}" for name in ("tables", "images", "text", "trust", "sparse_coding")],
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"[\\/]plot_",
     "doc_module": "skl_sae",
     "backreferences_dir": "generated/backreferences",
     "abort_on_example_error": True,
+    # What a cell ends with is shown where it is made for the page, such as a table; else what is printed.
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "parallel": 2,
     "show_memory": False,

@@ -1,4 +1,4 @@
-"""The README: its examples print what it says, and its commands are the ones that CI runs."""
+"""The README: short, its example runs, its links lead somewhere, and its commands are the ones that CI runs."""
 
 import contextlib
 import io
@@ -7,50 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from skl_sae.sparsity import RULES
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = dict(re.findall(r"^<!-- command: (\w+) -->\n```bash\n(.*)\n```$", TEXT, flags=re.MULTILINE))
+LINKS = re.findall(r"\]\(([^)\s]+)\)", TEXT)
+# Where the pages and the repository are on the web.
+PAGES, FILES = "https://skl-sae.github.io/skl-sae/", "https://github.com/skl-sae/skl-sae/blob/main/"
 
-README = Path(__file__).parents[2] / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-COMMANDS = dict(
-    re.findall(r"^<!-- command: (\w+) -->\n```bash\n(.*)\n```$", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
-)
+
+def test_it_is_a_screen_and_a_half():
+    assert len(TEXT.splitlines()) < 110
 
 
-def printed(example):
-    """What the example prints, a line each."""
+def test_the_example_runs_and_prints_as_many_lines_as_are_shown():
+    pytest.importorskip("pandas")
+    [example] = re.findall(r"^```python\n(.*?)^```", TEXT, flags=re.DOTALL | re.MULTILINE)
+    [shown] = re.findall(r"^```\n\n```\n(.*?)^```", TEXT, flags=re.DOTALL | re.MULTILINE)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(compile(example, README.name, "exec"), {"__name__": "__main__"})
-    return out.getvalue().splitlines()
+        exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
+    printed = out.getvalue().splitlines()
+    assert printed[0] == "unit" == shown.splitlines()[0]
+    assert len(printed) == len(shown.splitlines())
+    assert all(re.fullmatch(r"\d+ +(high|low) \w.*", line) for line in [*printed[1:], *shown.splitlines()[1:]])
 
 
-def test_readme_has_the_promised_examples():
-    promises = (
-        "make_pipeline(",
-        "sae__sparsity__k",
-        ".partial_fit(",
-        "sparse_output=True",
-        ".impute(",
-        "dictionary_match(",
-    )
-    for promised in promises:
-        assert any(promised in example for example in EXAMPLES), promised
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_example_prints_what_its_comments_say(example, tmp_path, monkeypatch):
-    if "inspection" in example:
-        pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
-    said = re.findall(r"^print\(.*\)  # (.*)$", example, flags=re.MULTILINE)
-    assert said
-    assert printed(example) == said
-
-
-def test_readme_names_every_rule():
-    table = README.read_text(encoding="utf-8").split("## What makes the code sparse")[1]
-    for name, rule in RULES.items():
-        assert f'| `"{name}"' in table and f"`{rule.__name__}(" in table, name
+@pytest.mark.parametrize("link", sorted(set(LINKS)))
+def test_links_lead_to_what_exists(link):
+    page = link.removeprefix(PAGES)
+    if page.startswith("auto_examples/"):  # made by the gallery
+        assert page == "auto_examples/index.html"
+    elif page != link:
+        assert (ROOT / "docs" / page).with_suffix(".rst").exists()
+    else:
+        assert (ROOT / link.removeprefix(FILES)).exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 from sklearn.base import BaseEstimator, clone
@@ -66,3 +67,8 @@ def test_every_loss_is_registered():
 
 def test_every_optimizer_is_registered():
     assert set(optimizers.Optimizer.__subclasses__()) == set(optimizers.OPTIMIZERS.values())
+
+
+def test_the_guide_names_every_rule():
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "rules.rst").read_text(encoding="utf-8")
+    assert not [name for name, rule in RULES.items() if f'"{name}"' not in page or rule.__name__ not in page]

@@ -61,7 +61,7 @@ def test_examples_and_features():
     assert features["feature"].tolist() == [FRAME.columns[c] for c in order]
     assert_allclose(features["amount"], facts.amounts[2, order])
     assert_allclose(features["strength"], strengths[order])
-    with pytest.raises(ValueError, match=r"units=\[9\]; expected ints from 0 to 5"):
+    with pytest.raises(ValueError, match="Got unit 9; expected one of the 6 units"):
         top_features(MODEL, FRAME, units=[9])
 
 

@@ -149,6 +149,12 @@ def test_other_estimators_and_sparse_rows(model):
     colours.figure_.canvas.draw()
 
 
+def test_constant_data_have_no_bars():
+    X = np.ones((9, 4))
+    display = UnitDisplay.from_estimator(SparseAutoencoder(n_components=2, max_iter=1, random_state=0).fit(X), X, 0)
+    assert "adds nothing to any column" in written(display)
+
+
 def test_wrong_arguments(digits):
     sae, X, y = digits
     for unit, options, said in (

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -136,6 +137,21 @@ def test_sparse_rows_missing_values_one_row_and_units_that_never_fire(digits):
             assert all(card["class"] == "dead" for card in dead)
             assert len(cards) == len(model.components_ if hasattr(model, "components_") else range(6))
     assert dead
+
+
+def test_neither_matplotlib_nor_pandas_is_needed(digits, monkeypatch):
+    sae, X, y = digits
+    for package in ("matplotlib", "pandas", "PIL"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert unit_report(sae, X, y=y, image_shape=(8, 8)).count("<img") == 18
+
+
+def test_constant_data_have_no_shares_and_no_effects():
+    X = np.ones((9, 4))
+    for model in (new_sae(), new_sae(hidden_layer_sizes=(3,))):
+        page = Page(unit_report(model.fit(X), X))
+        check_offline(page)
+        assert not any("nan" in words for words in page.words[2:-1])
 
 
 def test_wrong_arguments(digits):

@@ -1,14 +1,16 @@
 """What more units, and more of them active, buy."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse, vstack
-from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV, ShuffleSplit, check_cv
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
-from ...metrics import SCORERS
+from ...metrics import SCORERS, explained_variance_scorer
 from .common import check_estimator, check_option, line_options, start_grid
 
 _PANELS = {
@@ -16,6 +18,7 @@ _PANELS = {
     "l0": "active units per row (L0)",
     "dead": "share of dead units",
     "time": "seconds of a fit",
+    "bits": "bits of a held-out row",
 }
 # Where they stand in `cv_results_`, and their sign there.
 _RESULTS = {
@@ -23,6 +26,7 @@ _RESULTS = {
     "l0": ("mean_test_neg_l0", -1),
     "dead": ("mean_test_neg_dead_fraction", -1),
     "time": ("mean_fit_time", 1),
+    "bits": ("mean_test_neg_description_length", -1),
 }
 
 
@@ -50,6 +54,10 @@ class FrontierDisplay:
         Seconds of a fit.
     knob : str, default="k"
         Name of the knob, for the labels.
+    bits : ndarray of shape (n_widths, n_knobs), default=None
+        Bits of a held-out row, which have a minimum; see :func:`skl_sae.metrics.description_length`.
+    pca_score : ndarray of shape (n_knobs,), default=None
+        Score of PCA with k components, which are all active.
 
     Attributes
     ----------
@@ -81,7 +89,7 @@ class FrontierDisplay:
     True
     """
 
-    def __init__(self, *, n_components, k, score, l0=None, dead=None, time=None, knob="k"):
+    def __init__(self, *, n_components, k, score, l0=None, dead=None, time=None, knob="k", bits=None, pca_score=None):
         self.n_components = n_components
         self.k = k
         self.score = score
@@ -89,6 +97,8 @@ class FrontierDisplay:
         self.dead = dead
         self.time = time
         self.knob = knob
+        self.bits = bits
+        self.pca_score = pca_score
 
     def plot(self, ax=None, *, panels=("score", "l0", "dead", "time"), cmap="viridis", **kwargs):
         """Draw.
@@ -97,7 +107,7 @@ class FrontierDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw in; panels get axes of their own inside of it. None makes a new figure.
-        panels : sequence of {"score", "l0", "dead", "time"}, default=("score", "l0", "dead", "time")
+        panels : sequence of {"score", "l0", "dead", "time", "bits"}, default=("score", "l0", "dead", "time")
             What to draw, in this order.
         cmap : str or Colormap, default="viridis"
             Colours of the lines, from few to many units.
@@ -124,7 +134,7 @@ class FrontierDisplay:
         for i, panel in enumerate(panels):
             self.axes_[i] = self.figure_.add_subplot(grid[divmod(i, n_columns)])
             self.lines_.append(self._plot_panel(self.axes_[i], panel, colors, kwargs))
-        if self.n_components[0] is not None:
+        if self.n_components[0] is not None or self.pca_score is not None:
             self.axes_[0].legend(title="units", frameon=False, fontsize="small", title_fontsize="small")
         return self
 
@@ -138,6 +148,8 @@ class FrontierDisplay:
             seen = seen[np.argsort(x[seen], kind="stable")]
             options = {"color": color, "marker": "o", "markersize": 4, "label": str(width), **kwargs}
             lines += ax.plot(x[seen], values[i, seen], **options)
+        if panel == "score" and self.pca_score is not None:
+            lines += ax.plot(self.k, self.pca_score, color="0.5", linestyle="--", label="PCA", zorder=1)
         ax.set(xlabel=_PANELS["l0"] if on_l0 else self.knob, title=_PANELS[panel])
         ax.title.set_fontsize("medium")
         ax.grid(color="0.9")
@@ -151,7 +163,19 @@ class FrontierDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, n_components, k, knob="sparsity__k", X_val=None, cv=None, n_jobs=None, ax=None, **kwargs
+        cls,
+        estimator,
+        X,
+        *,
+        n_components,
+        k,
+        knob="sparsity__k",
+        X_val=None,
+        cv=None,
+        pca=False,
+        n_jobs=None,
+        ax=None,
+        **kwargs,
     ):
         """Fit the estimator with each number of units and each value of the knob, score held-out rows, and draw.
 
@@ -174,6 +198,9 @@ class FrontierDisplay:
         cv : int, splitter or iterable, default=None
             How rows of X are held out, as in :class:`~sklearn.model_selection.GridSearchCV`. None holds out a fifth of
             the rows, drawn once.
+        pca : bool, default=False
+            Whether to draw the score of PCA with k components as well, for k that are numbers of active units: as many
+            numbers tell a row, but the same components for all rows. PCA takes no missing values.
         n_jobs : int, default=None
             Fits at a time. The time of a fit is longer if several share the processor.
         ax : matplotlib Axes, default=None
@@ -189,7 +216,7 @@ class FrontierDisplay:
         Raises
         ------
         ValueError
-            If the estimator does not have these parameters.
+            If the estimator does not have these parameters, or `pca` is asked for and k are not numbers of units.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
@@ -200,8 +227,14 @@ class FrontierDisplay:
             X = _stacked(X, X_val)
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
         grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
-        search = GridSearchCV(estimator, grid, scoring=SCORERS, refit=False, cv=cv, n_jobs=n_jobs, error_score="raise")
-        return cls.from_search(search.fit(X), ax=ax, **kwargs)
+        options = {"refit": False, "cv": check_cv(cv), "n_jobs": n_jobs, "error_score": "raise"}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* of the units did not fire")  # a panel shows them
+            search = GridSearchCV(estimator, grid, scoring=SCORERS, **options).fit(X)
+        display = cls._of_search(search)
+        if pca:
+            display.pca_score = _pca_scores(X, display.k, options)
+        return display.plot(ax, **kwargs)
 
     @classmethod
     def from_search(cls, search, *, ax=None, **kwargs):
@@ -230,6 +263,11 @@ class FrontierDisplay:
             If the search is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_search")
+        return cls._of_search(search).plot(ax, **kwargs)
+
+    @classmethod
+    def _of_search(cls, search):
+        """Collect what is drawn."""
         check_estimator(search, "cv_results_")
         results = search.cv_results_
         width, knob = _searched(results["params"])
@@ -241,8 +279,7 @@ class FrontierDisplay:
                 f"Got a search without explained variance; expected scoring=skl_sae.metrics.SCORERS, got "
                 f"{sorted(name for name in results if name.startswith('mean_test'))}."
             )
-        display = cls(n_components=np.array(widths), k=np.array(values), knob=knob.rpartition("__")[2], **tables)
-        return display.plot(ax, **kwargs)
+        return cls(n_components=np.array(widths), k=np.array(values), knob=knob.rpartition("__")[2], **tables)
 
 
 def _searched(params):
@@ -268,6 +305,18 @@ def _table(results, panel, width, knob):
     for params, value in zip(results["params"], results[name]):
         table[width[1].index(params.get(width[0])), knob[1].index(params[knob[0]])] = sign * value
     return table
+
+
+def _pca_scores(X, k, options):
+    """Score of PCA with each number of components; NaN where there are not so many."""
+    if k.dtype.kind not in "iu":
+        raise ValueError(f"Got pca=True and k={k.tolist()!r}; expected ints, numbers of active units.")
+    n_rows = min(len(train) for train, _ in options["cv"].split(X))
+    possible = k <= min(n_rows, X.shape[1]) - issparse(X)
+    scores = np.full(len(k), np.nan)
+    search = GridSearchCV(PCA(), {"n_components": k[possible]}, scoring=explained_variance_scorer, **options)
+    scores[possible] = search.fit(X).cv_results_["mean_test_score"]
+    return scores
 
 
 def _ticks(ax, values):

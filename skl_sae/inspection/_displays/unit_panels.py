@@ -55,6 +55,10 @@ def draw_images(ax, images, scale):
 
 def draw_bars(ax, names, amounts, sizes):
     """Draw a bar a column, as long as its change in standard deviations, with the amount in the column's own unit."""
+    if len(names) == 0:
+        ax.set_axis_off()
+        plain(ax, "adds nothing to any column")
+        return
     places = np.arange(len(names))[::-1]
     ax.barh(places, sizes, color=np.where(sizes > 0, ADDS, TAKES), height=0.7)
     ax.set_yticks(places, [_shortened(name, 28) for name in names], fontsize="small")

@@ -20,8 +20,8 @@ def text(value):
 
 
 def number(value):
-    """Return a number in three digits."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    """Return a number in three digits; a dash where there is none."""
+    return "\N{EN DASH}" if np.isnan(value) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def picture(pixels, alt):

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 
 from ..._extras import extra
+from .._chosen_units import unit_indices
+from .._model import InspectedModel
 from .describe import shorten
 from .effects import row_gains, strongest
 from .facts import facts_of, unit_facts
@@ -22,8 +24,8 @@ def top_examples(estimator, X, *, units=None, n_top=5, texts=None):
         Fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
     X : {array-like, sparse matrix, data frame, sequence of str} of shape (n_samples, n_features)
         Data.
-    units : int or array-like of int, default=None
-        The units. None takes all.
+    units : int, str or array-like of such, default=None
+        The units, by index or by the estimator's name of an output. None takes all.
     n_top : int, default=5
         Rows of each unit, fewer if it is active in fewer. Of a unit whose values have both signs, values of the more
         frequent one.
@@ -54,7 +56,7 @@ def top_examples(estimator, X, *, units=None, n_top=5, texts=None):
     facts = unit_facts(estimator, X, texts=texts, n_top=n_top)
     rows = [
         (unit, rank, row, value)
-        for unit in _check_units(units, len(facts.names))
+        for unit in unit_indices(InspectedModel(estimator), units)
         for rank, (row, value) in enumerate(zip(facts.top_rows[unit], facts.top_values[unit], strict=True))
     ]
     table = pd.DataFrame(rows, columns=["unit", "rank", "row", "value"]).set_index(["unit", "rank"])
@@ -74,8 +76,8 @@ def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
         Fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
     X : {array-like, sparse matrix, data frame, sequence of str} of shape (n_samples, n_features)
         Data, for the typical values of units and the spread of columns.
-    units : int or array-like of int, default=None
-        The units. None takes all.
+    units : int, str or array-like of such, default=None
+        The units, by index or by the estimator's name of an output. None takes all.
     n_top : int, default=10
         Columns of each unit, at most all.
     feature_names : array-like of str of shape (n_features,), default=None
@@ -111,7 +113,7 @@ def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
     best = strongest(amounts, gathered.columns.spreads(), n_top)
     rows = [
         (unit, rank, names[column], amounts[unit, column], strength)
-        for unit in _check_units(units, len(amounts))
+        for unit in unit_indices(gathered.model, units)
         for rank, (column, strength) in enumerate(zip(best.columns[unit, :n_top], best.strengths[unit], strict=False))
     ]
     return pd.DataFrame(rows, columns=["unit", "rank", "feature", "amount", "strength"]).set_index(["unit", "rank"])
@@ -272,13 +274,3 @@ def _of_column(gathered, column):
     amounts, spread = gathered.amounts[:, at[0]], gathered.columns.spreads()[at[0]]
     strengths = amounts / spread if spread > 0 else np.zeros(len(amounts))
     return np.arange(len(amounts)), np.abs(strengths), {"amount": amounts, "strength": strengths}
-
-
-def _check_units(units, n_units):
-    """Return the units as a list of ints."""
-    if units is None:
-        return range(n_units)
-    units = np.atleast_1d(units)
-    if units.ndim != 1 or units.dtype.kind not in "iu" or ((units < 0) | (units >= n_units)).any():
-        raise ValueError(f"Got units={units.tolist()!r}; expected ints from 0 to {n_units - 1}, or None for all.")
-    return units.tolist()

@@ -64,17 +64,19 @@ print(f"{'sigma unknown':<18}{psnr(coder.fit_denoise(noisy)):.2f} dB")
 # A part of the pictures. First what was given and what came out, beside what nobody has seen:
 
 part = slice(30, 158), slice(20, 148)
-rows = {name: result[part].reshape(1, -1) for name, result in {**results, "the photograph": image}.items()}
+named = {f"{name}, {psnr(result):.2f} dB": result for name, result in results.items()} | {"the photograph": image}
+noisy_name, ours, *of_others, truth = named
+rows = {name: result[part].reshape(1, -1) for name, result in named.items()}
 looks = {"image_shape": (128, 128), "orientation": "horizontal", "vmin": 0, "vmax": 1}
 picture = ReconstructionDisplay.from_predictions(
-    rows["noisy"], {name: rows[name] for name in ("K-SVD", "the photograph")}, input_name="noisy", **looks
+    rows[noisy_name], {name: rows[name] for name in (ours, truth)}, input_name=noisy_name, **looks
 )
 
 # %%
 # And the other methods:
 
 others = ReconstructionDisplay.from_predictions(
-    rows["K-SVD"], {name: rows[name] for name in list(results)[2:]}, input_name="K-SVD", **looks
+    rows[ours], {name: rows[name] for name in of_others}, input_name=ours, **looks
 )
 
 # %%

@@ -1,7 +1,7 @@
 """
-======================================
-From photographs to handwritten digits
-======================================
+===========================================================
+Do photographs help where labelled digits are few?
+===========================================================
 
 Labelled digits are few, and photographs are at hand. An autoencoder learns from small patches of two photographs, and
 :class:`~skl_sae.transfer.SparseTransfer` takes it to scikit-learn's 8 x 8 digits in three ways: as it is, fine-tuned on

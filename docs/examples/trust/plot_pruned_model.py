@@ -1,7 +1,7 @@
 """
-==========================================
-A model without nine tenths of its weights
-==========================================
+==============================================
+How many weights of a model can be left out?
+==============================================
 
 Most weights of a trained autoencoder are small, and can go. :func:`~skl_sae.compression.prune` sets those of smallest
 magnitude to zero and keeps them there; :meth:`~skl_sae.SparseAutoencoder.sparsify` then leaves them out, in memory and
@@ -26,6 +26,7 @@ from sklearn.datasets import load_digits
 
 from skl_sae import SparseAutoencoder
 from skl_sae.compression import compression_report, prune, quantize
+from skl_sae.inspection import ReconstructionDisplay
 
 X = load_digits().data.astype(np.float32) / 16
 test = np.arange(len(X)) % 4 == 0
@@ -68,18 +69,11 @@ axes.legend(loc="lower left")
 # %%
 # What is left
 # ------------
-# Atoms before and after: pruned ones keep the strokes, and nothing beside them.
+# New images, and what the model makes of them with all of its weights, and with a tenth.
 
 small = prune(sae, 0.9, **kinds["cubic schedule"])
-order = np.argsort(-np.count_nonzero(small.components_, axis=1))[:: max(1, small.n_components // 10)][:10]
-before, after = sae.components_[order], small.components_[order]
-atom_figure, axes = plt.subplots(2, 10, figsize=(8, 2), layout="constrained")
-for row, (atoms, label) in zip(axes, [(before, "before"), (after, "after")], strict=True):
-    for ax, atom in zip(row, atoms, strict=True):
-        bound = np.abs(atom).max()
-        ax.imshow(atom.reshape(8, 8), cmap="RdBu_r", vmin=-bound, vmax=bound)
-        ax.set(xticks=[], yticks=[])
-    row[0].set_ylabel(label)
+made = {"all weights": sae.reconstruct(X_test[:10]), "a tenth": small.reconstruct(X_test[:10])}
+images = ReconstructionDisplay.from_predictions(X_test[:10], made, image_shape=(8, 8), cmap="gray_r", vmin=0)
 
 # %%
 # What it saves
@@ -99,7 +93,7 @@ for name, model in {"sparse": small.sparsify(), "sparse, 8 bits": quantize(small
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in [("scores", score_figure), ("atoms", atom_figure)]:
+    for name, figure in [("scores", score_figure), ("images", images.figure_)]:
         path = folder / f"pruned_model_{name}.png"
         figure.savefig(path, dpi=100)
         print(f"saved {path}")

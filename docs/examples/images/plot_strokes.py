@@ -14,6 +14,8 @@ Run as a script, it saves its pictures in the current folder, or in the folder g
 # -----------------------------
 # With the default rule a unit may add ink (red) and take it away (blue). Twenty units share an image, and what one does
 # wrong others put right. They explain the images well, and none of them shows a part of a digit.
+#
+# sphinx_gallery_thumbnail_number = 3
 
 import sys
 from pathlib import Path
@@ -25,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from skl_sae import SparseAutoencoder
-from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay
+from skl_sae.inspection import ComponentsDisplay, ReconstructionDisplay, UnitDisplay
 from skl_sae.metrics import l0
 from skl_sae.sparsity import L1
 
@@ -83,6 +85,16 @@ stages["all"] = pen.inverse_transform(codes)
 growing = ReconstructionDisplay.from_predictions(images, stages, input_name="image", **shape, **ink)
 
 # %%
+# Whose stroke is it?
+# -------------------
+# Labels have had no part so far. Afterwards they tell which digits a stroke belongs to. Here is the stroke that nines
+# have most of: what it adds, the images in which it is strongest, and the lift of the digits, how many times as
+# frequent they are where the stroke is.
+
+of_nines = int(np.argmax(pen.transform(X[y == 9]).mean(axis=0)))
+card = UnitDisplay.from_estimator(pen, X, unit=of_nines, y=y, image_shape=(8, 8))
+
+# %%
 # What it costs
 # -------------
 # Fewer active units and no cancelling explain less of the images. What matters for telling digits apart is there
@@ -99,7 +111,7 @@ for name, sae in {"add and take away, 160": free, "only add, 64": pen}.items():
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, display in {"free": free_parts, "parts": strokes, "growing": growing}.items():
+    for name, display in {"free": free_parts, "parts": strokes, "growing": growing, "card": card}.items():
         path = folder / f"strokes_{name}.png"
         display.figure_.savefig(path, dpi=100)
         print(f"saved {path}")

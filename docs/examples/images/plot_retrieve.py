@@ -1,7 +1,7 @@
 """
-=============================
-Images that look like another
-=============================
+==================================
+Which images look like this one?
+==================================
 
 Which images of a collection show the same as a given one? :class:`~skl_sae.image.ImageRetrieval` encodes the
 collection, and keeps for each unit the list of the images in which it is active. A query is compared with the images on

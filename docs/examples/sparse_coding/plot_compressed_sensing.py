@@ -1,7 +1,7 @@
 """
-==============================================
-A signal from a quarter of the measurements
-==============================================
+====================================================
+Can a signal be had from a quarter of its samples?
+====================================================
 
 A signal that is a sum of a few oscillations has a sparse code: in the basis of the discrete cosine transform, few
 coefficients are not zero. Then it need not be sampled at every point of time. A few samples at random times determine
@@ -31,6 +31,7 @@ import numpy as np
 from scipy.fft import idct
 
 from skl_sae.coding import SparseRecovery, mutual_coherence
+from skl_sae.inspection import ReconstructionDisplay
 
 N, M, K = 300, 75, 10
 
@@ -103,21 +104,20 @@ print(
 # %%
 # The whole signal, and what was seen of it:
 
-signal_figure, axes = plt.subplots(3, 1, figsize=(8, 6), layout="constrained", sharex=True, sharey=True)
 interpolated = np.interp(np.arange(N), times, samples["noise"])
 shown = {
     f"Linear interpolation of the samples ({decibel(interpolated):.1f} dB)": interpolated,
     f"OMP ({decibel(found['OMP', 'noise'][1]):.1f} dB)": found["OMP", "noise"][1],
     f"Basis pursuit ({decibel(found['basis pursuit', 'noise'][1]):.1f} dB)": found["basis pursuit", "noise"][1],
 }
-for ax, (title, recovered) in zip(axes, shown.items()):
-    ax.plot(signal, color="0.75", linewidth=3, label="signal")
-    ax.plot(recovered, color="C0", linewidth=1, label="recovered")
-    ax.plot(times, samples["noise"], ".", color="C3", markersize=5, label="samples")
-    ax.set_title(title, fontsize="medium")
-axes[0].set_ylim(-0.7, 0.95)
-axes[0].legend(ncols=3, frameon=False, fontsize="small", loc="upper right")
-axes[-1].set_xlabel("time")
+_, ax = plt.subplots(figsize=(8, 6), layout="constrained")
+display = ReconstructionDisplay.from_predictions(
+    np.tile(signal, (3, 1)), {"recovered": np.array(list(shown.values()))}, input_name="signal", ax=ax
+)
+for ax, title in zip(display.axes_, shown):
+    ax.plot(times, samples["noise"], ".", color="C3", markersize=5)
+    ax.set_title(title, fontsize="medium", loc="left")
+display.axes_[-1].set_xlabel("time (dots: the samples)")
 
 # %%
 # The coefficients: true ones as circles, those found as lines. LASSO finds the large ones, too small, and some that are
@@ -141,7 +141,7 @@ axes[-1].set(xlabel="number of the cosine", xlim=(-3, N))
 if "sphinx_gallery" not in sys.modules:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in [("signal", signal_figure), ("codes", code_figure)]:
+    for name, figure in [("signal", display.figure_), ("codes", code_figure)]:
         path = folder / f"compressed_sensing_{name}.png"
         figure.savefig(path, dpi=100)
         print(f"saved {path}")
