@@ -2,7 +2,7 @@
 
 import re
 
-AUTHOR = re.compile(r"^(\s*)(?=[A-Z]\. ?(?:[A-Z]\.|[A-Z][a-z]))")
+AUTHOR = re.compile(r"^(\s*(?:\.\. \[\w+\] )?)(?=[A-Z]\. ?(?:[A-Z]\.|[A-Z][a-z]))")
 
 
 def escape(app, what, name, obj, options, lines):
