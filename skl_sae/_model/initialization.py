@@ -77,7 +77,7 @@ def initialize(network, rows, picked, random_state, components=None):
         if not kind.tied:
             units.encoder[lo:hi] = directions * (encoder_norm / size)
     if components is not None:
-        _take(network, components, (decoder_norm, encoder_norm / size), mirrors)
+        _take(network, components, encoder_norm / size, mirrors)
     if network.unit_norm and not mirrors:
         units.decoder[:] = unit_rows(units.decoder)
     with single_threaded_blas():
@@ -90,13 +90,14 @@ def initialize(network, rows, picked, random_state, components=None):
         getattr(units, name)[:] = value
 
 
-def _take(network, components, norms, mirrors):
+def _take(network, components, encoder_norm, mirrors):
     """Let given components be the decoder's rows, and their directions the encoder's where it has rows of such.
 
-    Where codes are on a scale of their own, one factor on all components is free: their mean norm is then that of the
-    start.
+    Where codes are on a scale of their own, one factor on all components is free: their mean norm is then one. A small
+    decoder would lose time, as such units need not turn (digits, 64 units: 0.83 explained after 2 epochs, with a tenth
+    of the norm 0.76).
     """
-    kind, units, (decoder_norm, encoder_norm) = network.architecture, network.parameters.units, norms
+    kind, units = network.architecture, network.parameters.units
     atoms = components / network.scaling.output_divisor if kind.rescaled else components
     directions = unit_rows(atoms)
     given = directions.any(axis=1)
@@ -105,7 +106,7 @@ def _take(network, components, norms, mirrors):
     elif network.scaling.scales_codes and given.any():
         largest = abs(atoms).max()
         squares = np.square(atoms / largest, dtype=np.float64).sum(axis=1)
-        atoms = atoms / largest * (decoder_norm / np.sqrt(squares[given].mean()))
+        atoms = atoms / largest * (FULL_DECODER_NORM / np.sqrt(squares[given].mean()))
     units.decoder[given] = atoms[given]
     if mirrors and not kind.tied:
         units.encoder[given] = directions[given] * encoder_norm

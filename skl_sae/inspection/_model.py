@@ -4,12 +4,15 @@ from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._kernels.sparse_structure import check_sparse_structure
+from ._as_seen import as_seen
+from ._column_units import column_units
 
 # Numbers of data, of codes and of reconstructions that are held at a time.
 BLOCK_ENTRIES = 1 << 22
@@ -22,7 +25,8 @@ class InspectedModel:
     """A fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
 
     Leading steps of a pipeline that have no inverse in numbers, as a vectoriser of texts, are applied to the data
-    first; what is explained are the numbers that they give. Of a search, the best estimator is taken. The last step is
+    first; what is explained are the numbers that they give; columns that a ColumnTransformer scaled are told in their
+    own units. Of a search, the best estimator is taken. The last step is
     the *learner*: errors and directions are compared in its space, which scalers in front of it have made, and amounts
     are told in the units of the numbers.
 
@@ -39,6 +43,9 @@ class InspectedModel:
         self.estimator = estimator
         estimator = getattr(estimator, "best_estimator_", estimator)
         self.reader, self.model = _split(estimator)
+        self._columns = _own_units(self.reader)
+        if self._columns is not None:
+            self.model = Pipeline([("columns", self._columns), *_steps(self.model)])
         for needed in ("transform", "inverse_transform"):
             if not hasattr(self.model, needed):
                 raise TypeError(
@@ -55,6 +62,7 @@ class InspectedModel:
         """Return the data as numbers: a dense array, which may have NaN, or CSR."""
         if self.reader is not None:
             X = self.reader.transform(X)
+            X = X if self._columns is None else self._columns.inverse_transform(X)
         elif hasattr(X, "columns"):
             self._check_columns(list(X.columns))
         check_sparse_structure(X)
@@ -71,7 +79,7 @@ class InspectedModel:
 
     def encode(self, X):
         """Return the codes of numbers in CSR, without stored zeros."""
-        return _as_codes(self.model.transform(_as_seen(self.model, X)))
+        return _as_codes(self.model.transform(as_seen(self.model, X)))
 
     def decode(self, codes):
         """Return the reconstructions of codes, dense."""
@@ -79,11 +87,11 @@ class InspectedModel:
 
     def for_learner(self, X):
         """Return numbers in the space of the last step."""
-        return X if self._before is None else _as_numbers(self._before.transform(_as_seen(self._before, X)))
+        return X if self._before is None else _as_numbers(self._before.transform(as_seen(self._before, X)))
 
     def learner_encode(self, Z):
         """Return the codes of numbers in the space of the last step."""
-        return _as_codes(self.learner.transform(_as_seen(self.learner, Z)))
+        return _as_codes(self.learner.transform(as_seen(self.learner, Z)))
 
     def learner_decode(self, codes):
         """Return the reconstructions of codes in the space of the last step, dense."""
@@ -157,9 +165,11 @@ class InspectedModel:
         if self.reader is None:
             return getattr(self.model, "feature_names_in_", None)
         try:
-            return self.reader.get_feature_names_out()
+            names = self.reader.get_feature_names_out()
         except AttributeError:  # one of the steps that read has none
             return None
+        short = [name.partition("__")[2] for name in names] if self._columns is not None else names
+        return short if len(set(short)) == len(names) else names
 
 
 def directions(decode, n_units, codes):
@@ -211,16 +221,6 @@ def _as_codes(codes):
     return codes
 
 
-def _as_seen(step, X):
-    """Give data the names that a step has seen, or it would warn that they are missing."""
-    names = getattr(step, "feature_names_in_", None)
-    if names is None or issparse(X):
-        return X
-    import pandas as pd  # the step has seen a data frame, so this is installed
-
-    return pd.DataFrame(X, columns=names)
-
-
 def _split(estimator):
     """Return the leading steps that read, or None, and the steps that encode and decode."""
     if not isinstance(estimator, Pipeline):
@@ -247,3 +247,13 @@ def _inverts(step, later):
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return False
     return getattr(back, "ndim", 0) == 2 and back.dtype.kind in "biuf"
+
+
+def _own_units(reader):
+    """The step for the scalers of a ColumnTransformer, if the last of the steps that read is one; else None."""
+    last = reader.steps[-1][1] if isinstance(reader, Pipeline) else reader
+    return column_units(last, _split) if isinstance(last, ColumnTransformer) else None
+
+
+def _steps(model):
+    return model.steps if isinstance(model, Pipeline) else [("model", model)]

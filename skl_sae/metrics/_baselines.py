@@ -85,6 +85,7 @@ def baseline_scores(estimator, X, y=None, *, X_train=None, scoring=explained_var
     if train.shape[1] != numbers.shape[1]:
         raise ValueError(f"X_train has {train.shape[1]} columns; expected {numbers.shape[1]}, as in X.")
     codes = estimator.transform(X)
+    codes = codes if issparse(codes) else np.asarray(codes)
     n_active = min(codes.shape[1], max(1, round(l0(codes))))
     rng = check_random_state(random_state)
     mean = _mean(train)
@@ -169,11 +170,11 @@ class _RandomDictionary(_Directions):
         super().__init__(mean, directions)
         self.n_active = n_active
         self.signed = signed
+        self._gram = directions @ directions.T
 
     def _encode(self, block):
         """Matching pursuit of all rows at once."""
         products = block @ self.directions.T
-        gram = self.directions @ self.directions.T
         codes, each = np.zeros_like(products), np.arange(len(block))
         for _ in range(self.n_active):
             best = (np.abs(products) if self.signed else products).argmax(axis=1)
@@ -181,5 +182,5 @@ class _RandomDictionary(_Directions):
             if not self.signed:
                 step = np.maximum(step, 0)
             codes[each, best] += step
-            products -= step[:, None] * gram[best]
+            products -= step[:, None] * self._gram[best]
         return codes

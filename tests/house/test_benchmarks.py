@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,26 @@ def test_names_are_judged_by_the_key(path):
     assert judge("high age, low income, or the reverse", key) == (True, True, 1.0)
     assert judge("high age, low income", key) == (False, True, 0.0)
     assert judge("low age, high rent", key) == (False, False, pytest.approx(1 / 3))
+
+
+def test_toy_of_stability(path):
+    from stability import toy
+
+    X, parts = toy(n_rows=300)
+    assert X.shape == (300, 16) and parts.shape == (32, 16)
+    np.testing.assert_allclose(np.linalg.norm(parts, axis=1), 1)
+    residual = [np.linalg.lstsq(parts[list(active)].T, X[0], rcond=None)[1] for active in combinations(range(32), 3)]
+    assert min(each[0] for each in residual) == pytest.approx(0, abs=1e-9)  # three parts make a row
+
+
+def test_what_an_inner_choice_of_width_and_k_is(path):
+    from types import SimpleNamespace
+
+    from description_length import grid, is_inner
+
+    options = SimpleNamespace(widths=(32, 64, 128), active=(2, 4, 8, 16, 32))
+    assert len(grid(options)) == 4 + 5 + 5
+    assert [pair for pair in grid(options) if is_inner(pair, options)] == [(64, 4), (64, 8), (64, 16)]
 
 
 @pytest.mark.filterwarnings("ignore:.*did not fire")

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD
 from skl_sae.inspection import FrontierDisplay, UnitPairDisplay
-from skl_sae.metrics import SCORERS, dead_fraction, explained_variance, l0
+from skl_sae.metrics import SCORERS, dead_fraction, description_length, explained_variance, l0
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -35,7 +35,6 @@ def display():
     return FrontierDisplay.from_estimator(SAE, X[:40], n_components=[6, 10], k=[1, 2, 4], X_val=X[40:])
 
 
-@pytest.mark.filterwarnings("ignore:.*did not fire")
 def test_numbers_are_those_of_fits_by_hand(display):
     for i, width in enumerate([6, 10]):
         for j, k in enumerate([1, 2, 4]):
@@ -47,6 +46,14 @@ def test_numbers_are_those_of_fits_by_hand(display):
     assert (display.time > 0).all() and display.time.shape == (2, 3)
 
 
+def test_dead_units_are_drawn_and_not_warned_of():
+    rows = np.tile(X[:5], (160, 1))  # five kinds of rows leave most of a hundred units dead
+    with pytest.warns(UserWarning, match="did not fire"):
+        clone(SAE).set_params(n_components=100, sparsity__k=1).fit(rows[:640])
+    display = FrontierDisplay.from_estimator(SAE, rows, n_components=[100], k=[1])
+    assert display.dead[0, 0] > 0
+
+
 def test_lines_are_these_numbers(display):
     for panel, lines in zip(["score", "l0", "dead", "time"], display.lines_):
         for i, line in enumerate(lines):
@@ -55,6 +62,13 @@ def test_lines_are_these_numbers(display):
             assert_allclose(line.get_ydata(), getattr(display, panel)[i][np.argsort(x)])
     assert [text.get_text() for text in display.axes_[0].get_legend().get_texts()] == ["6", "10"]
     assert display.axes_[1].get_xlabel() == "k"
+
+
+def test_bits_of_held_out_rows(display):
+    sae = clone(SAE).set_params(n_components=10, sparsity__k=4).fit(X[:40])
+    assert_allclose(display.bits[1, 2], description_length(sae, X[40:]).total)
+    drawn = display.plot(panels="bits")
+    assert_allclose(drawn.lines_[0][1].get_ydata(), display.bits[1])
 
 
 def test_some_panels_in_given_axes(display):

@@ -6,6 +6,7 @@ import pytest
 from naive_units import Directions
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import NMF, PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
@@ -13,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import describe_units
@@ -71,6 +72,30 @@ def test_texts_are_their_own_examples():
     facts = unit_facts(embedded, TEXTS)
     assert facts.feature_names.tolist()[:1] == ["truncatedsvd0"]
     assert any(facts.terms)
+
+
+@pytest.mark.parametrize("imputed", [False, True])
+def test_scalers_inside_a_column_transformer(imputed):
+    frame = pd.DataFrame(X * [1, 100, 1, 1] + [0, 1e4, 0, 0], columns=list("abcd"))
+    frame["city"] = RNG.choice(["Bern", "Rome"], size=60)
+    scaler = make_pipeline(SimpleImputer(), StandardScaler()) if imputed else StandardScaler()
+    parts = [("numbers", scaler, list("abc")), ("city", OneHotEncoder(sparse_output=False), ["city"])]
+    pipeline = make_pipeline(ColumnTransformer(parts), Directions()).fit(frame)
+    facts = unit_facts(pipeline, frame)
+    assert facts.feature_names.tolist() == ["a", "b", "c", "city_Bern", "city_Rome"]
+    assert_allclose(facts.spreads[:3], frame[list("abc")].std(ddof=0))
+    codes = pipeline.transform(frame)
+    typical = np.array([values[values > 0].mean() if values.any() else 0.0 for values in codes.T])
+    decoder = pipeline[-1].decoder_ * [*frame[list("abc")].std(ddof=0), 1, 1]
+    assert_allclose(facts.amounts, typical[:, None] * decoder, atol=1e-8)
+    arrays, frames = (
+        make_pipeline(ColumnTransformer(parts), PCA(3)).set_output(transform=to) for to in ("default", "pandas")
+    )
+    amounts = [unit_facts(each.fit(frame), frame).amounts for each in (arrays, frames)]
+    assert_allclose(*amounts, atol=1e-8)
+    sparse_parts = [parts[0], ("city", OneHotEncoder(), ["city"])]
+    scaled = make_pipeline(ColumnTransformer(sparse_parts, sparse_threshold=1.0), Directions()).fit(frame)
+    assert unit_facts(scaled, frame).feature_names[0] == "numbers__a"  # of CSR, columns stay as they are scaled
 
 
 def test_a_search_is_its_best_estimator():

@@ -125,7 +125,7 @@ def test_units_of_an_encoder_explain_a_predictor_of_the_data(block_entries, monk
     sparse_X = sparse.csr_array(np.where(X > 0.5, X, 0))
     encoder = new_sae().fit(sparse_X)
     classifier = LogisticRegression().fit(sparse_X, y)
-    effects = unit_effects(classifier, sparse_X, encoder=encoder)
+    effects = unit_effects(classifier, sparse_X.tocoo(), encoder=encoder)
     change = classifier.predict_proba(sparse_X) - classifier.predict_proba(edit(encoder, sparse_X, {2: 0.0}))
     assert_allclose(effects.effects[2], change.mean(axis=0), atol=1e-6)
 

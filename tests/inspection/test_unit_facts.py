@@ -142,6 +142,11 @@ def test_terms_of_texts_beside_an_embedding():
     assert facts.texts == texts
 
 
+def test_a_term_of_a_single_row_tells_nothing():
+    facts = unit_facts(Directions(4).fit(X), X, texts=[f"word{i}" for i in range(90)])
+    assert facts.terms == [[]] * 4
+
+
 def test_missing_values():
     holed = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
     model = Directions().fit(X)
@@ -226,6 +231,17 @@ def test_numbers_of_any_scale():
         close(scaled.spreads / factor, X.std(axis=0))
     pca = unit_facts(PCA(2).fit(X), X)
     close(unit_facts(PCA(2).fit(X * 1e120), X * 1e120).explained_share, pca.explained_share)
+
+
+def test_single_precision():
+    model = SparseAutoencoder(6, max_iter=20, random_state=0).fit(X)
+    wide = unit_facts(model, X, y=Y)
+    narrow = unit_facts(
+        SparseAutoencoder(6, max_iter=20, random_state=0).fit(X.astype(np.float32)), X.astype(np.float32)
+    )
+    assert narrow.amounts.dtype == np.float32
+    for name in ("amounts", "explained_share", "redundancy", "spreads"):
+        assert_allclose(getattr(narrow, name), getattr(wide, name), rtol=0.02, atol=2e-3)
 
 
 def test_a_row_and_a_column():

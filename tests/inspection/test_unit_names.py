@@ -90,6 +90,15 @@ def test_classes_where_columns_tell_little():
     assert unit_facts(model, X, y=y, feature_names=names).names[0] == "tenant"
 
 
+def test_short_texts_are_examples():
+    model, X, codes = known()
+    texts = [f"word{i:03}" for i in range(200)]
+    best = [texts[row] for row in np.argsort(-codes[:, 0], kind="stable")[:3]]
+    assert unit_facts(model, X, texts=texts).names[0] == ", ".join(best)
+    assert unit_facts(model, X, texts=texts, feature_names=NAMES).names[0] == "high income, low age"
+    assert unit_facts(model, X, texts=[f"{text} {'x' * 40}" for text in texts]).names[0] == "high x0, low x1"
+
+
 def test_dead_units():
     model, X, codes = known()
     codes[:, 1:3] = 0.0

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -136,6 +137,13 @@ def test_sparse_rows_missing_values_one_row_and_units_that_never_fire(digits):
             assert all(card["class"] == "dead" for card in dead)
             assert len(cards) == len(model.components_ if hasattr(model, "components_") else range(6))
     assert dead
+
+
+def test_neither_matplotlib_nor_pandas_is_needed(digits, monkeypatch):
+    sae, X, y = digits
+    for package in ("matplotlib", "pandas", "PIL"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert unit_report(sae, X, y=y, image_shape=(8, 8)).count("<img") == 18
 
 
 def test_constant_data_have_no_shares_and_no_effects():

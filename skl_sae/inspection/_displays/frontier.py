@@ -1,5 +1,6 @@
 """What more units, and more of them active, buy."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -17,6 +18,7 @@ _PANELS = {
     "l0": "active units per row (L0)",
     "dead": "share of dead units",
     "time": "seconds of a fit",
+    "bits": "bits of a held-out row",
 }
 # Where they stand in `cv_results_`, and their sign there.
 _RESULTS = {
@@ -24,6 +26,7 @@ _RESULTS = {
     "l0": ("mean_test_neg_l0", -1),
     "dead": ("mean_test_neg_dead_fraction", -1),
     "time": ("mean_fit_time", 1),
+    "bits": ("mean_test_neg_description_length", -1),
 }
 
 
@@ -51,6 +54,8 @@ class FrontierDisplay:
         Seconds of a fit.
     knob : str, default="k"
         Name of the knob, for the labels.
+    bits : ndarray of shape (n_widths, n_knobs), default=None
+        Bits of a held-out row, which have a minimum; see :func:`skl_sae.metrics.description_length`.
     pca_score : ndarray of shape (n_knobs,), default=None
         Score of PCA with k components, which are all active.
 
@@ -84,7 +89,7 @@ class FrontierDisplay:
     True
     """
 
-    def __init__(self, *, n_components, k, score, l0=None, dead=None, time=None, knob="k", pca_score=None):
+    def __init__(self, *, n_components, k, score, l0=None, dead=None, time=None, knob="k", bits=None, pca_score=None):
         self.n_components = n_components
         self.k = k
         self.score = score
@@ -92,6 +97,7 @@ class FrontierDisplay:
         self.dead = dead
         self.time = time
         self.knob = knob
+        self.bits = bits
         self.pca_score = pca_score
 
     def plot(self, ax=None, *, panels=("score", "l0", "dead", "time"), cmap="viridis", **kwargs):
@@ -101,7 +107,7 @@ class FrontierDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw in; panels get axes of their own inside of it. None makes a new figure.
-        panels : sequence of {"score", "l0", "dead", "time"}, default=("score", "l0", "dead", "time")
+        panels : sequence of {"score", "l0", "dead", "time", "bits"}, default=("score", "l0", "dead", "time")
             What to draw, in this order.
         cmap : str or Colormap, default="viridis"
             Colours of the lines, from few to many units.
@@ -222,7 +228,10 @@ class FrontierDisplay:
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
         grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
         options = {"refit": False, "cv": check_cv(cv), "n_jobs": n_jobs, "error_score": "raise"}
-        display = cls._of_search(GridSearchCV(estimator, grid, scoring=SCORERS, **options).fit(X))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* of the units did not fire")  # a panel shows them
+            search = GridSearchCV(estimator, grid, scoring=SCORERS, **options).fit(X)
+        display = cls._of_search(search)
         if pca:
             display.pca_score = _pca_scores(X, display.k, options)
         return display.plot(ax, **kwargs)

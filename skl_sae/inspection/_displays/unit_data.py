@@ -56,14 +56,18 @@ class UnitData(NamedTuple):
         mean = np.divide(sums, total, out=np.full(sums.shape, np.nan), where=total > 0)
         return as_images(mean[None], self.image_shape)[0]
 
+    def columns(self, unit, n_columns):
+        """Return the columns that the unit changes most, and by how many standard deviations."""
+        amounts, spreads = self.facts.amounts[unit], self.facts.spreads
+        sizes = np.divide(amounts, spreads, out=np.zeros(len(spreads)), where=spreads > 0)
+        best = np.argsort(-np.abs(sizes), kind="stable")[:n_columns]
+        best = best[sizes[best] != 0]
+        return best, sizes[best]
+
     def bars(self, unit, n_bars):
         """Return the columns that the unit changes most: names, amounts in their units, and in standard deviations."""
-        facts = self.facts
-        spreads = facts.spreads
-        sizes = np.divide(facts.amounts[unit], spreads, out=np.zeros(len(spreads)), where=spreads > 0)
-        best = np.argsort(-np.abs(sizes), kind="stable")[:n_bars]
-        best = best[sizes[best] != 0]
-        return facts.feature_names[best], facts.amounts[unit][best], sizes[best]
+        best, sizes = self.columns(unit, n_bars)
+        return self.facts.feature_names[best], self.facts.amounts[unit][best], sizes
 
     def name(self, unit):
         """Return the name of the unit; "" for an image with no class of its own, whose pixels tell nothing."""

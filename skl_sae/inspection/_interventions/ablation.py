@@ -56,8 +56,7 @@ class InCodes:
     def blocks(self, X):
         """Yield blocks of rows."""
         size = max(1, BLOCK_ENTRIES // max(self.n_units, 1))
-        for rows in gen_batches(_num_samples(X), size):
-            block = _safe_indexing(X, rows)
+        for block in _row_blocks(X, size):
             yield Block(self.model.transform(block if self.before is None else self.before.transform(block)), size)
 
 
@@ -98,8 +97,8 @@ class InData:
     def blocks(self, X):
         """Yield blocks of rows."""
         size = max(1, BLOCK_ENTRIES // max(self.n_units, self.inspected.n_features, 1))
-        for rows in gen_batches(_num_samples(X), size):
-            yield DataBlock(self.inspected, _safe_indexing(X, rows), size)
+        for block in _row_blocks(X, size):
+            yield DataBlock(self.inspected, block, size)
 
 
 class DataBlock(Block):
@@ -115,6 +114,13 @@ class DataBlock(Block):
         codes, numbers, decode = self.codes[rows], self.numbers[rows], self.inspected.decode
         delta = decode(_less_one_entry(codes.copy(), units)) - decode(codes)
         return (numbers + csr_array(delta)).tocsr() if issparse(numbers) else self._like_inputs(numbers + delta)
+
+
+def _row_blocks(X, size):
+    """Yield blocks of rows, in the container of X."""
+    X = X.tocsr() if issparse(X) else X
+    for rows in gen_batches(_num_samples(X), size):
+        yield _safe_indexing(X, rows)
 
 
 def _less_one_entry(codes, units):

@@ -159,9 +159,8 @@ def _top_rows(data, unit):
         return first if len(items) <= _TEXTS else f"{first}<details><summary>more rows</summary>{more}</details>"
     if data.image_shape is not None:
         return ""
-    names = data.bars(unit, _BARS)[0]
-    columns = [list(data.facts.feature_names).index(name) for name in names]
-    found = markup.table(names, rows, data.rows(unit)[:, columns])
+    columns = data.columns(unit, _BARS)[0]
+    found = markup.table(data.facts.feature_names[columns], rows, data.rows(unit)[:, columns])
     return f"<details><summary>top rows</summary>{found}</details>"
 
 

@@ -44,9 +44,10 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         A row a unit, with the index "unit" and these columns:
 
         name
-            A few words: terms that are over-represented, else "high" or "low" and the columns that change most
-            ("not" where a column is 0 or 1), else classes that are over-represented for sure: the probability that
-            the name of any unit has a wrong one is 5 % at most. "or the reverse" where a unit has both signs.
+            A few words: terms that are over-represented; else "high" or "low" and the columns that change most
+            ("not" where a column is 0 or 1); else, where columns have no names, the texts of top rows if all texts are
+            short, as words are; else classes that are over-represented for sure: the probability that the name of any
+            unit has a wrong one is 5 % at most. "or the reverse" where a unit has both signs.
         density
             Share of the rows in which the unit is active; 0 for a dead one.
         explained_share
@@ -68,7 +69,8 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         classes
             With y: (class, lift, low, high), the classes with the largest lower bounds; see the notes.
         terms
-            With texts, or CSR without negative numbers: (term, log-odds ratio, z); see the notes.
+            With texts, or CSR without negative numbers: (term, log-odds ratio, z), for terms of two rows or more; see
+            the notes.
         nearest_units
             (unit, cosine): units that add the most similar, in the space of the last step.
         coactive_units

@@ -1,8 +1,10 @@
 """What the units of a model stand for, as arrays."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from .._displays.common import check_count
 from .effects import strongest
@@ -12,6 +14,12 @@ from .names import name_units
 from .ranking import largest
 from .terms import term_log_odds
 
+# A term of fewer rows is a row's own, and tells nothing of others.
+_ROWS_OF_A_TERM = 2
+# Characters of a text that may be a part of a name.
+_SHORT = 40
+# Units whose terms are looked at together.
+_UNITS = 1 << 6
 # Probability that the name of any unit has a class that is not over-represented.
 _ANY_WRONG = 0.05
 
@@ -117,6 +125,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
             indicators=gathered.columns.indicators,
             classes=unit_classes(gathered, n_top, sure),
             terms=terms,
+            examples=_short_examples(gathered.company.texts, top_rows),
         ),
         density=totals.active / gathered.n_rows,
         explained_share=gathered.explained_share,
@@ -138,6 +147,13 @@ def facts_of(gathered, n_top=5, confidence=0.95):
     )
 
 
+def _short_examples(texts, top_rows):
+    """Texts of the top rows of each unit, if all texts are short enough for a name, as those of words are."""
+    if texts is None or max(map(len, texts)) > _SHORT:
+        return None
+    return [[texts[row] for row in rows] for rows in top_rows]
+
+
 def unit_classes(gathered, n_top, confidence):
     """Classes with the largest lower bounds of the lift, of each unit; None without classes."""
     totals, classes = gathered.totals, gathered.company.classes
@@ -156,10 +172,12 @@ def unit_terms(gathered, n_top):
     totals, names = gathered.totals, gathered.company.term_names
     if names is None:
         return None
-    inside = totals.by_term
-    log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
     found = []
-    for start, end in zip(inside.indptr, inside.indptr[1:], strict=False):
-        best = start + largest(z[None, start:end], n_top)[0, :n_top]
-        found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
+    for units in gen_batches(totals.by_term.shape[0], _UNITS):
+        inside = totals.by_term[units]
+        log_odds, z = term_log_odds(inside, totals.n_term, gathered.n_rows)
+        z[totals.n_term[inside.indices] < _ROWS_OF_A_TERM] = 0.0
+        for start, end in pairwise(inside.indptr):
+            best = start + largest(z[None, start:end], n_top)[0, :n_top]
+            found.append([(str(names[inside.indices[b]]), float(log_odds[b]), float(z[b])) for b in best if z[b] > 0])
     return found

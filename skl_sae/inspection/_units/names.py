@@ -1,4 +1,4 @@
-"""Short names of units, made from terms, columns or classes."""
+"""Short names of units, made from terms, columns, examples or classes."""
 
 from collections import Counter
 
@@ -14,8 +14,8 @@ _BOTH = 0.1
 _Z = 3.0
 
 
-def name_units(best, *, active, positive_share, feature_names, indicators, classes, terms):
-    """Name each unit: by its terms if there are some, else by columns with names, else by classes.
+def name_units(best, *, active, positive_share, feature_names, indicators, classes, terms, examples):
+    """Name each unit: by its terms if there are some, else by columns with names, examples, or classes.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def name_units(best, *, active, positive_share, feature_names, indicators, class
         Of each unit, (class, lift, low, high).
     terms : list or None
         Of each unit, (term, log-odds, z).
+    examples : list or None
+        Of each unit, short texts of its top rows.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def name_units(best, *, active, positive_share, feature_names, indicators, class
             name = "never active"
         elif of_term:
             name = ", ".join(of_term)
+        elif examples and feature_names is None:
+            name = ", ".join(examples[j][:_PARTS])
         elif of_class and (feature_names is None or share < _TELLING):
             name = ("" if isinstance(classes[j][0][0], str) else "class ") + ", ".join(of_class)
         else:
