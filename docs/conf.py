@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "subsection_order": [f"examples/{name}" for name in ("tables", "images", "text", "trust", "sparse_coding")],
     "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
     "filename_pattern": r"[\\/]plot_",
     "doc_module": "skl_sae",
     "backreferences_dir": "generated/backreferences",
