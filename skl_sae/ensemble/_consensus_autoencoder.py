@@ -92,7 +92,7 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
     >>> X = load_digits().data
     >>> sae = SparseAutoencoder(32, max_iter=20)
     >>> consensus = ConsensusAutoencoder(sae, n_fits=3, random_state=0).fit(X)
-    >>> consensus.unit_stability_.mean() > consensus.stability_.mean
+    >>> bool(consensus.unit_stability_.mean() > consensus.stability_.mean)
     True
     """
 
