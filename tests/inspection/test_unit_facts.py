@@ -147,6 +147,17 @@ def test_a_term_of_a_single_row_tells_nothing():
     assert facts.terms == [[]] * 4
 
 
+def test_a_model_of_dead_units():
+    class Dead(Directions):
+        def transform(self, X):
+            return 0 * super().transform(X)
+
+    for model in (Dead().fit(X), Dead(squash=True).fit(X)):
+        facts = unit_facts(model, X, y=Y, texts=[""] * 90)
+        assert facts.names[1] == "never active #2" and facts.classes == [[]] * 7 and facts.terms is None
+        assert not facts.density.any() and not facts.amounts.any() and not facts.redundancy.any()
+
+
 def test_missing_values():
     holed = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
     model = Directions().fit(X)
@@ -282,6 +293,8 @@ def test_what_does_not_match_is_refused():
         unit_facts(model, X, y=[None, *Y[1:]])
     with pytest.raises(ValueError, match="y mixes types"):
         unit_facts(model, X, y=np.array([1, *Y[1:]], dtype=object))
+    with pytest.raises(ValueError, match="Got n_top=0; expected an int of at least 1"):
+        unit_facts(model, X, n_top=0)
     with pytest.raises(ValueError, match="Got 2 feature_names; expected 5"):
         unit_facts(model, X, feature_names=["a", "b"])
     with pytest.raises(TypeError, match="no 'inverse_transform'"):

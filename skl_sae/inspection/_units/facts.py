@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import gen_batches
 
-from .._displays.common import check_count
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
@@ -96,7 +95,6 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
-    check_count("n_top", n_top)
     gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
@@ -149,7 +147,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
 
 def _short_examples(texts, top_rows):
     """Texts of the top rows of each unit, if all texts are short enough for a name, as those of words are."""
-    if texts is None or max(map(len, texts)) > _SHORT:
+    if texts is None or not 0 < min(map(len, texts)) <= max(map(len, texts)) <= _SHORT:
         return None
     return [[texts[row] for row in rows] for rows in top_rows]
 

@@ -1,5 +1,6 @@
 """One pass over the data, by blocks, and what follows from its sums."""
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,8 @@ class Gathered(NamedTuple):
 
 def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     """Look at all rows; see `describe_units` for the parameters."""
+    if not isinstance(n_top, Integral) or isinstance(n_top, bool) or n_top < 1:
+        raise ValueError(f"Got n_top={n_top!r}; expected an int of at least 1.")
     model, given = InspectedModel(estimator, feature_names), X
     X = model.read(X)
     around = company(model, given, X, y, texts)
@@ -70,18 +73,15 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     outer = atoms if model.learner is model.model else directions(model.decode, model.n_units, seen.codes)
     weights = _weights(model.learner, seen.learner_sizes)
     weighted = None if atoms is None else atoms * weights.astype(atoms.dtype)
-    totals, shares = (
-        Totals(seen, n_top, len(around.classes)),
-        Shares(model.learner_at_zero[0] * weights, weighted, weights),
-    )
-    columns = Columns(model.at_zero[0], seen.sizes)
+    shares = Shares(model.learner_at_zero[0] * weights, weighted, weights)
+    totals, columns = Totals(seen, n_top, len(around.classes)), Columns(model.at_zero[0], seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     for rows in model.batches(X):
         block = X[rows]
         Z = model.for_learner(block)
         codes = model.learner_encode(Z)
-        totals.add(rows.start, codes, *(None if each is None else each[rows] for each in (around.labels, around.terms)))
+        totals.add(rows.start, codes, *around.of(rows))
         shares.add(Z, codes, model.learner_decode)
         columns.add(block)
         if is_local:
