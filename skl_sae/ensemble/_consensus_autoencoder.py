@@ -92,7 +92,7 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
     >>> X = load_digits().data
     >>> sae = SparseAutoencoder(32, max_iter=20)
     >>> consensus = ConsensusAutoencoder(sae, n_fits=3, random_state=0).fit(X)
-    >>> consensus.unit_stability_.mean() > consensus.stability_.mean
+    >>> bool(consensus.unit_stability_.mean() > consensus.stability_.mean)
     True
     """
 
@@ -163,7 +163,7 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
     def _template(self):
         """What is fitted, unfitted."""
         estimator = SparseAutoencoder() if self.estimator is None else self.estimator
-        if not isinstance(estimator, SparseAutoencoder):
+        if not isinstance(estimator, SparseAutoencoder) or "init" not in estimator.get_params(deep=False):
             raise TypeError(
                 f"Got estimator={estimator!r}; expected a SparseAutoencoder, which can start from given units. Scale "
                 "or otherwise prepare the data in a pipeline around the consensus."
