@@ -108,8 +108,8 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
 
     where :math:`\hat p` are the shares of the class among the :math:`n_1` rows with the unit on and the :math:`n_0`
     others, and :math:`\tilde p` those of largest likelihood with :math:`\tilde p_1 = \varphi \tilde p_0`. The interval
-    has the lifts of all :math:`\varphi` that this score test does not reject [1]_. It nearly holds its level for counts of a few rows,
-    and needs no correction of zeros. It supposes that rows are independent.
+    has the lifts of all :math:`\varphi` that this score test does not reject [1]_. It nearly holds its level for counts
+    of a few rows, and needs no correction of zeros. It supposes that rows are independent.
 
     *Terms* are ranked by log-odds ratios with an informative Dirichlet prior, over their standard errors [2]_:
 
