@@ -151,7 +151,8 @@ def _short_examples(texts, top_rows):
     """Texts of the top rows of each unit, if all texts are short enough for a name, as those of words are."""
     if texts is None or max(map(len, texts)) > _SHORT:
         return None
-    return [[texts[row] for row in rows] for rows in top_rows]
+    lines = [[" ".join(texts[row].split()) for row in rows] for rows in top_rows]
+    return [[line for line in each if line] for each in lines]
 
 
 def unit_classes(gathered, n_top, confidence):

@@ -74,7 +74,7 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
         Totals(seen, n_top, len(around.classes)),
         Shares(model.learner_at_zero[0] * weights, weighted, weights),
     )
-    columns = Columns(model.at_zero[0], seen.sizes)
+    columns = Columns(seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     for rows in model.batches(X):
