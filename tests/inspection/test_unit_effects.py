@@ -11,11 +11,11 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import edit, unit_effects
@@ -91,6 +91,34 @@ def test_other_predictors(predictor, target, predict, method, outputs):
     check(effects, naive_effects(pipeline[1:], codes, predict), codes)
     assert effects.response_method == method and effects.outputs.tolist() == outputs
     assert (effects.n_flips is None) == isinstance(predictor, LinearRegression)
+
+
+@pytest.mark.parametrize(
+    "predictor",
+    [
+        SVC(decision_function_shape="ovo"),
+        make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo")),
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.2),
+        LogisticRegression(),
+        IsolationForest(n_estimators=5, random_state=0),
+    ],
+    ids=["pairs", "scaled_pairs", "threshold", "largest", "outliers"],
+)
+def test_flips_are_of_what_is_predicted(predictor):
+    target = LABELS == "red" if isinstance(predictor, FixedThresholdClassifier) else LABELS
+    pipeline = make_pipeline(new_sae(), predictor).fit(X, target)
+    codes, predict = pipeline[0].transform(X), pipeline[-1].predict
+    effects = unit_effects(pipeline, X)
+    others = np.arange(10) != np.arange(10)[:, None]
+    assert_array_equal(effects.n_flips, [(predict(codes) != predict(codes * keep)).sum() for keep in others])
+
+
+def test_outputs_of_pairs_of_classes():
+    pipeline = make_pipeline(new_sae(), SVC(decision_function_shape="ovo")).fit(X, LABELS)
+    effects = unit_effects(pipeline, X)
+    assert effects.outputs.tolist() == ["blue against green", "blue against red", "green against red"]
+    assert (pipeline.decision_function(X)[LABELS == "blue", 0] > 0).mean() > 0.5
+    assert repr(effects) == "<UnitEffects of 10 units on 3 outputs of decision_function>"
 
 
 def test_labels_are_counted():
