@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import UnitDisplay
+from skl_sae.inspection._displays.unit_panels import draw_values
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -172,3 +173,10 @@ def test_wrong_arguments(digits):
             display.plot(unit=unit)
     with pytest.raises(NotFittedError):
         UnitDisplay.from_estimator(SparseAutoencoder(), X, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_that_are_all_the_same_have_a_histogram(dtype):
+    _, ax = plt.subplots()
+    draw_values(ax, np.full(9, 1e30, dtype=dtype))
+    assert max(patch.get_height() for patch in ax.patches) == 9

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -103,8 +104,8 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
 
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"Got confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+        raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
