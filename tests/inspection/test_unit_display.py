@@ -168,7 +168,7 @@ def test_wrong_arguments(digits):
         with pytest.raises(ValueError, match=said):
             UnitDisplay.from_estimator(sae, X, unit, **options)
     display = UnitDisplay.from_estimator(sae, X, 0)
-    for unit in (-1, 12):
+    for unit in (-1, 12, "sparseautoencoder0"):
         with pytest.raises(ValueError, match="from 0 to 11"):
             display.plot(unit=unit)
     with pytest.raises(NotFittedError):

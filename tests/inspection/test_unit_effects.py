@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_classification
 from sklearn.decomposition import NMF, PCA
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
@@ -12,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
@@ -118,7 +120,12 @@ def test_outputs_of_pairs_of_classes():
     effects = unit_effects(pipeline, X)
     assert effects.outputs.tolist() == ["blue against green", "blue against red", "green against red"]
     assert (pipeline.decision_function(X)[LABELS == "blue", 0] > 0).mean() > 0.5
-    assert repr(effects) == "<UnitEffects of 10 units on 3 outputs of decision_function>"
+    assert repr(effects) == "<UnitEffects: decision_function, n_units=10, n_outputs=3>"
+
+
+def test_clusters_are_no_numbers():
+    with pytest.raises(TypeError, match="Got a clusterer"):
+        unit_effects(make_pipeline(new_sae(), KMeans(3, random_state=0)).fit(X), X)
 
 
 def test_labels_are_counted():
@@ -228,9 +235,10 @@ def test_what_cannot_be_explained(estimator, options, error, said):
 
 
 def test_several_targets_with_classes_are_refused():
-    pipeline = make_pipeline(PCA(2), MultiOutputClassifier(LogisticRegression())).fit(X, np.column_stack([y, y]))
-    with pytest.raises(ValueError, match="several targets"):
-        unit_effects(pipeline, X)
+    for several in (MultiOutputClassifier(LogisticRegression()), OneVsRestClassifier(LogisticRegression())):
+        pipeline = make_pipeline(PCA(2), several).fit(X, np.column_stack([y > 0, y > 1]))
+        with pytest.raises(ValueError, match="several targets"):
+            unit_effects(pipeline, X)
 
 
 def test_an_encoder_of_texts_is_refused():

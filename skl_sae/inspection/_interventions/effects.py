@@ -57,8 +57,7 @@ class UnitEffects:
     response_method: str
 
     def __repr__(self):
-        n_units, n_outputs = self.effects.shape
-        return f"<UnitEffects of {n_units} units on {n_outputs} outputs of {self.response_method}>"
+        return f"<UnitEffects: {self.response_method}, n_units={len(self.units)}, n_outputs={len(self.outputs)}>"
 
     def to_frame(self):
         """Return a table, a row a unit.
@@ -120,7 +119,7 @@ def unit_effects(estimator, X, *, encoder=None, step=None, units=None, response_
     Raises
     ------
     TypeError
-        If there is no step that decodes, or the estimator lacks the method.
+        If there is no step that decodes, or the estimator lacks the method or numbers clusters.
     ValueError
         If a unit or the step does not exist, or the predictions are of several targets with classes.
     sklearn.exceptions.NotFittedError

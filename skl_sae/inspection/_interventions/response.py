@@ -3,8 +3,9 @@
 from itertools import combinations
 
 import numpy as np
-from sklearn.base import is_classifier, is_outlier_detector
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
 
+_SEVERAL = "Got a classifier of several targets; expected one target. Pass its estimators one by one."
 METHODS = ("predict_proba", "decision_function", "predict")
 
 
@@ -31,8 +32,11 @@ class Response:
         self.predictor, self.method = predictor, found[0]
         self.classes = getattr(predictor, "classes_", None) if is_classifier(predictor) else None
         if isinstance(self.classes, list):
-            raise ValueError(
-                "Got a classifier of several targets; expected one target. Pass its estimators one by one."
+            raise ValueError(_SEVERAL)
+        if is_clusterer(predictor):
+            raise TypeError(
+                "Got a clusterer, whose predictions are numbers of clusters; expected a classifier, a regressor or an "
+                "outlier detector. A classifier that has learned the clusters as labels will do."
             )
         self.decides = self.classes is not None or is_outlier_detector(predictor)
 
@@ -46,6 +50,8 @@ class Response:
         decisions = None
         if self.decides:
             decisions = np.asarray(found if self.method == "predict" else self.predictor.predict(rows))
+            if decisions.ndim > 1:
+                raise ValueError(_SEVERAL)
         if self.classes is not None and self.method == "predict":
             return (decisions[:, None] == self.classes).astype(np.float64), decisions
         out = np.asarray(found, dtype=np.float64)

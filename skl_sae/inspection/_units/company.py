@@ -82,7 +82,7 @@ def _labels(y, n_rows):
     y = column_or_1d(y)
     if len(y) != n_rows:
         raise ValueError(f"Got {len(y)} values of y for {n_rows} rows of X; expected one a row.")
-    if any(map(_is_missing, y.tolist() if y.dtype.kind in "Of" else ())):
+    if has_missing(y):
         raise ValueError("y has missing values; expected a class of each row. Drop these rows, or give them one.")
     if type_of_target(y).startswith("continuous"):
         raise ValueError("Got continuous values in y; expected classes. Cut it first, for instance by numpy.digitize.")
@@ -91,6 +91,11 @@ def _labels(y, n_rows):
     except TypeError as error:
         raise ValueError("y mixes types that have no order; expected classes of one type, such as str.") from error
     return labels, classes.tolist()
+
+
+def has_missing(y):
+    """Whether None, NaN or NA stands in an array."""
+    return any(map(_is_missing, y.tolist() if y.dtype.kind in "Of" else ()))
 
 
 def _is_missing(value):
