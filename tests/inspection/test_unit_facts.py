@@ -265,6 +265,13 @@ def test_spreads_far_from_the_reconstruction_of_zeros():
     assert_allclose(unit_facts(Directions().fit(X), X + 1e8).spreads, X.std(axis=0), rtol=1e-6)
 
 
+def test_units_are_compared_with_many_classes_in_blocks(monkeypatch):
+    model, y = Directions().fit(X), np.arange(90) // 2
+    whole = unit_facts(model, X, y=y).classes
+    monkeypatch.setattr("skl_sae.inspection._units.facts.BLOCK_ENTRIES", 100)
+    assert unit_facts(model, X, y=y).classes == whole
+
+
 def test_read_only_memory_maps(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, X)

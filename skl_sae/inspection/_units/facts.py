@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .._displays.common import check_count
+from .._model import BLOCK_ENTRIES
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
@@ -161,12 +162,16 @@ def unit_classes(gathered, n_top, confidence):
     totals, classes = gathered.totals, gathered.company.classes
     if not classes:
         return None
-    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
-    order = largest(np.nan_to_num(low), min(n_top, len(classes)))
-    return [
-        [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j] if totals.on[j]]
-        for j in range(len(order))
-    ]
+    found = []
+    for units in gen_batches(len(totals.on), max(1, BLOCK_ENTRIES // len(classes))):
+        joint, on = totals.by_class[units], totals.on[units]
+        lift, low, high = class_lifts(joint, on, totals.n_class, gathered.n_rows, confidence)
+        order = largest(np.nan_to_num(low), min(n_top, len(classes)))
+        found += [
+            [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in best if on[j]]
+            for j, best in enumerate(order)
+        ]
+    return found
 
 
 def unit_terms(gathered, n_top):

@@ -250,12 +250,12 @@ def _of_label(gathered, label, confidence):
         known = f"one of {', '.join(map(repr, classes[:10]))}" if classes else "y to be given"
         raise ValueError(f"Got label={label!r}; expected {known}.")
     k = classes.index(label)
-    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
     units = np.flatnonzero(totals.on)
-    a = totals.by_class[units, k]
-    columns = {"lift": lift[units, k], "low": low[units, k], "high": high[units, k]}
-    columns |= {"precision": a / totals.on[units], "recall": a / totals.n_class[k]}
-    return units, low[units, k], columns
+    joint, on, n_class = totals.by_class[units][:, [k]], totals.on[units], totals.n_class[[k]]
+    lift, low, high = (each[:, 0] for each in class_lifts(joint, on, n_class, gathered.n_rows, confidence))
+    columns = {"lift": lift, "low": low, "high": high}
+    columns |= {"precision": joint[:, 0] / on, "recall": joint[:, 0] / n_class}
+    return units, low, columns
 
 
 def _of_term(gathered, term):
