@@ -264,6 +264,25 @@ def test_a_row_and_a_column():
     assert one.amounts.shape == (2, 1)
 
 
+def test_constant_columns_have_no_spread():
+    """Rounding of sums would give them a tiny one, in which any effect is huge."""
+    model, constant = Directions().fit(np.c_[X, X[:, :2]]), np.c_[X, np.full(90, 0.1), np.full(90, 1e6)]
+    facts = unit_facts(model, constant)
+    assert_array_equal(facts.spreads[5:], 0)
+    assert not {"x5", "x6"} & {column for effects in facts.effects for column, _ in effects}
+
+
+def test_spreads_far_from_the_reconstruction_of_zeros():
+    assert_allclose(unit_facts(Directions().fit(X), X + 1e8).spreads, X.std(axis=0), rtol=1e-6)
+
+
+def test_units_are_compared_with_many_classes_in_blocks(monkeypatch):
+    model, y = Directions().fit(X), np.arange(90) // 2
+    whole = unit_facts(model, X, y=y).classes
+    monkeypatch.setattr("skl_sae.inspection._units.facts.BLOCK_ENTRIES", 100)
+    assert unit_facts(model, X, y=y).classes == whole
+
+
 def test_read_only_memory_maps(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, X)
@@ -291,6 +310,8 @@ def test_what_does_not_match_is_refused():
         unit_facts(model, X, y=X[:, 0])
     with pytest.raises(ValueError, match="y has missing values"):
         unit_facts(model, X, y=[None, *Y[1:]])
+    with pytest.raises(ValueError, match="y has missing values"):
+        unit_facts(model, X, y=pd.Series([pd.NA, *Y[1:]], dtype="string"))
     with pytest.raises(ValueError, match="y mixes types"):
         unit_facts(model, X, y=np.array([1, *Y[1:]], dtype=object))
     with pytest.raises(ValueError, match="Got n_top=0; expected an int of at least 1"):

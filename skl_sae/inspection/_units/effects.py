@@ -128,10 +128,14 @@ def row_gains(model, row, weights):
     Z = model.for_learner(row)
     codes = model.learner_encode(Z)
     units, values = codes.indices.copy(), codes.data.copy()
-    n = len(units)
-    without = np.repeat(codes.toarray(), n + 2, axis=0)
-    without[np.arange(n), units] = 0.0  # then comes the code as it is, and one of zeros
-    without[n + 1] = 0.0
     Z = Z.toarray() if hasattr(Z, "toarray") else Z
-    errors = np.nansum(np.square((Z - model.learner_decode(without)) * weights), axis=1)
-    return units, values, (errors[:n] - errors[n]) / (errors[n + 1] or 1.0)
+
+    def errors(some_codes):
+        return np.nansum(np.square((Z - model.learner_decode(some_codes)) * weights), axis=1)
+
+    code, without = codes.toarray(), np.zeros(len(units))
+    for some in gen_batches(max(len(units), 1), max(1, BLOCK_ENTRIES // max(model.n_units, len(weights)))):
+        less = np.repeat(code, len(units[some]), axis=0)
+        less[np.arange(len(less)), units[some]] = 0.0
+        without[some] = errors(less) if len(less) else 0.0
+    return units, values, (without - errors(code)) / (errors(0 * code)[0] or 1.0)
