@@ -123,7 +123,9 @@ def test_columns_in_another_order_are_told_of(X):
     for init in (model, FrozenEstimator(model), PCA(WIDTH).fit(X), components):
         for method in ("fit", "partial_fit"):
             sae = make(n_components=len(getattr(init, "components_", components)), init=init, max_iter=1)
-            with pytest.raises(ValueError, match="of other columns than X.* its column 0 is 'a', and that of X is 'j'"):
+            with pytest.raises(
+                ValueError, match=r"of other columns than X.* its column 0 is 'a', and that of X is 'j'"
+            ):
                 getattr(sae, method)(turned)
             assert getattr(sae, method)(X).score(X) > 0
             getattr(clone(sae), method)(turned.to_numpy())  # without names nothing is known
