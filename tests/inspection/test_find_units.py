@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skl_sae.inspection import describe_units, find_units, top_examples, top_features
 from skl_sae.inspection._units.facts import unit_facts
@@ -63,6 +63,13 @@ def test_examples_and_features():
     assert_allclose(features["strength"], strengths[order])
     with pytest.raises(ValueError, match="Got unit 9; expected one of the 6 units"):
         top_features(MODEL, FRAME, units=[9])
+
+
+def test_units_by_name_where_a_step_gives_none():
+    model = make_pipeline(FunctionTransformer(np.arcsinh, np.sinh), Directions(6)).fit(X)
+    assert_array_equal(top_examples(model, X, units="unit2"), top_examples(model, X, units=2))
+    with pytest.raises(ValueError, match="Got the unit 'none'; expected an index or a name such as 'unit0'"):
+        top_examples(model, X, units="none")
 
 
 @pytest.mark.parametrize("n_top", [None, 0, -1, 2.5, True])

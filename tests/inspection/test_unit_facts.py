@@ -197,6 +197,24 @@ def test_decoders_that_are_not_affine_are_asked_at_rows():
     close(facts.explained_share, naive.explained_shares(few, codes, model.inverse_transform))
 
 
+class Squashed(PCA):
+    """Decodes a little less of large values."""
+
+    def inverse_transform(self, X):
+        X = X.toarray() if sparse.issparse(X) else X
+        return super().inverse_transform(X - 0.2 * X * np.tanh(np.abs(X) / 5))
+
+
+def test_shares_of_decoders_that_are_not_affine_from_some_rows():
+    """Few large values make up most of a share, and are rarely among the rows: the others tell what they lose."""
+    rng = np.random.default_rng(3)
+    many = (rng.exponential(size=(600, 3)) * (rng.random((600, 3)) < 0.3)) @ rng.standard_normal((3, 6))
+    model = Squashed(3).fit(many)
+    codes = model.transform(many)
+    expected = naive.explained_shares(many, codes, model.inverse_transform)
+    assert_allclose(unit_facts(model, many).explained_share, expected, rtol=0.15, atol=0.01)
+
+
 def test_of_both_signs_the_rarer_one_is_mirrored():
     few = X[:16]
     model = Directions(signed=True, squash=True).fit(few)

@@ -92,7 +92,7 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
         local = local_effects(model, X, some_rows.by_unit()[0], totals.signs, weights)
         amounts = local.amounts
     if atoms is None:
-        weighted, gains = local.directions * weights, local.gains * totals.active
+        weighted, gains = local.directions * weights, local.gains * totals.gram.diagonal()
     related = relations(weighted, totals, X.shape[0], n_top)
     share = shares.finish(totals.gram.diagonal(), related.common, gains)
     gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights)
