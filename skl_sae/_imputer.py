@@ -71,7 +71,7 @@ class SparseAutoencoderImputer(DocLinkMixin, OneToOneFeatureMixin, TransformerMi
 
     See Also
     --------
-    SparseAutoencoder.impute : The same for a fitted autoencoder, without standardising.
+    skl_sae.SparseAutoencoder.impute : The same for a fitted autoencoder, without standardising.
     sklearn.impute.KNNImputer : Fills with the mean of the nearest rows; much faster.
     sklearn.impute.IterativeImputer : Predicts each feature from the others; better where these predict it linearly.
 
