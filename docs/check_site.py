@@ -1,6 +1,6 @@
 """Open every page that was built in a headless Chromium, at the width of a desk and at that of a phone.
 
-``python docs/check_site.py`` after ``sphinx-build -W docs docs/_build``; needs ``pip install playwright`` and Chromium.
+``python docs/check_site.py`` after ``sphinx-build -W docs docs/_build``; needs ``pip install ".[site]"`` and Chromium.
 Told as faults are: messages of errors in the console, requests that leave this machine or fail, pictures that don't
 appear, equations as raw LaTeX, pages wider than the window, sidebars without a link, links within the pages that lead
 nowhere, and words that the search does not find. The exit status is 1 if there is any.
@@ -18,7 +18,7 @@ from urllib.parse import unquote, urldefrag
 BUILT = Path(__file__).parent / "_build"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
-NO_PLAYWRIGHT = "The check needs playwright: pip install playwright"
+NO_PLAYWRIGHT = 'The check needs playwright: pip install ".[site]"'
 NO_BROWSER = (
     f"There is no Chromium: none of {', '.join(BROWSERS)} is on the PATH, and playwright has not installed one. "
     "Install it with the system's packages (apt-get install chromium) or with "
@@ -47,7 +47,7 @@ RAW_EQUATIONS = r"""() => {
     return found;
 }"""
 # What sticks out of the window without a box around it that scrolls, also where the page itself cuts it off.
-TOO_WIDE = """() => {
+TOO_WIDE = r"""() => {
     const width = document.documentElement.clientWidth, found = [];
     if (document.scrollingElement.scrollWidth > width) found.push(`scrolls: ${document.scrollingElement.scrollWidth}`);
     const scrolls = each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
@@ -56,7 +56,7 @@ TOO_WIDE = """() => {
         if (right <= width + 1 || !box.height || each.closest(".visually-hidden, .headerlink, button")) continue;
         let around = each;
         while (around && !scrolls(around)) around = around.parentElement.closest("article *");
-        if (!around) found.push(`${each.tagName}: ${each.textContent.trim().slice(0, 40)}`);
+        if (!around) found.push(`${each.tagName}: ${each.textContent.trim().replace(/\s+/g, ' ').slice(0, 40)}`);
     }
     return found.slice(0, 3);
 }"""

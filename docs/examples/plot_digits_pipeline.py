@@ -23,9 +23,8 @@ Run as a script, it saves its two pictures in the current folder, or in the fold
 # --------------------------
 # First one fit on all images, to look at. The autoencoder has its default parameters, apart from the number of units.
 # At most `k` of them are active for an image, by default an eighth. Below each image is what they make of it.
-#
-# sphinx_gallery_thumbnail_number = 2
 
+# sphinx_gallery_thumbnail_number = 2
 import sys
 import time
 from pathlib import Path

@@ -66,6 +66,8 @@ class FittingMixin(BuildingMixin):
             training.finish_fit(rows)
         epochs.close()
         fitted = self._fitted_by(training, course, n_layers, len(rows))
+        if validation is None and watched is None:
+            fitted["validation_scores_"] = None
         warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
         warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
         if course.failure is None and course.interrupts.number:
@@ -123,7 +125,7 @@ class FittingMixin(BuildingMixin):
             "_training": training if goes_on else None,
             "_dead_units": training.dead_units,
             "pretrain_loss_curves_": curves or None,
-            "validation_scores_": history.validation_scores or None,
+            "validation_scores_": history.validation_scores,
             "n_iter_": len(history.loss_curve),
         }
 

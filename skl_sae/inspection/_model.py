@@ -78,7 +78,7 @@ class InspectedModel:
         if known is None:
             self._given_names = np.asarray(columns, dtype=object) if self._given_names is None else self._given_names
         elif columns != list(known):
-            raise ValueError(f"X has the columns {columns[:5]}...; expected those of the fit, {list(known[:5])}...")
+            raise ValueError(_other_columns(columns, list(known)))
 
     def encode(self, X):
         """Return the codes of numbers in CSR, without stored zeros."""
@@ -211,6 +211,17 @@ def directions(decode, n_units, codes):
 
 def _as_dense(X):
     return X.toarray() if issparse(X) else np.asarray(X)
+
+
+def _other_columns(columns, known):
+    """The message for a data frame whose columns are not those of the fit."""
+    missing, extra = [name for name in known if name not in columns], [name for name in columns if name not in known]
+    found = [f"{len(missing)} are missing, such as {missing[0]!r}"] if missing else []
+    found += [f"{len(extra)} are others, such as {extra[0]!r}"] if extra else []
+    return (
+        f"Got X with {len(columns)} columns; expected the {len(known)} of the fit: "
+        f"{'; '.join(found) or 'their order is another one, X[estimator.feature_names_in_] has it'}."
+    )
 
 
 def _as_numbers(X):

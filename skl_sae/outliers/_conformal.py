@@ -4,8 +4,9 @@ from numbers import Integral
 
 import numpy as np
 
-# Scores that differ by less than this part of their size are equal: no outcome hangs on the rounding of a product.
-SAME = 1e-6
+# Scores that differ by less than this part of their size, or by less than the square of a millionth of a unit, are
+# equal: no outcome hangs on the rounding of a product.
+SAME, NOTHING = 1e-6, 1e-12
 # With 19, 39, 59, ... held-out rows there is a p-value of exactly 5 %. With fewer than 60 rows, 19 are too many.
 ROUND, FEWEST_TO_ROUND = 20, 60
 
@@ -24,7 +25,7 @@ def p_values(scores, held_out):
     -------
     p : ndarray of shape (n_samples,)
     """
-    at_least_as_extreme = np.searchsorted(held_out, scores + SAME * np.abs(scores), side="right")
+    at_least_as_extreme = np.searchsorted(held_out, scores + _rounding(scores), side="right")
     return (1 + at_least_as_extreme) / (len(held_out) + 1)
 
 
@@ -32,7 +33,11 @@ def threshold(held_out, level):
     """The score below which p-values are at most `level`; without such a p-value, that of the smallest there is."""
     most_extreme = max(1, int(level * (len(held_out) + 1) + 1e-9))
     score = held_out[most_extreme - 1]
-    return float(score - SAME * np.abs(score))
+    return float(score - _rounding(score))
+
+
+def _rounding(scores):
+    return SAME * np.abs(scores) + NOTHING
 
 
 def number_of_held_out(share, n_samples):

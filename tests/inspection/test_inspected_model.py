@@ -124,7 +124,7 @@ def test_names():
     assert InspectedModel(PCA().fit(X)).feature_names.tolist() == ["x0", "x1", "x2", "x3"]
     assert unit_facts(PCA().fit(X), frame).feature_names.tolist() == list("abcd")
     assert unit_facts(PCA().fit(X), frame, feature_names=list("efgh")).feature_names.tolist() == list("efgh")
-    with pytest.raises(ValueError, match=r"columns \['d', 'c', 'b', 'a'\]"):
+    with pytest.raises(ValueError, match="their order is another one"):
         unit_facts(PCA().fit(frame), frame[list("dcba")])
     pipeline = make_pipeline(StandardScaler(), PCA()).set_output(transform="pandas").fit(frame)
     assert_array_equal(unit_facts(pipeline, frame).density, np.ones(4))

@@ -147,6 +147,17 @@ def test_a_term_of_a_single_row_tells_nothing():
     assert facts.terms == [[]] * 4
 
 
+def test_a_model_of_dead_units():
+    class Dead(Directions):
+        def transform(self, X):
+            return 0 * super().transform(X)
+
+    for model in (Dead().fit(X), Dead(squash=True).fit(X)):
+        facts = unit_facts(model, X, y=Y, texts=[""] * 90)
+        assert facts.names[1] == "never active #2" and facts.classes == [[]] * 7 and facts.terms is None
+        assert not facts.density.any() and not facts.amounts.any() and not facts.redundancy.any()
+
+
 def test_missing_values():
     holed = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
     model = Directions().fit(X)
@@ -321,6 +332,8 @@ def test_what_does_not_match_is_refused():
         unit_facts(model, X, y=pd.Series([pd.NA, *Y[1:]], dtype="string"))
     with pytest.raises(ValueError, match="y mixes types"):
         unit_facts(model, X, y=np.array([1, *Y[1:]], dtype=object))
+    with pytest.raises(ValueError, match="Got n_top=0; expected an int of at least 1"):
+        unit_facts(model, X, n_top=0)
     with pytest.raises(ValueError, match="Got 2 feature_names; expected 5"):
         unit_facts(model, X, feature_names=["a", "b"])
     with pytest.raises(ValueError, match="Got feature_names='abcde'; expected a sequence"):
@@ -340,11 +353,8 @@ def test_intervals_of_lifts_cover_as_often_as_they_say(shares):
     both = 1.5 * shares[0] * shares[1]
     cells = [both, shares[0] - both, shares[1] - both, 1 - shares[0] - shares[1] + both]
     a, b, c, _ = rng.multinomial(n, cells, size=n_draws).T
-    covered = []
-    for i in range(n_draws):
-        _, low, high = class_lifts(a[i : i + 1, None], a[i : i + 1] + b[i], a[i : i + 1] + c[i], n)
-        covered.append(low[0, 0] <= 1.5 <= high[0, 0])
-    assert 0.935 <= np.mean(covered) <= 0.97
+    _, low, high = class_lifts(a[:, None], a + b, (a + c)[:, None], n)
+    assert 0.935 <= np.mean((low <= 1.5) & (high >= 1.5)) <= 0.97
 
 
 def test_counts_of_zero_have_intervals():

@@ -48,7 +48,7 @@ print(f"{len(X)} patches of {X.shape[1]} pixels")
 sae = SparseAutoencoder(n_components=160, sparsity=TopK(8), random_state=0).fit(X)
 pca = PCA(80, random_state=0).fit(X)
 
-parts, axes = plt.subplots(2, 1, figsize=(8, 8.4), layout="constrained")
+parts, axes = plt.subplots(2, 1, figsize=(8, 5.8), layout="constrained")
 tiles = {"image_shape": (SIDE, SIDE), "n_columns": 16, "n_components": 80, "cmap": "gray"}
 ComponentsDisplay.from_estimator(sae, X, order="density", ax=axes[0], **tiles)
 axes[0].set_title("Sparse autoencoder: edges")

@@ -14,9 +14,8 @@ Run as a script, it saves its pictures in the current folder, or in the folder g
 # -----------------------------
 # With the default rule a unit may add ink (red) and take it away (blue). Twenty units share an image, and what one does
 # wrong others put right. They explain the images well, and none of them shows a part of a digit.
-#
-# sphinx_gallery_thumbnail_number = 3
 
+# sphinx_gallery_thumbnail_number = 3
 import sys
 from pathlib import Path
 

@@ -15,9 +15,8 @@ Run as a script, it saves its pictures in the current folder, or in the folder g
 # --------------
 # Patches of 8 x 8 gray pixels without their mean, for training and for the test. :class:`~skl_sae.sparsity.TopK` and
 # its kin take the number of active units as it is; the penalties find their weight by `target_l0`.
-#
-# sphinx_gallery_thumbnail_number = 2
 
+# sphinx_gallery_thumbnail_number = 2
 import sys
 import time
 from pathlib import Path

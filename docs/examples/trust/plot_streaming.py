@@ -38,8 +38,8 @@ stream = [patches(each[:, 160:], 400) for each in [flower] * 30 + [pagoda] * 30]
 # %%
 # Learn, and look after each chunk
 # --------------------------------
-# ``partial_fit`` makes one pass over a chunk. The score is the share of the variance that is explained, of rows that the
-# model has never seen.
+# ``partial_fit`` makes one pass over a chunk. The score is the share of the variance that is explained, of rows that
+# the model has never seen.
 
 sae = SparseAutoencoder(128, random_state=0)
 scores = {name: [] for name in aside}
@@ -57,10 +57,10 @@ for ax, (name, values) in zip(axes, scores.items(), strict=True):
 axes[-1].set_xlabel("chunk")
 
 # %%
-# After some fifteen chunks of the flower little is gained by another one: this is the time to stop, or to ask for more
-# units. Where the pagoda begins, the loss jumps: its patches are rougher, and it is compared with the scale of the first
-# chunk. The score of the pagoda was good before, as edges are edges, and rises further once it is shown. That of the
-# flower sinks: what is no longer shown is forgotten, slowly, and only rows that are kept aside tell.
+# After some fifteen chunks of the flower little is gained by another one: this is the time to stop, or to ask for
+# more units. Where the pagoda begins, the loss jumps: its patches are rougher, and it is compared with the scale of
+# the first chunk. The score of the pagoda was good before, as edges are edges, and rises further once it is shown.
+# That of the flower sinks: what is no longer shown is forgotten, slowly, and only rows that are kept aside tell.
 
 for name, values in scores.items():
     print(f"{name}: {values[14]:.3f} after 15 chunks, {values[29]:.3f} after 30, {values[59]:.3f} after 60")

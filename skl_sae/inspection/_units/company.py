@@ -21,7 +21,7 @@ class Company(NamedTuple):
     texts : list of str or None
         A text of each row.
     terms : csr_array of shape (n_rows, n_terms) or None
-        Ones where a row has a term.
+        Not zero where a row has a term.
     term_names : ndarray of shape (n_terms,) or None
         The terms.
     """
@@ -31,6 +31,11 @@ class Company(NamedTuple):
     texts: list | None
     terms: object
     term_names: np.ndarray | None
+
+    def of(self, rows):
+        """Return labels of a slice of the rows, and ones in CSR where a row has a term."""
+        labels = None if self.labels is None else self.labels[rows]
+        return labels, None if self.terms is None else csr_array(self.terms[rows] != 0, dtype=np.float64)
 
 
 def company(model, given, X, y, texts):
@@ -65,11 +70,7 @@ def company(model, given, X, y, texts):
     terms = names = None
     columns_are_terms = issparse(X) and X.data.min(initial=0) >= 0
     if columns_are_terms and (model.has_names or texts is None):
-        terms, names = (
-            csr_array((X.data != 0, X.indices, X.indptr), shape=X.shape, dtype=np.float64),
-            model.feature_names,
-        )
-        terms.eliminate_zeros()
+        terms, names = X, model.feature_names
     elif texts is not None:
         terms, names = _words(texts)
     return Company(labels, classes, texts, terms, names)
@@ -118,8 +119,8 @@ def _check_texts(texts, n_rows):
 
 
 def _words(texts):
-    """Words of texts: ones in CSR, and the words; None where there are no words."""
-    vectorizer = CountVectorizer(binary=True, dtype=np.float64)
+    """Words of texts: counts in CSR, and the words; None where there are no words."""
+    vectorizer = CountVectorizer()
     if not any(map(vectorizer.build_analyzer(), texts)):
         return None, None
     return csr_array(vectorizer.fit_transform(texts)), vectorizer.get_feature_names_out()

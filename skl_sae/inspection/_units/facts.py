@@ -7,7 +7,6 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import gen_batches
 
-from .._displays.common import check_count
 from .._model import BLOCK_ENTRIES
 from .effects import strongest
 from .gathering import gather
@@ -98,7 +97,6 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
-    check_count("n_top", n_top)
     gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
@@ -151,7 +149,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
 
 def _short_examples(texts, top_rows):
     """Texts of the top rows of each unit, if all texts are short enough for a name, as those of words are."""
-    if texts is None or max(map(len, texts)) > _SHORT:
+    if texts is None or not 0 < min(map(len, texts)) <= max(map(len, texts)) <= _SHORT:
         return None
     lines = [[" ".join(texts[row].split()) for row in rows] for rows in top_rows]
     return [[line for line in each if line] for each in lines]

@@ -109,8 +109,7 @@ def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
     """
     with extra("report"):
         import pandas as pd
-    check_count("n_top", n_top)
-    gathered = gather(estimator, X, feature_names=feature_names)
+    gathered = gather(estimator, X, feature_names=feature_names, n_top=n_top)
     names, amounts = gathered.model.feature_names, gathered.amounts
     best = strongest(amounts, gathered.columns.spreads(), n_top)
     rows = [

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._displays.common import check_count
 from .._model import InspectedModel, directions
 from .columns import Columns
 from .company import Company, company
@@ -62,6 +63,7 @@ class Gathered(NamedTuple):
 
 def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     """Look at all rows; see `describe_units` for the parameters."""
+    check_count("n_top", n_top)
     model, given = InspectedModel(estimator, feature_names), X
     X = model.read(X)
     around = company(model, given, X, y, texts)
@@ -70,18 +72,15 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     outer = atoms if model.learner is model.model else directions(model.decode, model.n_units, seen.codes)
     weights = _weights(model.learner, seen.learner_sizes)
     weighted = None if atoms is None else atoms * weights.astype(atoms.dtype)
-    totals, shares = (
-        Totals(seen, n_top, len(around.classes)),
-        Shares(model.learner_at_zero[0] * weights, weighted, weights),
-    )
-    columns = Columns(seen.sizes)
+    shares = Shares(model.learner_at_zero[0] * weights, weighted, weights)
+    totals, columns = Totals(seen, n_top, len(around.classes)), Columns(seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     for rows in model.batches(X):
         block = X[rows]
         Z = model.for_learner(block)
         codes = model.learner_encode(Z)
-        totals.add(rows.start, codes, *(None if each is None else each[rows] for each in (around.labels, around.terms)))
+        totals.add(rows.start, codes, *around.of(rows))
         shares.add(Z, codes, model.learner_decode)
         columns.add(block)
         if is_local:

@@ -88,8 +88,12 @@ print("the oddest:", digits[odd])
 expected = of_ones.estimator_.reconstruct(images[odd])
 display = ReconstructionDisplay.from_predictions(images[odd], expected, image_shape=(8, 8))
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+# %%
+# The pictures, when this runs as a script:
+
+if "sphinx_gallery" not in sys.modules:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    folder.mkdir(parents=True, exist_ok=True)
     fig.savefig(folder / "anomalies_p_values.png")
     fig_reasons.savefig(folder / "anomalies_reasons.png")
     display.figure_.savefig(folder / "anomalies_digits.png")

@@ -84,7 +84,11 @@ for seed in range(60):
 print("p-values of at most 5 %:", sum(half.p_value <= 0.05 for half in halves), "of 60")
 print("units that differ:", sum(half.units["differs"].sum() for half in halves), "of", 60 * 24)
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+# %%
+# The pictures, when this runs as a script:
+
+if "sphinx_gallery" not in sys.modules:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    folder.mkdir(parents=True, exist_ok=True)
     fig.savefig(folder / "two_data_sets.png")
     display.figure_.savefig(folder / "two_data_sets_unit.png")
