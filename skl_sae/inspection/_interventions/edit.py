@@ -130,7 +130,10 @@ def has_no_negative_codes(learner):
 
 def _edited(model, X, codes, units, values):
     """A block of rows, edited."""
-    values = values.astype(codes.dtype)
+    with np.errstate(over="ignore"):
+        values = values.astype(codes.dtype)
+    if not np.isfinite(values).all():
+        raise ValueError(f"Got values that {codes.dtype}, the type of the codes, cannot hold; expected smaller ones.")
     rows = np.flatnonzero((codes[:, units].toarray() != values).any(axis=1))
     X = X.copy() if issparse(X) or X.dtype.kind == "f" else X.astype(np.float64)
     if len(rows) == 0:
