@@ -79,7 +79,11 @@ class Block:
         return self._like_inputs(_less_one_entry(self.codes[rows], units))
 
     def _like_inputs(self, rows):
-        return type(self.inputs)(rows, columns=self.inputs.columns) if hasattr(self.inputs, "iloc") else rows
+        if not hasattr(self.inputs, "columns"):
+            return rows
+        if hasattr(self.inputs, "iloc"):
+            return type(self.inputs)(rows, columns=self.inputs.columns)
+        return type(self.inputs)(rows, schema=list(self.inputs.columns), orient="row")  # of polars
 
 
 class InData:
