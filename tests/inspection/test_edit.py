@@ -130,6 +130,15 @@ def test_integers_single_rows_and_dtypes():
     assert edit(model, X[:1], {}).tobytes() == X[:1].tobytes()
 
 
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    rows = np.random.default_rng(0).random((9, 2))
+    frame = polars.DataFrame(rows, schema=["a", "b"])
+    edited = edit(PCA(1).fit(frame), frame, {0: 1.0})
+    assert isinstance(edited, polars.DataFrame) and edited.columns == ["a", "b"]
+    assert_allclose(edited.to_numpy(), edit(PCA(1).fit(rows), rows, {0: 1.0}))
+
+
 def test_values_that_codes_cannot_hold():
     rows = np.random.default_rng(0).random((9, 4), dtype=np.float32)
     with pytest.raises(ValueError, match="float32, the type of the codes, cannot hold"):

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._as_seen import frame_like
 from .._model import BLOCK_ENTRIES, InspectedModel
 
 
@@ -79,11 +80,7 @@ class Block:
         return self._like_inputs(_less_one_entry(self.codes[rows], units))
 
     def _like_inputs(self, rows):
-        if not hasattr(self.inputs, "columns"):
-            return rows
-        if hasattr(self.inputs, "iloc"):
-            return type(self.inputs)(rows, columns=self.inputs.columns)
-        return type(self.inputs)(rows, schema=list(self.inputs.columns), orient="row")  # of polars
+        return frame_like(self.inputs, rows) if hasattr(self.inputs, "columns") else rows
 
 
 class InData:

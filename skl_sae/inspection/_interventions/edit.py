@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, issparse, isspmatrix, vstack
 
+from .._as_seen import frame_like
 from .._chosen_units import unit_index
 from .._model import InspectedModel
 
@@ -85,10 +86,8 @@ def edit(estimator, X, changes):
         edited = vstack(edited, format="csr")
         return csr_matrix(edited) if isspmatrix(X) else edited
     edited = np.concatenate(edited)
-    if model.reader is None and hasattr(X, "iloc"):
-        import pandas as pd  # the data are a data frame, so this is installed
-
-        return pd.DataFrame(edited, index=X.index, columns=X.columns)
+    if model.reader is None and hasattr(X, "columns"):
+        return frame_like(X, edited, getattr(X, "index", None))
     return edited
 
 
