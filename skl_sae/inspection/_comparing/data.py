@@ -177,6 +177,7 @@ def compare_data(
     with extra("report"):
         import pandas as pd
     names = _two_names(names)
+    _check_columns(X_a, X_b)
     model = InspectedModel(estimator, feature_names)
     X_a, X_b = model.read(X_a), model.read(X_b)
     if X_a.shape[1] != X_b.shape[1]:
@@ -215,6 +216,15 @@ def _two_names(names):
     if isinstance(given, str) or len(names) != 2 or names[0] == names[1]:
         raise ValueError(f"Got names={given!r}; expected two different ones, of X_a and of X_b.")
     return names
+
+
+def _check_columns(X_a, X_b):
+    """Columns of two data frames must have the same order, also where the estimator knows no names."""
+    if hasattr(X_a, "columns") and hasattr(X_b, "columns") and list(X_a.columns) != list(X_b.columns):
+        raise ValueError(
+            f"X_a has the columns {list(X_a.columns)[:5]}... and X_b {list(X_b.columns)[:5]}...; expected the same "
+            "ones in the same order."
+        )
 
 
 def _stacked(X_a, X_b):
