@@ -21,7 +21,7 @@ from .data_checks import (
     warn_of_random_reads,
     warn_of_range,
 )
-from .given_start import bring_in_finite, given_start
+from .given_start import bring_in_finite, check_columns, given_start
 
 # Rows that are held out for a rule with a target: a tenth, up to so many; in small tables so few, but at most a fifth.
 MOST_HELD_OUT, FEWEST_HELD_OUT, ENOUGH_ROWS = 2000, 50, 50
@@ -104,6 +104,7 @@ class BuildingMixin:
             self._check_scale(network.scaling, going_on)
             network.scaling.observe(*rows.means(), anew=going_on != "partial_fit")
             return self._train_on(network, params)
+        check_columns(self.init, seen)
         mean, variance, count = moments or rows.moments()
         check_size(rows, mean, variance, names)
         warn_of_range(rows, self.output_activation)

@@ -41,6 +41,29 @@ def given_start(init, network):
     return None, _components(model, network)
 
 
+def check_columns(init, seen):
+    """Raise where a model, or a data frame of components, is of columns with other names or in another order.
+
+    Parameters
+    ----------
+    init : object
+        As the estimator has it.
+    seen : estimator
+        With what it has noted of the columns of X.
+    """
+    model = unwrapped(init)
+    names = getattr(model, "feature_names_in_", getattr(model, "columns", None))
+    expected = getattr(seen, "feature_names_in_", None)
+    if names is None or expected is None or len(names) != len(expected):  # other widths are told of by their shapes
+        return
+    at = next((i for i, name in enumerate(names) if isinstance(name, str) and name != expected[i]), None)
+    if at is not None:
+        raise ValueError(
+            f"init={_named(model)} is of other columns than X, or has them in another order: its column {at} is "
+            f"{names[at]!r}, and that of X is {expected[at]!r}. Give X the columns of init, in their order."
+        )
+
+
 def _network_of(model):
     """The network of a fitted autoencoder, or None; raise where a model has not been fitted."""
     if isinstance(model, type):

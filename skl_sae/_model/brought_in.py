@@ -44,11 +44,13 @@ def bring_in(network, other):
         _scale_tied(network, ratio)
         return
     p["enc0.weight"][:] *= ratio
+    norms = row_norms(p.units.decoder)
+    if network.unit_norm and not other.unit_norm:
+        norms[:] = 1
     if kind.rescaled:
-        before = row_norms(p.units.decoder) if kind.decoder_depth == 1 else None
         p["dec0.weight"][:] /= ratio
-        if before is not None and _can_scale_codes(network):
-            _scale_codes(network, before)
+    if _can_scale_codes(network):
+        _scale_codes(network, norms)
 
 
 def _shift_input(network, shift):
@@ -81,15 +83,15 @@ def _can_scale_codes(network):
     )
 
 
-def _scale_codes(network, before):
-    """Scale codes so that the decoder's rows have the norms that they had `before`."""
+def _scale_codes(network, wanted):
+    """Scale codes so that the decoder's rows have the norms that are wanted, or their mean square."""
     p, units, kind = network.parameters, network.parameters.units, network.architecture
     norms = row_norms(units.decoder)
     if network.unit_norm:
-        factor = np.where((norms > 0) & (before > 0), norms / np.where(before > 0, before, 1), 1)
+        factor = np.where((norms > 0) & (wanted > 0), norms / np.where(wanted > 0, wanted, 1), 1)
     else:
-        size, size_before = (float(np.sqrt(np.square(each, dtype=np.float64).sum())) for each in (norms, before))
-        factor = np.full(norms.size, size / size_before if size > 0 and size_before > 0 else 1.0)
+        size, size_wanted = (float(np.sqrt(np.square(each, dtype=np.float64).sum())) for each in (norms, wanted))
+        factor = np.full(norms.size, size / size_wanted if size > 0 and size_wanted > 0 else 1.0)
     factor = factor.astype(network.dtype)
     units.decoder /= factor[:, None]
     for name in ["norm_gain"] if kind.batch_norm else ["encoder"]:

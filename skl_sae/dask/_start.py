@@ -4,6 +4,7 @@ import numpy as np
 
 from .._estimator.checks import copy_parameters
 from .._estimator.data_checks import check_probabilities, check_size, warn_of_range
+from .._estimator.given_start import check_columns
 from .._model.initialization import draw_sample
 from .._model.units import find_units, have_own_units
 from ._facts import RemoteRows, facts_of, join
@@ -53,6 +54,7 @@ def begin(sae, seen, rows, random_state):
     """
     if sae.warm_start and "_network" in vars(sae) and sae._network.scaling.measured:
         return sae._build(seen, rows, random_state, "warm_start=True")
+    check_columns(sae.init, seen)
     sample, (mean, variance, count) = sampled(rows), rows.moments()
     network = sae._new_network(rows)
     check_size(sample, mean, variance, getattr(seen, "feature_names_in_", None))

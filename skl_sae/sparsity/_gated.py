@@ -8,6 +8,7 @@ from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
 from .._kernels.memory import read_only
 from .._kernels.quantile import lowest, upper_quantile
+from .._model.batch_norm import factor
 from .._model.codes import Decoding, DenseCode
 from ._base import BaseSparsity
 from ._penalties import charge
@@ -79,9 +80,9 @@ class Gated(WeightMixin, BaseSparsity):
     Attributes
     ----------
     gain_, magnitude_bias_ : ndarray of shape (n_components,)
-        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives. Without hidden
-        layers, the gate is open where ``X @ coefs_[0] + intercepts_[0]`` is above zero, and the magnitude is
-        ``(X - mean_) @ coefs_[0] * gain_ + magnitude_bias_``.
+        :math:`e^{r}` and :math:`b_m`, the latter on the scale of the codes that ``transform`` gives, with what
+        ``batch_norm`` subtracts. Without hidden layers, the gate is open where ``X @ coefs_[0] + intercepts_[0]`` is
+        above zero, and the magnitude is ``(X - mean_) @ coefs_[0] * gain_ + magnitude_bias_``.
     alpha_ : float
         With `target_l0`, the weight at the end.
 
@@ -156,8 +157,10 @@ class Gated(WeightMixin, BaseSparsity):
     def publish(self, p, unit):
         """Set gains and biases of the magnitudes and, with a target, the weight."""
         super().publish(p, unit)
-        self.gain_ = read_only(np.exp(p.gain))
-        self.magnitude_bias_ = read_only(p.magnitude_bias / p.magnitude_bias.dtype.type(unit))
+        gain, bias = np.exp(p.gain), p.magnitude_bias
+        if hasattr(p, "norm_mean"):  # which is not in the weights
+            bias = bias - gain * factor(p.norm_gain, p.norm_variance) * p.norm_mean
+        self.gain_, self.magnitude_bias_ = read_only(gain), read_only(bias / bias.dtype.type(unit))
 
     def deployed(self):
         """Return a rule without the second code; a subclass with an `encode` of its own is deployed as it is."""

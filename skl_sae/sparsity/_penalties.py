@@ -105,9 +105,10 @@ class L1(WeightMixin, BaseSparsity):
 
     Attributes
     ----------
-    threshold_ : float
+    threshold_ : float or ndarray of shape (n_components,)
         With `target_l0`, the threshold on the scale of the codes that ``transform`` gives: what pre-activations,
-        ``X @ coefs_[0] + intercepts_[0]`` without hidden layers, must exceed to be codes.
+        ``X @ coefs_[0] + intercepts_[0]`` without hidden layers, must exceed to be codes. One number a unit where units
+        were scaled one by one, as by :func:`~skl_sae.compression.prune`.
     alpha_ : float
         With `target_l0`, the weight at the end.
 
@@ -201,7 +202,10 @@ class L1(WeightMixin, BaseSparsity):
         """With a target, set threshold and weight."""
         super().publish(p, unit)
         if self.target_l0 is not None:
-            self.threshold_ = float(p.threshold[0]) / unit
+            one = bool((p.threshold == p.threshold[0]).all())
+            self.threshold_ = (
+                float(p.threshold[0]) / unit if one else read_only(p.threshold / p.threshold.dtype.type(unit))
+            )
 
 
 @kernel("T1", "T1", "d1", "d1", "T1!")

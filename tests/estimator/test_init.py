@@ -99,6 +99,38 @@ def test_the_same_data_gives_the_same_bits(X, kind):
     np.testing.assert_allclose(theta, model._network.parameters.theta, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("options", [{}, {"hidden_layer_sizes": (12,)}, {"output_activation": "sigmoid"}])
+@pytest.mark.parametrize(
+    ("free", "kept"), [(JumpReLU(cost="tanh"), JumpReLU()), (L1(0.01, norm_aware=True), L1(0.01))], ids=["jump", "l1"]
+)
+def test_a_rule_with_another_norm_of_the_decoder(X, free, kept, options):
+    """Training would bring the rows to norm one, and codes would not follow."""
+    X = (X - X.min()) / np.ptp(X)
+    model = make(sparsity=free, max_iter=30, **options).fit(X)
+    network = at_the_start(make(sparsity=kept, init=model, **options), X / 2 + 0.1)
+    norms = np.linalg.norm(network.parameters.units.decoder, axis=1)
+    assert abs(np.linalg.norm(model._network.parameters.units.decoder, axis=1) - 1).max() > 0.1
+    np.testing.assert_allclose(norms, 1, rtol=1e-12)
+    (_, made), (_, expected) = given_back(network, X), given_back(model._network, X)
+    assert np.abs(made - expected).max() < 1e-9 * np.abs(expected).max()
+
+
+def test_columns_in_another_order_are_told_of(X):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(X, columns=list("abcdefghij"))
+    model, turned = make().fit(X), X[X.columns[::-1]]
+    components = pandas.DataFrame(model.components_, columns=X.columns)
+    for init in (model, FrozenEstimator(model), PCA(WIDTH).fit(X), components):
+        for method in ("fit", "partial_fit"):
+            sae = make(n_components=len(getattr(init, "components_", components)), init=init, max_iter=1)
+            with pytest.raises(
+                ValueError, match=r"of other columns than X.* its column 0 is 'a', and that of X is 'j'"
+            ):
+                getattr(sae, method)(turned)
+            assert getattr(sae, method)(X).score(X) > 0
+            getattr(clone(sae), method)(turned.to_numpy())  # without names nothing is known
+
+
 def test_tied_weights_with_units_of_features_stay(X):
     options = {"tied_weights": True, "scale": "features"}
     model = make(**options).fit(X)

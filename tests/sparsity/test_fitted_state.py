@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from numpydoc.docscrape import ClassDoc
+from scipy.sparse import issparse
 
 from skl_sae import SparseAutoencoder
+from skl_sae.compression import prune, quantize
 from skl_sae.io import load, save
 from skl_sae.sparsity import RULES, AbsTopK, BatchTopK, Gated, JumpReLU, KLDivergence, Matryoshka, TopK
 
@@ -27,7 +29,8 @@ def thresholded(sae, a, X):
 
 def gated(sae, a, X):
     rule = sae.sparsity_
-    return np.where(a > 0, np.maximum((X - sae.mean_) @ sae.coefs_[0] * rule.gain_ + rule.magnitude_bias_, 0), 0)
+    projected = (X - sae.mean_) @ sae.coefs_[0]  # which may be CSR
+    return np.where(a > 0, np.maximum(projected * rule.gain_ + rule.magnitude_bias_, 0), 0)
 
 
 def top_k(sae, a, X):
@@ -68,6 +71,18 @@ def test_codes_follow_from_what_is_published(name, scale, tmp_path):
     for each in (sae, load(tmp_path)):
         a = X @ each.coefs_[0] + each.intercepts_[0]
         codes, told = each.transform(X), expected(each, a, X)
+        assert np.isnan(told).mean() < 0.01
+        np.testing.assert_allclose(codes, np.where(np.isnan(told), codes, told), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"batch_norm": True}, {"tied_weights": True}])
+@pytest.mark.parametrize("name", ["batch_topk", "l1", "jumprelu", "gated"])
+def test_codes_follow_after_normalisation_and_pruning(name, options):
+    rule, expected = CODES[name]
+    sae = SparseAutoencoder(16, sparsity=rule, max_iter=8, random_state=0, **options).fit(X)
+    for each in (sae, prune(sae, 0.5), quantize(sae, bits=8)):
+        coef = each.coefs_[0].toarray() if issparse(each.coefs_[0]) else each.coefs_[0]
+        codes, told = each.transform(X), expected(each, X @ coef + each.intercepts_[0], X)
         assert np.isnan(told).mean() < 0.01
         np.testing.assert_allclose(codes, np.where(np.isnan(told), codes, told), rtol=1e-9, atol=1e-9)
 

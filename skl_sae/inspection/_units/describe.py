@@ -53,7 +53,7 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         explained_share
             What would be lost of the explained variance without the unit, as a share of it. Shares of units that
             overlap do not add up to 1. Columns weigh as in the loss of the last step, scaled if it scales. NaN where
-            the model explains nothing.
+            the model explains nothing. Where decoding is not affine, an estimate from 16 rows in which it is active.
         typical_value
             Mean absolute value where it is active, with the more frequent sign.
         positive_share
