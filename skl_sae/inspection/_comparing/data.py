@@ -108,7 +108,8 @@ def compare_data(
     Whether the sets differ at all is one more question, answered by a permutation test. If the rows of both sets are
     exchangeable, its p-value is at most :math:`\alpha` with a probability of at most :math:`\alpha`, in samples of any
     size and whatever the model is. The statistic is the sum over the units of the squared differences of mean values
-    and of rates, each divided by its variance over all rows.
+    and of rates, each divided by its variance over all rows. Sets that differ in neither, as where values of both signs
+    only spread wider, are not told apart, nor those that differ only in what the codes leave out.
 
     Rows are the units of exchange: where rows hang together, as those of one patient, pass one of each. The model must
     not know which set a row is from: fit it on rows of neither set, or on those of both. Otherwise the rows that it
