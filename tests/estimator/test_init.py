@@ -41,6 +41,7 @@ KINDS = {
     "tied": {"sparsity": TopK(3), "tied_weights": True},
     "deep": {"sparsity": TopK(3), "hidden_layer_sizes": (12, 9)},
     "deep tied": {"sparsity": TopK(3), "hidden_layer_sizes": (12,), "tied_weights": True},
+    "tied norm": {"sparsity": TopK(3), "batch_norm": True, "hidden_layer_sizes": (12,), "tied_weights": True},
     "batch norm": {"sparsity": TopK(3), "batch_norm": True, "hidden_layer_sizes": (12,)},
     "skip": {"sparsity": TopK(3), "skip": True},
     "relu": {"sparsity": TopK(3), "output_activation": "relu"},
