@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
+from .._named_parameters import NamedParametersMixin
 from ..metrics import stability
 from ._pooling import most_common, pool
 
@@ -20,7 +21,9 @@ from ._pooling import most_common, pool
 SEEDS = 2**31
 
 
-class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ConsensusAutoencoder(
+    DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NamedParametersMixin, BaseEstimator
+):
     r"""Sparse autoencoder of the units that several fits have in common.
 
     A fit from another seed finds some of the units again, and others in their place. This one is fitted several times,
@@ -42,7 +45,8 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
     ----------
     estimator : estimator, default=None
         What is fitted: a :class:`~skl_sae.SparseAutoencoder` with a decoder of one layer. None is one with its default
-        parameters. It is cloned, never fitted itself.
+        parameters. It is cloned, never fitted itself. Its parameters can be set and searched in either case:
+        ``set_params(estimator__n_components=64)``.
     n_fits : int, default=5
         Number of fits that are pooled, 2 at least.
     min_fits : int, default=2
@@ -95,6 +99,8 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
     >>> bool(consensus.unit_stability_.mean() > consensus.stability_.mean)
     True
     """
+
+    _named_parameters = ("estimator",)
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "transform"]), None],
@@ -160,9 +166,12 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
         vars(self).update({name: value for name, value in vars(seen).items() if name.endswith("_in_")}, **fitted)
         return self
 
+    def _stand_in(self, name, value):
+        return SparseAutoencoder() if value is None else value
+
     def _template(self):
         """What is fitted, unfitted."""
-        estimator = SparseAutoencoder() if self.estimator is None else self.estimator
+        estimator = self._stand_in("estimator", self.estimator)
         if not isinstance(estimator, SparseAutoencoder) or "init" not in estimator.get_params(deep=False):
             raise TypeError(
                 f"Got estimator={estimator!r}; expected a SparseAutoencoder, which can start from given units. Scale "
@@ -259,7 +268,7 @@ class ConsensusAutoencoder(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transf
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(SparseAutoencoder() if self.estimator is None else self.estimator)
+        inner = get_tags(self._stand_in("estimator", self.estimator))
         tags.input_tags, tags.transformer_tags = inner.input_tags, inner.transformer_tags
         return tags
 

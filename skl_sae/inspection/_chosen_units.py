@@ -9,15 +9,26 @@ def unit_index(model, unit):
     """Return the index of a unit, given as an int or as one of the names that `model.model` has for its outputs."""
     n_units = model.n_units
     if isinstance(unit, str):
-        names = list(model.model.get_feature_names_out())
+        names = _names(model)
         if unit not in names:
-            raise ValueError(f"Got the unit {unit!r}; expected an index or a name such as {str(names[0])!r}.")
+            such = f" or a name such as {str(names[0])!r}" if names else "; the estimator has no names for its outputs"
+            raise ValueError(f"Got the unit {unit!r}; expected an index{such}.")
         return names.index(unit)
     if not isinstance(unit, Integral) or isinstance(unit, bool | np.bool_):
         raise TypeError(f"Got the unit {unit!r}, a {type(unit).__name__}; expected an int or the name of a unit.")
     if not 0 <= unit < n_units:
         raise ValueError(f"Got unit {unit}; expected one of the {n_units} units, from 0 to {n_units - 1}.")
     return int(unit)
+
+
+def _names(model):
+    """Names of the outputs; those of the last step where some step before it has none."""
+    for estimator in (model.model, getattr(model, "learner", model.model)):
+        try:
+            return list(estimator.get_feature_names_out())
+        except AttributeError:
+            continue
+    return []
 
 
 def unit_indices(model, units):

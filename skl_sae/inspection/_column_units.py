@@ -16,10 +16,13 @@ class ColumnUnits(TransformerMixin, BaseEstimator):
     ----------
     parts : list of (slice, object)
         Columns of the output, and the fitted transformer that made them from as many.
+    following : object
+        The fitted step that takes the output.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts, following):
         self.parts = parts
+        self.following = following
 
     def fit(self, X, y=None):
         """Do nothing."""
@@ -30,7 +33,8 @@ class ColumnUnits(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """Scale."""
-        return self._apply(X, lambda part, columns: part.transform(as_seen(part, columns)))
+        scaled = self._apply(X, lambda part, columns: part.transform(as_seen(part, columns)))
+        return as_seen(self.following, scaled)
 
     def inverse_transform(self, X):
         """Give the columns their own units."""
@@ -44,7 +48,7 @@ class ColumnUnits(TransformerMixin, BaseEstimator):
         return X
 
 
-def column_units(transformer, split):
+def column_units(transformer, split, following):
     """Return the step for a fitted ColumnTransformer, or None if it has nothing to invert or makes CSR.
 
     Parameters
@@ -53,6 +57,8 @@ def column_units(transformer, split):
         Fitted.
     split : callable
         Splits a pipeline into steps that only read and steps that invert.
+    following : object
+        The fitted step after it.
     """
     if transformer.sparse_output_:
         return None
@@ -69,4 +75,4 @@ def column_units(transformer, split):
             continue
         if np.shape(back) == (1, width) and np.asarray(back).dtype.kind == "f":
             parts.append((columns, part))
-    return ColumnUnits(parts) if parts else None
+    return ColumnUnits(parts, following) if parts else None

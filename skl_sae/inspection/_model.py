@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, gen_batches
@@ -43,7 +44,7 @@ class InspectedModel:
         self.estimator = estimator
         estimator = getattr(estimator, "best_estimator_", estimator)
         self.reader, self.model = _split(estimator)
-        self._columns = _own_units(self.reader)
+        self._columns = _own_units(self.reader, _steps(self.model)[0][1])
         if self._columns is not None:
             self.model = Pipeline([("columns", self._columns), *_steps(self.model)])
         for needed in ("transform", "inverse_transform"):
@@ -75,7 +76,7 @@ class InspectedModel:
         if known is None:
             self._given_names = np.asarray(columns, dtype=object) if self._given_names is None else self._given_names
         elif columns != list(known):
-            raise ValueError(f"X has the columns {columns[:5]}...; expected those of the fit, {list(known[:5])}...")
+            raise ValueError(_other_columns(columns, list(known)))
 
     def encode(self, X):
         """Return the codes of numbers in CSR, without stored zeros."""
@@ -210,6 +211,17 @@ def _as_dense(X):
     return X.toarray() if issparse(X) else np.asarray(X)
 
 
+def _other_columns(columns, known):
+    """The message for a data frame whose columns are not those of the fit."""
+    missing, extra = [name for name in known if name not in columns], [name for name in columns if name not in known]
+    found = [f"{len(missing)} are missing, such as {missing[0]!r}"] if missing else []
+    found += [f"{len(extra)} are others, such as {extra[0]!r}"] if extra else []
+    return (
+        f"Got X with {len(columns)} columns; expected the {len(known)} of the fit: "
+        f"{'; '.join(found) or 'their order is another one, X[estimator.feature_names_in_] has it'}."
+    )
+
+
 def _as_numbers(X):
     return csr_array(X) if issparse(X) else np.asarray(X)
 
@@ -225,17 +237,23 @@ def _split(estimator):
     """Return the leading steps that read, or None, and the steps that encode and decode."""
     if not isinstance(estimator, Pipeline):
         return None, estimator
+    while len(estimator) > 1 and _does_nothing(estimator.steps[-1][1]):
+        estimator = estimator[:-1]
     steps = [step for _, step in estimator.steps]
     first = 0
     for i, step in enumerate(steps[:-1]):
-        if step not in (None, "passthrough") and not _inverts(step, steps[i + 1 :]):
+        if not _does_nothing(step) and not _inverts(step, steps[i + 1 :]):
             first = i + 1
     return (estimator[:first] if first else None), (estimator[first:] if first else estimator)
 
 
+def _does_nothing(step):
+    return step is None or isinstance(step, str)  # "passthrough"
+
+
 def _inverts(step, later):
     """Whether a step of a pipeline goes back from numbers to numbers; some have the method and raise."""
-    if not hasattr(step, "inverse_transform"):
+    if not hasattr(step, "inverse_transform") or isinstance(step, SimpleImputer):  # which makes missing values again
         return False
     if isinstance(step, FunctionTransformer):  # without an inverse it says that it is its own
         return step.func is None or step.inverse_func is not None
@@ -249,10 +267,10 @@ def _inverts(step, later):
     return getattr(back, "ndim", 0) == 2 and back.dtype.kind in "biuf"
 
 
-def _own_units(reader):
+def _own_units(reader, following):
     """The step for the scalers of a ColumnTransformer, if the last of the steps that read is one; else None."""
     last = reader.steps[-1][1] if isinstance(reader, Pipeline) else reader
-    return column_units(last, _split) if isinstance(last, ColumnTransformer) else None
+    return column_units(last, _split, following) if isinstance(last, ColumnTransformer) else None
 
 
 def _steps(model):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils._param_validation import HasMethods, validate_params
 
 from .._kernels.norms import unit_rows
@@ -12,6 +12,11 @@ from .._kernels.sparse_structure import check_sparse_structure
 from ._blocks import dense_rows, row_chunks
 from ._codes import l0
 from ._scorers import explained_variance_scorer
+
+# Numbers of rows or codes that are held at a time: so many rows that a product with the directions is one of matrices.
+BLOCK_ENTRIES = 1 << 20
+# Sparse data of more columns has its principal components found without their covariance.
+MOST_COLUMNS = 500
 
 
 @validate_params(
@@ -129,9 +134,13 @@ def _filled(X, mean):
 
 def _principal_components(X, mean, n_components, rng):
     """PCA that fills missing values."""
-    most = min(X.shape) - 1 if issparse(X) else min(X.shape)
-    solver = "arpack" if issparse(X) else "auto"
-    pca = PCA(max(1, min(n_components, most)), svd_solver=solver, random_state=rng).fit(_filled(X, mean))
+    if X.shape[0] == 1:
+        return _Directions(mean, np.zeros((1, X.shape[1])))  # a single row varies in no direction
+    by_parts = issparse(X) and X.shape[1] > MOST_COLUMNS
+    solver = ("arpack" if by_parts else "covariance_eigh") if issparse(X) else "auto"
+    n_components = min(n_components, min(X.shape) - by_parts)
+    with np.errstate(invalid="ignore"):  # columns that do not vary have no share of a variance
+        pca = PCA(n_components, svd_solver=solver, random_state=rng).fit(_filled(X, mean))
     return _Directions(mean, pca.components_.astype(np.float64))
 
 
@@ -149,7 +158,8 @@ class _Directions(BaseEstimator):
     def transform(self, X):
         """Encode."""
         X = _check(X, "X")
-        return np.concatenate([self._encode(self._centred(X, rows)) for rows in row_chunks(X)])
+        batches = gen_batches(X.shape[0], max(1, BLOCK_ENTRIES // max(self.directions.shape)))
+        return np.concatenate([self._encode(self._centred(X, rows)) for rows in batches])
 
     def inverse_transform(self, X):
         """Decode."""

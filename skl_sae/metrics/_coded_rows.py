@@ -78,7 +78,8 @@ class CodedRows:
     def _encode(self, X):
         """Codes in CSR, float64."""
         codes = self.estimator.transform(X)
-        self._kind = issparse(codes), getattr(codes, "dtype", np.float64)
+        dtype = np.dtype(getattr(codes, "dtype", np.float64))
+        self._kind = issparse(codes), dtype if dtype.kind == "f" else np.dtype(np.float64)
         codes = csr_array(codes, dtype=np.float64)
         codes.sum_duplicates()
         return codes

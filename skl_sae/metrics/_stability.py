@@ -61,8 +61,8 @@ def stability(fits, *, signed=False, random_state=None):
     ----------
     fits : list of at least 2 estimators or array-likes of shape (n_components, n_features)
         Fits that differ in their seed, or in their rows: fitted estimators with `components_`, pipelines that end in
-        one, or the dictionaries themselves, one unit a row. Norms do not matter; a row of zeros matches nothing. Fits
-        may differ in their number of units.
+        one, searches that found one, or the dictionaries themselves, one unit a row. Norms do not matter; a row of
+        zeros matches nothing. Fits may differ in their number of units.
     signed : bool, default=False
         Whether units that point in opposite ways count as different: cosines then keep their sign.
     random_state : int, RandomState instance or None, default=None
@@ -94,6 +94,8 @@ def stability(fits, *, signed=False, random_state=None):
     >>> found.mean > 2 * found.random
     True
     """
+    if hasattr(fits, "fit") or not hasattr(fits, "__iter__"):
+        raise TypeError(f"Got fits={fits!r}; expected a list of fits, or of their dictionaries.")
     dictionaries = [_dictionary(fit, i) for i, fit in enumerate(fits)]
     if len(dictionaries) < 2:
         raise ValueError(f"Got {len(dictionaries)} fits; expected at least 2, of which the units are compared.")
@@ -109,6 +111,7 @@ def stability(fits, *, signed=False, random_state=None):
 
 def _dictionary(fit, i):
     """The dictionary of one fit, one unit a row."""
+    fit = getattr(fit, "best_estimator_", fit)
     model = fit.steps[-1][1] if isinstance(fit, Pipeline) else fit
     if hasattr(model, "fit") or hasattr(model, "transform"):
         if not hasattr(model, "components_"):

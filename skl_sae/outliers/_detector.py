@@ -1,5 +1,6 @@
 """The outlier detector: it checks its input, and lets an autoencoder say what it expects."""
 
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -174,7 +175,8 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
         self : object
             The fitted detector.
         """
-        X = self._read(X, reset=True)
+        seen = copy(self)
+        X = seen._read(X, reset=True)
         random = check_random_state(self.random_state)
         order = random.permutation(X.shape[0])
         held_out, training = np.split(order, [number_of_held_out(self.calibration, X.shape[0])])
@@ -187,6 +189,8 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
         else:
             offset = float(np.percentile(residuals.scores(X), 100 * self.contamination))
         # Assigned together at the end: a fit that fails leaves what the last one has learned.
+        vars(self).pop("feature_names_in_", None)
+        vars(self).update({name: value for name, value in vars(seen).items() if name.endswith("_in_")})
         self.usual_errors_ = residuals.usual_errors(X[held_out])
         self.estimator_, self.calibration_scores_, self.offset_ = estimator, scores, offset
         self.units_, self._residuals = residuals.units, residuals

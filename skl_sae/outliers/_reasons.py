@@ -24,7 +24,7 @@ def reasons(residuals, X, usual_errors, names, index, n_top):
     """
     with extra("report"):
         import pandas as pd
-    tables = []
+    blocks = []
     for rows, observed, expected in residuals.blocks(X):
         squares, _ = residuals.errors(observed, expected)
         i, j = _largest(squares, n_top)
@@ -32,9 +32,10 @@ def reasons(residuals, X, usual_errors, names, index, n_top):
         seen, awaited = observed[i, j], expected[i, j]
         with np.errstate(divide="ignore", over="ignore"):
             times = np.abs(seen - awaited) / usual_errors[j]
-        columns = {"observed": seen, "expected": awaited, "share": shares, "times_usual": times}
-        tables.append(pd.DataFrame({"row": np.asarray(index)[rows][i], "column": names[j], **columns}))
-    return pd.concat(tables, ignore_index=True)
+        blocks.append((rows.start + i, j, seen, awaited, shares, times))
+    i, j, *values = (np.concatenate(each) for each in zip(*blocks, strict=True))
+    columns = dict(zip(("observed", "expected", "share", "times_usual"), values, strict=True))
+    return pd.DataFrame({"row": pd.Index(index).to_flat_index()[i], "column": names[j], **columns})
 
 
 def _largest(squares, n_top):

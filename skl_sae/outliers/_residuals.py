@@ -44,12 +44,15 @@ class Residuals:
             yield rows, observed, reconstruct(self.estimator, block).astype(np.float64)
 
     def errors(self, observed, expected):
-        """Squared errors of a block in units, and how many there are in each row; 0 where nothing is observed."""
+        """Squared errors of a block in units, and how many there are in each row; 0 where nothing is observed.
+
+        An expectation that is no number is as wrong as can be.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.square((observed - expected) / self.units)
-        seen = ~np.isnan(squares)
+        seen = ~np.isnan(observed)
         squares[~seen] = 0.0
-        return np.minimum(squares, LARGEST, out=squares), np.maximum(np.count_nonzero(seen, axis=1), 1)
+        return np.fmin(squares, LARGEST, out=squares), np.maximum(np.count_nonzero(seen, axis=1), 1)
 
     def scores(self, X):
         """Minus the mean squared error of the observed values of each row, in units."""

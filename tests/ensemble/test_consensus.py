@@ -139,3 +139,11 @@ def test_a_fit_that_fails_leaves_the_last_one(data, fitted):
         consensus.fit(np.full((10, 7), np.inf))
     assert consensus.n_features_in_ == 24
     assert_array_equal(consensus.transform(data), fitted.transform(data))
+
+
+def test_parameters_of_the_default_can_be_set():
+    consensus = ConsensusAutoencoder(n_fits=2, random_state=0)
+    assert consensus.get_params()["estimator__n_components"] == SparseAutoencoder().n_components
+    consensus.set_params(estimator__n_components=4, estimator__max_iter=5)
+    assert consensus.estimator.get_params() == SparseAutoencoder(4, max_iter=5).get_params()
+    assert clone(ConsensusAutoencoder()).estimator is None

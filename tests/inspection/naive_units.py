@@ -1,8 +1,9 @@
 """Slow twins of what is told of units: NumPy, dense, a unit at a time, by the definition."""
 
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
+from scipy.optimize import brentq, minimize_scalar
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
@@ -76,20 +77,27 @@ def explained_shares(X, codes, decode, weights=1.0):
 
 
 def lift(on, in_class):
-    """Lift of a class and its interval at 95 %, from the four counts."""
-    a, b, c, d = (np.sum(x & y) for x in (on, ~on) for y in (in_class, ~in_class))
-    n = a + b + c + d
-    value = (a / (a + b)) / ((a + c) / n)
-    a, b, c, d = a + 0.5, b + 0.5, c + 0.5, d + 0.5
-    n = a + b + c + d
-    # derivatives of the log of the lift by the four shares
-    slopes = np.array([1 / a - 1 / (a + b) - 1 / (a + c), -1 / (a + b), -1 / (a + c), 0.0]) * n
-    shares = np.array([a, b, c, d]) / n
-    variance = (np.sum(shares * slopes**2) - np.sum(shares * slopes) ** 2) / n
-    middle = log(a * n / ((a + b) * (a + c)))
-    reach = 1.959963984540054 * sqrt(variance)
-    low, high = np.exp([middle - reach, middle + reach])
-    return value, (0.0 if value == 0 else min(low, value)), max(high, value)
+    """Lift of a class and its interval at 95 %: risks that a score test does not reject, by the definition."""
+    a, b, n, m = np.sum(on & in_class), np.sum(~on & in_class), np.sum(on), np.sum(~on)
+    value = (a / n) / ((a + b) / (n + m))
+
+    def score(log_risk):
+        risk = exp(log_risk)
+
+        def loss(p):  # likelihood of both shares, one the other times the risk
+            parts = [(a, risk * p), (n - a, 1 - risk * p), (b, p), (m - b, 1 - p)]
+            return -sum(count * log(max(share, 1e-300)) for count, share in parts if count)
+
+        p = minimize_scalar(loss, bounds=(0, min(1, 1 / risk)), method="bounded", options={"xatol": 1e-13}).x
+        return (a / n - risk * b / m) / sqrt(risk * p * (1 - risk * p) / n + risk**2 * p * (1 - p) / m)
+
+    def to_lift(risk):
+        return risk / (n / (n + m) * risk + m / (n + m))
+
+    reach = 1.959963984540054
+    low = to_lift(exp(brentq(lambda t: score(t) - reach, -12, 12))) if a else 0.0
+    high = to_lift(exp(brentq(lambda t: score(t) + reach, -12, 12))) if b else (n + m) / n
+    return value, low, high
 
 
 def log_odds(on, has_term):

@@ -239,3 +239,19 @@ def test_what_does_not_fit_together():
 def test_one_row_each():
     comparison = compare(A[:1], B[:1])
     assert comparison.p_value == 1 and not comparison.units["differs"].any()
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e7, 1e9])
+def test_an_offset_hides_no_difference(offset):
+    random = np.random.default_rng(0)
+    codes = offset + random.normal(size=(60, 1)) + np.repeat([0, 3], 30)[:, None]
+    statistic, p_value = permutation_test(sparse.csr_array(codes), 30, 99, np.random.RandomState(0))
+    same, _ = permutation_test(sparse.csr_array(codes - offset), 30, 99, np.random.RandomState(0))
+    assert p_value == 0.01
+    assert_allclose(statistic, same, rtol=1e-4)
+
+
+@pytest.mark.parametrize("names", [3, "ab", ("a",), ("a", "a")])
+def test_names_that_are_not_two(names):
+    with pytest.raises(ValueError, match="expected two different ones"):
+        compare_data(PCA(2).fit(np.eye(4)), np.eye(4), np.eye(4), names=names)

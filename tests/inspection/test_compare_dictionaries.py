@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import NMF, PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -71,9 +72,19 @@ def test_estimators_pipelines_and_deep_decoders():
     scaled = make_pipeline(StandardScaler(), PCA(3)).fit(X)
     assert_allclose(compare_dictionaries(scaled, scaled[-1]).similarities, 1)
 
+    search = GridSearchCV(make_pipeline(StandardScaler(), PCA(3)), {"pca__n_components": [3]}, cv=2).fit(
+        X * range(1, 7)
+    )
+    assert_allclose(compare_dictionaries(search, search.best_estimator_[-1]).similarities, 1)
+
     deep = SparseAutoencoder(n_components=5, hidden_layer_sizes=(7,), max_iter=3, random_state=0).fit(X)
     added = deep.inverse_transform(np.eye(5)) - deep.inverse_transform(np.zeros((1, 5)))
     assert_allclose(compare_dictionaries(deep, added).similarities, 1, atol=1e-6)
+
+
+def test_what_is_printed_is_short():
+    printed = repr(compare_dictionaries(B, A, random_state=0))
+    assert printed.startswith("<DictionaryComparison of 5 with 4 units: mean similarity ") and len(printed) < 120
 
 
 def test_table():

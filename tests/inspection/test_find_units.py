@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skl_sae.inspection import describe_units, find_units, top_examples, top_features
 from skl_sae.inspection._units.facts import unit_facts
@@ -65,8 +65,35 @@ def test_examples_and_features():
         top_features(MODEL, FRAME, units=[9])
 
 
-@pytest.mark.parametrize("example", [7, FRAME.iloc[7], FRAME.iloc[7:8], FRAME.to_numpy()[7]])
-def test_units_of_an_example(example):
+def test_units_by_name_where_a_step_gives_none():
+    model = make_pipeline(FunctionTransformer(np.arcsinh, np.sinh), Directions(6)).fit(X)
+    assert_array_equal(top_examples(model, X, units="unit2"), top_examples(model, X, units=2))
+    with pytest.raises(ValueError, match="Got the unit 'none'; expected an index or a name such as 'unit0'"):
+        top_examples(model, X, units="none")
+
+
+@pytest.mark.parametrize("n_top", [None, 0, -1, 2.5, True])
+def test_numbers_of_results(n_top):
+    for find, options in ((find_units, {"example": 0}), (top_features, {}), (top_examples, {}), (describe_units, {})):
+        with pytest.raises(ValueError, match=r"Got n_top=.*; expected an int of at least 1\."):
+            find(MODEL, FRAME, n_top=n_top, **options)
+
+
+def test_names_that_repeat_or_are_ints():
+    model = MODEL[-1]
+    Z = MODEL[0].transform(FRAME)
+    with pytest.raises(ValueError, match="Got column='a', the name of 2 columns"):
+        find_units(model, Z, column="a", feature_names=["a", "a", "b", "c", "d"])
+    found = find_units(model, pd.DataFrame(Z), column=3)
+    assert_array_equal(found["amount"], find_units(model, Z, column="x3")["amount"])
+
+
+@pytest.mark.parametrize(
+    "example", [7, FRAME.iloc[7], FRAME.iloc[7:8], FRAME.to_numpy()[7], FRAME.to_numpy()[7].tolist()]
+)
+@pytest.mark.parametrize("block_entries", [1 << 22, 12])
+def test_units_of_an_example(example, block_entries, monkeypatch):
+    monkeypatch.setattr("skl_sae.inspection._units.effects.BLOCK_ENTRIES", block_entries)
     found = find_units(MODEL, FRAME, example=example, n_top=9)
     codes, Z = MODEL.transform(FRAME)[7], MODEL[0].transform(FRAME)[7]
     decode = MODEL[-1].inverse_transform
@@ -116,6 +143,8 @@ def test_units_of_a_term_or_a_column():
         ({}, "Got none of"),
         ({"example": 1, "column": "a"}, "Got example, column of"),
         ({"example": 80}, "from 0 to 79"),
+        ({"example": "tin"}, "the estimator reads no texts"),
+        ({"column": "a", "confidence": "high"}, "Got confidence='high'"),
         ({"example": [[1.0, 2.0]]}, "expected one row of 5 columns|2 features"),
         ({"label": "hot"}, "expected y to be given"),
         ({"label": "warm", "y": Y}, "expected one of 'cold', 'hot'"),

@@ -197,6 +197,8 @@ def test_wrong_units_and_targets(sae):
         ((0, 0), {}, "each of them once"),
         ((0, 8), {}, "from 0 to 7"),
         ((0, 1), {"y": np.ones(3)}, "60, one a row"),
+        ((0, 1), {"y": [None, *"ab" * 29, "a"]}, "y has missing values"),
+        ((0, 1), {"y": [np.nan, *np.linspace(0, 1, 59)]}, "y has missing values"),
     ):
         with pytest.raises(ValueError, match=said):
             UnitPairDisplay.from_estimator(sae, X, units, **options)

@@ -33,7 +33,9 @@ HOLED = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
         ([Directions()], X, 0),
         ([StandardScaler(), Directions()], X, 0),
         (["passthrough", StandardScaler(), Directions()], X, 0),
+        ([StandardScaler(), Directions(), "passthrough"], X, 0),
         ([SimpleImputer(), StandardScaler(), Directions()], HOLED, 1),  # it has an inverse that raises
+        ([SimpleImputer(add_indicator=True), StandardScaler(), Directions()], HOLED, 1),  # one that takes numbers away
         ([FunctionTransformer(np.arctan), StandardScaler(), Directions()], X, 1),  # one that does nothing
         ([FunctionTransformer(np.arctan, np.tan), Directions()], X, 0),
         ([StandardScaler(), PCA(3), Directions()], X, 0),
@@ -57,8 +59,11 @@ def test_steps_that_do_not_invert_read(steps, data, n_read):
 
 
 def test_texts_are_their_own_examples():
-    facts = unit_facts(make_pipeline(TfidfVectorizer(), NMF(2, max_iter=1000)).fit(TEXTS), TEXTS)
+    model = make_pipeline(TfidfVectorizer(), NMF(2, max_iter=1000)).fit(TEXTS)
+    facts = unit_facts(model, TEXTS)
     assert facts.texts == TEXTS
+    for kind in (np.array, pd.Series):
+        assert unit_facts(model, kind(TEXTS)).texts == TEXTS
     assert {term for terms in facts.terms for term, _, _ in terms} <= {
         "goal",
         "season",
@@ -98,6 +103,16 @@ def test_scalers_inside_a_column_transformer(imputed):
     assert unit_facts(scaled, frame).feature_names[0] == "numbers__a"  # of CSR, columns stay as they are scaled
 
 
+def test_steps_that_give_data_frames():
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    columns = ColumnTransformer([("scale", StandardScaler(), ["a", "b"])], remainder="passthrough")
+    for steps in ([], [StandardScaler()]):
+        pipeline = make_pipeline(columns, *steps, SparseAutoencoder(3, max_iter=2, random_state=0))
+        pipeline.set_output(transform="pandas").fit(frame)
+        model = InspectedModel(pipeline)
+        assert_allclose(model.encode(model.read(frame)).toarray(), pipeline.transform(frame), atol=1e-6)
+
+
 def test_a_search_is_its_best_estimator():
     search = GridSearchCV(PCA(), {"n_components": [1, 3]}).fit(X)
     assert InspectedModel(search).n_units == search.best_params_["n_components"]
@@ -109,7 +124,7 @@ def test_names():
     assert InspectedModel(PCA().fit(X)).feature_names.tolist() == ["x0", "x1", "x2", "x3"]
     assert unit_facts(PCA().fit(X), frame).feature_names.tolist() == list("abcd")
     assert unit_facts(PCA().fit(X), frame, feature_names=list("efgh")).feature_names.tolist() == list("efgh")
-    with pytest.raises(ValueError, match=r"columns \['d', 'c', 'b', 'a'\]"):
+    with pytest.raises(ValueError, match="their order is another one"):
         unit_facts(PCA().fit(frame), frame[list("dcba")])
     pipeline = make_pipeline(StandardScaler(), PCA()).set_output(transform="pandas").fit(frame)
     assert_array_equal(unit_facts(pipeline, frame).density, np.ones(4))

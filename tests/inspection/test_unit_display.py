@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import UnitDisplay
+from skl_sae.inspection._displays.unit_panels import draw_values
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -167,8 +168,15 @@ def test_wrong_arguments(digits):
         with pytest.raises(ValueError, match=said):
             UnitDisplay.from_estimator(sae, X, unit, **options)
     display = UnitDisplay.from_estimator(sae, X, 0)
-    for unit in (-1, 12):
+    for unit in (-1, 12, "sparseautoencoder0"):
         with pytest.raises(ValueError, match="from 0 to 11"):
             display.plot(unit=unit)
     with pytest.raises(NotFittedError):
         UnitDisplay.from_estimator(SparseAutoencoder(), X, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_that_are_all_the_same_have_a_histogram(dtype):
+    _, ax = plt.subplots()
+    draw_values(ax, np.full(9, 1e30, dtype=dtype))
+    assert max(patch.get_height() for patch in ax.patches) == 9

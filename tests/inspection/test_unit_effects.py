@@ -5,17 +5,19 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_classification
 from sklearn.decomposition import NMF, PCA
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import edit, unit_effects
@@ -91,6 +93,39 @@ def test_other_predictors(predictor, target, predict, method, outputs):
     check(effects, naive_effects(pipeline[1:], codes, predict), codes)
     assert effects.response_method == method and effects.outputs.tolist() == outputs
     assert (effects.n_flips is None) == isinstance(predictor, LinearRegression)
+
+
+@pytest.mark.parametrize(
+    "predictor",
+    [
+        SVC(decision_function_shape="ovo"),
+        make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo")),
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.2),
+        LogisticRegression(),
+        IsolationForest(n_estimators=5, random_state=0),
+    ],
+    ids=["pairs", "scaled_pairs", "threshold", "largest", "outliers"],
+)
+def test_flips_are_of_what_is_predicted(predictor):
+    target = LABELS == "red" if isinstance(predictor, FixedThresholdClassifier) else LABELS
+    pipeline = make_pipeline(new_sae(), predictor).fit(X, target)
+    codes, predict = pipeline[0].transform(X), pipeline[-1].predict
+    effects = unit_effects(pipeline, X)
+    others = np.arange(10) != np.arange(10)[:, None]
+    assert_array_equal(effects.n_flips, [(predict(codes) != predict(codes * keep)).sum() for keep in others])
+
+
+def test_outputs_of_pairs_of_classes():
+    pipeline = make_pipeline(new_sae(), SVC(decision_function_shape="ovo")).fit(X, LABELS)
+    effects = unit_effects(pipeline, X)
+    assert effects.outputs.tolist() == ["blue against green", "blue against red", "green against red"]
+    assert (pipeline.decision_function(X)[LABELS == "blue", 0] > 0).mean() > 0.5
+    assert repr(effects) == "<UnitEffects: decision_function, n_units=10, n_outputs=3>"
+
+
+def test_clusters_are_no_numbers():
+    with pytest.raises(TypeError, match="Got a clusterer"):
+        unit_effects(make_pipeline(new_sae(), KMeans(3, random_state=0)).fit(X), X)
 
 
 def test_labels_are_counted():
@@ -200,9 +235,10 @@ def test_what_cannot_be_explained(estimator, options, error, said):
 
 
 def test_several_targets_with_classes_are_refused():
-    pipeline = make_pipeline(PCA(2), MultiOutputClassifier(LogisticRegression())).fit(X, np.column_stack([y, y]))
-    with pytest.raises(ValueError, match="several targets"):
-        unit_effects(pipeline, X)
+    for several in (MultiOutputClassifier(LogisticRegression()), OneVsRestClassifier(LogisticRegression())):
+        pipeline = make_pipeline(PCA(2), several).fit(X, np.column_stack([y > 0, y > 1]))
+        with pytest.raises(ValueError, match="several targets"):
+            unit_effects(pipeline, X)
 
 
 def test_an_encoder_of_texts_is_refused():

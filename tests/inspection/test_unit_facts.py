@@ -197,6 +197,24 @@ def test_decoders_that_are_not_affine_are_asked_at_rows():
     close(facts.explained_share, naive.explained_shares(few, codes, model.inverse_transform))
 
 
+class Squashed(PCA):
+    """Decodes a little less of large values."""
+
+    def inverse_transform(self, X):
+        X = X.toarray() if sparse.issparse(X) else X
+        return super().inverse_transform(X - 0.2 * X * np.tanh(np.abs(X) / 5))
+
+
+def test_shares_of_decoders_that_are_not_affine_from_some_rows():
+    """Few large values make up most of a share, and are rarely among the rows: the others tell what they lose."""
+    rng = np.random.default_rng(3)
+    many = (rng.exponential(size=(600, 3)) * (rng.random((600, 3)) < 0.3)) @ rng.standard_normal((3, 6))
+    model = Squashed(3).fit(many)
+    codes = model.transform(many)
+    expected = naive.explained_shares(many, codes, model.inverse_transform)
+    assert_allclose(unit_facts(model, many).explained_share, expected, rtol=0.15, atol=0.01)
+
+
 def test_of_both_signs_the_rarer_one_is_mirrored():
     few = X[:16]
     model = Directions(signed=True, squash=True).fit(few)
@@ -264,6 +282,25 @@ def test_a_row_and_a_column():
     assert one.amounts.shape == (2, 1)
 
 
+def test_constant_columns_have_no_spread():
+    """Rounding of sums would give them a tiny one, in which any effect is huge."""
+    model, constant = Directions().fit(np.c_[X, X[:, :2]]), np.c_[X, np.full(90, 0.1), np.full(90, 1e6)]
+    facts = unit_facts(model, constant)
+    assert_array_equal(facts.spreads[5:], 0)
+    assert not {"x5", "x6"} & {column for effects in facts.effects for column, _ in effects}
+
+
+def test_spreads_far_from_the_reconstruction_of_zeros():
+    assert_allclose(unit_facts(Directions().fit(X), X + 1e8).spreads, X.std(axis=0), rtol=1e-6)
+
+
+def test_units_are_compared_with_many_classes_in_blocks(monkeypatch):
+    model, y = Directions().fit(X), np.arange(90) // 2
+    whole = unit_facts(model, X, y=y).classes
+    monkeypatch.setattr("skl_sae.inspection._units.facts.BLOCK_ENTRIES", 100)
+    assert unit_facts(model, X, y=y).classes == whole
+
+
 def test_read_only_memory_maps(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, X)
@@ -291,6 +328,8 @@ def test_what_does_not_match_is_refused():
         unit_facts(model, X, y=X[:, 0])
     with pytest.raises(ValueError, match="y has missing values"):
         unit_facts(model, X, y=[None, *Y[1:]])
+    with pytest.raises(ValueError, match="y has missing values"):
+        unit_facts(model, X, y=pd.Series([pd.NA, *Y[1:]], dtype="string"))
     with pytest.raises(ValueError, match="y mixes types"):
         unit_facts(model, X, y=np.array([1, *Y[1:]], dtype=object))
     with pytest.raises(ValueError, match="Got n_top=0; expected an int of at least 1"):
@@ -312,11 +351,8 @@ def test_intervals_of_lifts_cover_as_often_as_they_say(shares):
     both = 1.5 * shares[0] * shares[1]
     cells = [both, shares[0] - both, shares[1] - both, 1 - shares[0] - shares[1] + both]
     a, b, c, _ = rng.multinomial(n, cells, size=n_draws).T
-    covered = []
-    for i in range(n_draws):
-        _, low, high = class_lifts(a[i : i + 1, None], a[i : i + 1] + b[i], a[i : i + 1] + c[i], n)
-        covered.append(low[0, 0] <= 1.5 <= high[0, 0])
-    assert 0.935 <= np.mean(covered) <= 0.97
+    _, low, high = class_lifts(a[:, None], a + b, (a + c)[:, None], n)
+    assert 0.935 <= np.mean((low <= 1.5) & (high >= 1.5)) <= 0.97
 
 
 def test_counts_of_zero_have_intervals():

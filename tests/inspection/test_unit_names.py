@@ -96,6 +96,7 @@ def test_short_texts_are_examples():
     best = [texts[row] for row in np.argsort(-codes[:, 0], kind="stable")[:3]]
     assert unit_facts(model, X, texts=texts).names[0] == ", ".join(best)
     assert unit_facts(model, X, texts=texts, feature_names=NAMES).names[0] == "high income, low age"
+    assert unit_facts(model, X, texts=["\n"] * 200).names[0] == "high x0, low x1"
     assert unit_facts(model, X, texts=[f"{text} {'x' * 40}" for text in texts]).names[0] == "high x0, low x1"
 
 

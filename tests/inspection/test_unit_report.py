@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import unit_report
+from skl_sae.inspection._report.markup import histogram
 
 VOID = {"meta", "img", "input", "rect"}
 EVIL = '<script>alert("1")</script><img src="http://example.org/x.png" onerror=alert(2)>&amp;\'"'
@@ -119,6 +120,19 @@ def test_texts_of_the_data_are_never_markup(digits):
     sae, X, _ = digits
     names = [f"{EVIL}{i}" for i in range(64)]
     check_offline(Page(unit_report(sae, X, feature_names=names, texts=[EVIL] * 200, y=[EVIL] * 200)))
+
+
+def test_texts_that_no_file_can_hold(digits, tmp_path):
+    sae, X, _ = digits
+    text = unit_report(sae, X, tmp_path / "units.html", texts=["half \ud800 a pair \x00"] * 200, title="\udfff")
+    assert (tmp_path / "units.html").read_text(encoding="utf-8") == text and "half ? a pair" in text
+
+
+@pytest.mark.parametrize("value", [1e30, -3.0, 5e-324])
+def test_values_that_are_all_the_same_have_a_histogram(value):
+    for values in (np.full(9, value), np.full(9, value, dtype=np.float32)):
+        if values[0]:
+            assert histogram(values).count("<rect") == 1
 
 
 def test_sparse_rows_missing_values_one_row_and_units_that_never_fire(digits):

@@ -293,3 +293,33 @@ def test_estimators_say_what_they_take():
         fitted(PCA(3), data=holed)
     with pytest.raises(ValueError, match="minimum of 2 is required"):
         fitted(data=X[:1])
+
+
+def test_a_fit_that_fails_leaves_the_features_of_the_last_one():
+    detector = fitted()
+    with pytest.raises(ValueError, match="calibration=500"):
+        detector.set_params(calibration=500).fit(X[:, :3])
+    assert detector.n_features_in_ == 6
+    assert_array_equal(detector.predict(X), fitted().predict(X))
+
+
+def test_an_expectation_that_is_no_number_is_an_outlier():
+    detector = fitted()
+    expected = np.zeros((2, 6))
+    expected[0] = np.nan
+    squares, n_seen = detector._residuals.errors(np.array([[1.0, np.nan] * 3, [0.0] * 6]), expected)
+    assert_array_equal(squares, [[_residuals.LARGEST, 0] * 3, [0] * 6])
+    assert_array_equal(n_seen, [3, 6])
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Paris"])
+def test_blocks_play_no_part_in_the_types_of_reasons(zone, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X[:60], index=pandas.date_range("2020-01-01", periods=60, tz=zone)).add_prefix("c")
+    frame.iloc[3] = np.nan
+    detector = fitted(quick(), data=frame, calibration=19)
+    whole = detector.explain(frame, n_top=2)
+    monkeypatch.setattr(_residuals, "BLOCK_ENTRIES", 6)
+    pandas.testing.assert_frame_equal(detector.explain(frame, n_top=2), whole)
+    assert_array_equal(whole["row"].unique(), frame.index.delete(3))
+    assert whole["row"].dtype == frame.index.dtype

@@ -121,3 +121,20 @@ def test_what_does_not_fit(fitted):
         baseline_scores(sae, X, X_train=X_train[:, 1:])
     with pytest.raises(ValueError, match="'scoring' parameter"):
         baseline_scores(sae, X, scoring="r2")
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("n_rows, n_columns", [(1, 6), (2, 6), (8, 1), (8, 6)])
+def test_few_rows_and_columns(make, n_rows, n_columns):
+    X = np.random.default_rng(0).normal(size=(8, n_columns))
+    sae = SparseAutoencoder(4, max_iter=2, random_state=0).fit(make(X))
+    found = baseline_scores(sae, make(X), X_train=make(X[:n_rows]), random_state=0)
+    dense = baseline_scores(sae, X, X_train=X[:n_rows], random_state=0)
+    assert_allclose([found[row] for row in ROWS], [dense[row] for row in ROWS], rtol=1e-5, atol=1e-9)
+
+
+def test_columns_that_do_not_vary():
+    X = np.random.default_rng(0).normal(size=(8, 6))
+    sae = SparseAutoencoder(4, max_iter=2, random_state=0).fit(X)
+    found = baseline_scores(sae, X, X_train=np.ones((5, 6)), random_state=0)
+    assert np.isfinite(list(found.values())).all()

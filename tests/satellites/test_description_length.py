@@ -234,3 +234,22 @@ def test_parameters_are_checked(fitted):
         description_length(object(), [[1.0]])
     with pytest.raises(ValueError, match="'n_rows' parameter"):
         description_length(*fitted, n_rows=0)
+
+
+class WholeCodes:
+    """A model whose codes are whole numbers of a type."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def transform(self, X):
+        return np.rint(X).astype(self.dtype)
+
+    def inverse_transform(self, codes):
+        return 1.0 * codes
+
+
+def test_codes_of_whole_numbers_are_rounded_and_not_cut():
+    X = 5 * np.random.default_rng(0).normal(size=(200, 4))
+    found = [description_length(WholeCodes(dtype), X) for dtype in (np.float64, np.int64, np.int8)]
+    assert found[0] == found[1] == found[2]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -101,3 +102,16 @@ def test_the_published_toy():
     found = stability(fits, signed=True, random_state=0)
     assert found.mean > 0.97
     assert found.random < 0.7
+
+
+def test_a_search_is_the_fit_that_it_found():
+    X = np.random.default_rng(0).normal(size=(40, 5))
+    search = GridSearchCV(PCA(random_state=0), {"n_components": [2, 3]}, cv=2).fit(X)
+    alone = search.best_estimator_
+    assert stability([search, alone], random_state=0).mean == pytest.approx(1)
+
+
+@pytest.mark.parametrize("fits", [PCA(), 3, make_pipeline(PCA())])
+def test_fits_are_a_list(fits):
+    with pytest.raises(TypeError, match="expected a list of fits"):
+        stability(fits)

@@ -128,6 +128,8 @@ display.axes_[-1].set_xlabel("column")
 # ---------
 # Wrong cells harm twice: imputers learn from them, and read them in the rows that they fill. So what is odd is declared
 # missing before all is filled in. The error is in standard deviations of each column, over the cells that were missing.
+# With wrong cells in the table the autoencoder is off the least. In the cleaned one linear regressions are a little
+# better: the columns of this table predict each other linearly.
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # IterativeImputer ends after ten rounds
 imputers = {

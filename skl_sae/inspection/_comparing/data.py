@@ -211,9 +211,9 @@ def _table(unit_names, codes_a, codes_b, level, confidence, n_top):
 
 
 def _two_names(names):
-    names = tuple(str(name) for name in names)
-    if len(names) != 2 or names[0] == names[1]:
-        raise ValueError(f"Got names={names!r}; expected two different ones, of X_a and of X_b.")
+    given, names = names, tuple(str(name) for name in names) if hasattr(names, "__iter__") else ()
+    if isinstance(given, str) or len(names) != 2 or names[0] == names[1]:
+        raise ValueError(f"Got names={given!r}; expected two different ones, of X_a and of X_b.")
     return names
 
 

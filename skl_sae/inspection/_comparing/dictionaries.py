@@ -55,6 +55,12 @@ class DictionaryComparison:
     nearest_in_a: np.ndarray
     similarity_b: np.ndarray
 
+    def __repr__(self):
+        return (
+            f"<DictionaryComparison of {len(self.similarity_a)} with {len(self.similarity_b)} units: mean similarity "
+            f"{self.mean_similarity:.3g}, by chance {self.random_similarity:.3g}>"
+        )
+
     def n_shared(self, threshold=0.7):
         """Count the pairs that are at least so similar.
 
@@ -177,6 +183,7 @@ def _directions(model, name):
     if not hasattr(model, "fit"):
         return check_array(model, dtype=np.float64, input_name=name)
     check_is_fitted(model)
+    model = getattr(model, "best_estimator_", model)
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     if hasattr(last, "components_"):
         return np.asarray(last.components_, dtype=np.float64)

@@ -8,6 +8,8 @@ from sklearn.utils import gen_batches
 _ENTRIES = 1 << 22
 # Statistics that differ by less than this part of their size are equal.
 _SAME = 1e-9
+# What varies by less than this part of its size does not vary.
+_ROUNDING = 1e-12
 
 
 def permutation_test(codes, n_a, n_permutations, random):
@@ -59,8 +61,10 @@ def _standardised(codes):
     largest = abs(codes).max(axis=0).toarray().ravel()
     codes = codes.multiply(1 / np.where(largest > 0, largest, 1.0)).tocsr()
     mean = codes.sum(axis=0) / n
-    variance = codes.power(2).sum(axis=0) / n - mean**2
-    varies = variance > 1e-12
+    n_zeros = n - np.bincount(codes.indices, minlength=codes.shape[1])
+    squares = np.bincount(codes.indices, (codes.data - mean[codes.indices]) ** 2, minlength=codes.shape[1])
+    variance = (squares + n_zeros * mean**2) / n
+    varies = variance > _ROUNDING**2
     return codes.multiply(np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)).tocsr()
 
 

@@ -21,11 +21,12 @@ def check_estimator(estimator, *needed):
 
 
 def check_count(name, value, available=None):
-    """Return the count, at most as many as there are; None means all."""
-    if value is None:
+    """Return the count, at most as many as there are, if this is known: then None means all."""
+    if value is None and available is not None:
         return available
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"Got {name}={value!r}; expected an int of at least 1, or None.")
+        or_none = "" if available is None else ", or None"
+        raise ValueError(f"Got {name}={value!r}; expected an int of at least 1{or_none}.")
     return value if available is None else min(value, available)
 
 
@@ -80,6 +81,15 @@ def tile_sheet(images, n_columns, gaps):
         top, left = i // n_columns * down, i % n_columns * right
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def histogram_edges(values, n_bins):
+    """Return edges of bins, with some width where all values are the same but for rounding."""
+    low, high = float(values.min()), float(values.max())
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-9 * size:
+        low, high = low - (size or 1.0) / 2, high + (size or 1.0) / 2
+    return np.linspace(low, high, n_bins + 1)
 
 
 def start_plot(display, ax, figsize, layout="constrained"):

@@ -1,5 +1,7 @@
 """A unit as a card."""
 
+from numbers import Integral
+
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._chosen_units import unit_index
@@ -99,8 +101,8 @@ class UnitDisplay:
         """
         facts = self.data.facts
         unit = self.unit if unit is None else unit
-        if not 0 <= unit < len(facts.names):
-            raise ValueError(f"Got unit={unit}; expected one of the units, from 0 to {len(facts.names) - 1}.")
+        if not isinstance(unit, Integral) or not 0 <= unit < len(facts.names):
+            raise ValueError(f"Got unit={unit!r}; expected one of the units, from 0 to {len(facts.names) - 1}.")
         n_bars = check_count("n_bars", n_bars, len(facts.feature_names))
         self._unit, self._n_bars, self.axes_ = unit, n_bars, {}
         main, side = self._main_panels(), self._side_panels()

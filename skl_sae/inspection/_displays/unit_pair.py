@@ -8,6 +8,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._chosen_units import unit_indices
 from .._model import InspectedModel
+from .._units.company import has_missing
 from .common import start_plot
 
 # A target with more different numbers is drawn as a scale of colours.
@@ -167,7 +168,7 @@ class UnitPairDisplay:
         Raises
         ------
         ValueError
-            If there are not two units, one does not exist, or y does not have one value a row.
+            If there are not two units, one does not exist, or y does not have one value a row or misses some.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
@@ -182,6 +183,8 @@ class UnitPairDisplay:
             y = column_or_1d(y)
             if len(y) != len(codes):
                 raise ValueError(f"Got {len(y)} values in y; expected {len(codes)}, one a row of X.")
+            if has_missing(y):
+                raise ValueError("y has missing values; expected one of each row. Drop these rows, or give them one.")
         return cls(codes=codes, units=tuple(chosen.tolist()), y=y, names=names).plot(ax, **kwargs)
 
 

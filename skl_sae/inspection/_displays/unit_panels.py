@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from .common import draw_sheet, gap_between, tile_sheet
+from .common import draw_sheet, gap_between, histogram_edges, tile_sheet
 from .unit_data import beginning
 
 ADDS, TAKES, NEUTRAL = "#c0392b", "#2c6fbb", "#7f8c8d"
@@ -104,7 +104,8 @@ def draw_classes(ax, classes):
 
 def draw_values(ax, values):
     """Draw a histogram of the values in active rows."""
-    ax.hist(values, bins=min(30, max(5, int(np.sqrt(len(values))))), color=NEUTRAL)
+    values = np.asarray(values, dtype=np.float64)
+    ax.hist(values, bins=histogram_edges(values, min(30, max(5, int(np.sqrt(len(values)))))), color=NEUTRAL)
     plain(ax, "values where active")
     ax.set_ylabel("rows", fontsize="small")
     ax.yaxis.get_major_locator().set_params(integer=True, nbins=4)

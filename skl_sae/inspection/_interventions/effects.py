@@ -19,7 +19,8 @@ class UnitEffects:
     units : ndarray of shape (n_units,)
         Index of each unit.
     outputs : ndarray of shape (n_outputs,)
-        What is predicted: the classes, or the names of the outputs of a regressor.
+        What is predicted: the classes, pairs of classes of a support vector machine with ``"ovo"``, or the names of the
+        outputs of a regressor.
     effects : ndarray of shape (n_units, n_outputs)
         Mean over all rows of the prediction less that without the unit. Rows in which the unit is zero add nothing.
     effects_where_active : ndarray of shape (n_units, n_outputs)
@@ -29,7 +30,7 @@ class UnitEffects:
     n_active : ndarray of shape (n_units,)
         Number of rows in which each unit is active.
     n_flips : ndarray of shape (n_units,) or None
-        Number of rows whose predicted class is another one without the unit. None for a regressor.
+        Number of rows of which ``predict`` gives another class without the unit. None for a regressor.
     response_method : str
         Method whose output changes, such as "predict_proba".
 
@@ -54,6 +55,9 @@ class UnitEffects:
     n_active: np.ndarray
     n_flips: np.ndarray | None
     response_method: str
+
+    def __repr__(self):
+        return f"<UnitEffects: {self.response_method}, n_units={len(self.units)}, n_outputs={len(self.outputs)}>"
 
     def to_frame(self):
         """Return a table, a row a unit.
@@ -115,7 +119,7 @@ def unit_effects(estimator, X, *, encoder=None, step=None, units=None, response_
     Raises
     ------
     TypeError
-        If there is no step that decodes, or the estimator lacks the method.
+        If there is no step that decodes, or the estimator lacks the method or numbers clusters.
     ValueError
         If a unit or the step does not exist, or the predictions are of several targets with classes.
     sklearn.exceptions.NotFittedError
@@ -155,17 +159,18 @@ def unit_effects(estimator, X, *, encoder=None, step=None, units=None, response_
     n_units, totals = source.n_units, None
     n_active, n_flips, n_samples = np.zeros(n_units, np.int64), np.zeros(n_units, np.int64), 0
     for block in source.blocks(X):
-        base = response(block.inputs)
+        base, decided = response(block.inputs)
         n_samples += len(base)
         if totals is None:
             totals = np.zeros((2, n_units, base.shape[1]))
         for rows, columns in block.entries(chosen):
-            changed = response(block.without(rows, columns))
+            changed, decided_without = response(block.without(rows, columns))
             lost = base[rows] - changed
             np.add.at(totals[0], columns, lost)
             np.add.at(totals[1], columns, np.abs(lost))
             np.add.at(n_active, columns, 1)
-            np.add.at(n_flips, columns, response.decisions(base[rows]) != response.decisions(changed))
+            if response.decides:
+                np.add.at(n_flips, columns, decided[rows] != decided_without)
     sums, sizes, n_active = totals[0][chosen], totals[1][chosen], n_active[chosen]
     where_active = np.divide(sums, n_active[:, None], out=np.full(sums.shape, np.nan), where=n_active[:, None] > 0)
     flips = n_flips[chosen] if response.decides else None

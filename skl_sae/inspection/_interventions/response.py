@@ -1,8 +1,11 @@
 """Predictions as numbers, whatever the predictor is."""
 
-import numpy as np
-from sklearn.base import is_classifier, is_outlier_detector
+from itertools import combinations
 
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
+
+_SEVERAL = "Got a classifier of several targets; expected one target. Pass its estimators one by one."
 METHODS = ("predict_proba", "decision_function", "predict")
 
 
@@ -29,25 +32,35 @@ class Response:
         self.predictor, self.method = predictor, found[0]
         self.classes = getattr(predictor, "classes_", None) if is_classifier(predictor) else None
         if isinstance(self.classes, list):
-            raise ValueError(
-                "Got a classifier of several targets; expected one target. Pass its estimators one by one."
+            raise ValueError(_SEVERAL)
+        if is_clusterer(predictor):
+            raise TypeError(
+                "Got a clusterer, whose predictions are numbers of clusters; expected a classifier, a regressor or an "
+                "outlier detector. A classifier that has learned the clusters as labels will do."
             )
         self.decides = self.classes is not None or is_outlier_detector(predictor)
 
     def __call__(self, rows):
-        """Predict."""
-        out = getattr(self.predictor, self.method)(rows)
-        if self.classes is not None and self.method == "predict":
-            return (np.asarray(out)[:, None] == self.classes).astype(np.float64)
-        out = np.asarray(out, dtype=np.float64)
-        return out[:, None] if out.ndim == 1 else out
+        """Return the output, and what `predict` says of each row, or None of a regressor.
 
-    def decisions(self, out):
-        """Return an int a row: the class that the output stands for."""
-        return np.argmax(out, axis=1) if out.shape[1] > 1 else (out[:, 0] > 0).astype(np.intp)
+        The class of the largest output is not always the one that is predicted: thresholds may be tuned, and outputs
+        may be of pairs of classes.
+        """
+        found = getattr(self.predictor, self.method)(rows)
+        decisions = None
+        if self.decides:
+            decisions = np.asarray(found if self.method == "predict" else self.predictor.predict(rows))
+            if decisions.ndim > 1:
+                raise ValueError(_SEVERAL)
+        if self.classes is not None and self.method == "predict":
+            return (decisions[:, None] == self.classes).astype(np.float64), decisions
+        out = np.asarray(found, dtype=np.float64)
+        return (out[:, None] if out.ndim == 1 else out), decisions
 
     def outputs(self, n_outputs):
         """Return what each output stands for."""
+        if self.method == "decision_function" and n_outputs > 1 and _votes(self.predictor):
+            return np.array([f"{a} against {b}" for a, b in combinations(self.classes, 2)], dtype=object)
         if self.classes is not None and n_outputs == len(self.classes):
             return np.asarray(self.classes)
         if self.classes is not None and n_outputs == 1 and len(self.classes) == 2:
@@ -55,3 +68,11 @@ class Response:
         if n_outputs == 1:
             return np.array(["prediction" if self.method == "predict" else self.method], dtype=object)
         return np.array([f"output {i}" for i in range(n_outputs)], dtype=object)
+
+
+def _votes(predictor):
+    """Whether outputs are of pairs of classes."""
+    predictor = getattr(predictor, "best_estimator_", predictor)
+    if hasattr(predictor, "steps"):
+        return _votes(predictor.steps[-1][1])
+    return getattr(predictor, "decision_function_shape", None) == "ovo"

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from .._displays.common import gap_between, tile_sheet
+from .._displays.common import gap_between, histogram_edges, tile_sheet
 
 # Kinds of colours of a PNG by the number of channels.
 _KINDS = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -15,8 +15,8 @@ _RED, _BLUE = np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0])
 
 
 def text(value):
-    """Return a value as text that is not markup."""
-    return escape(str(value), quote=True)
+    """Return a value as text that is not markup; half of a surrogate pair, which no file can hold, becomes "?"."""
+    return escape(str(value).encode("utf-8", "replace").decode("utf-8"), quote=True)
 
 
 def number(value):
@@ -101,7 +101,8 @@ def classes(found):
 
 def histogram(values):
     """Return a small histogram."""
-    counts, edges = np.histogram(values, bins=24)
+    values = np.asarray(values, dtype=np.float64)
+    counts, edges = np.histogram(values, bins=histogram_edges(values, 24))
     tallest = counts.max() or 1
     rects = [
         f'<rect x="{5 * i}" y="{40 - 40 * count / tallest:.1f}" width="4.4" height="{40 * count / tallest:.1f}"/>'

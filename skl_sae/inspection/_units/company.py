@@ -63,7 +63,7 @@ def company(model, given, X, y, texts):
         All of it.
     """
     labels, classes = _labels(y, X.shape[0])
-    if texts is None and model.reader is not None and not hasattr(given, "shape"):
+    if texts is None and model.reader is not None and len(getattr(given, "shape", (0,))) == 1:
         texts = list(given) if all(isinstance(each, str) for each in given) else None
     elif texts is not None:
         texts = _check_texts(texts, X.shape[0])
@@ -83,7 +83,7 @@ def _labels(y, n_rows):
     y = column_or_1d(y)
     if len(y) != n_rows:
         raise ValueError(f"Got {len(y)} values of y for {n_rows} rows of X; expected one a row.")
-    if any(each is None or each != each for each in (y.tolist() if y.dtype.kind in "Of" else ())):
+    if has_missing(y):
         raise ValueError("y has missing values; expected a class of each row. Drop these rows, or give them one.")
     if type_of_target(y).startswith("continuous"):
         raise ValueError("Got continuous values in y; expected classes. Cut it first, for instance by numpy.digitize.")
@@ -92,6 +92,18 @@ def _labels(y, n_rows):
     except TypeError as error:
         raise ValueError("y mixes types that have no order; expected classes of one type, such as str.") from error
     return labels, classes.tolist()
+
+
+def has_missing(y):
+    """Whether None, NaN or NA stands in an array."""
+    return any(map(_is_missing, y.tolist() if y.dtype.kind in "Of" else ()))
+
+
+def _is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA of pandas, which is neither
+        return True
 
 
 def _check_texts(texts, n_rows):

@@ -54,7 +54,8 @@ class LocalEffects(NamedTuple):
     directions : ndarray of shape (n_units, n_columns)
         The same in the space of the learner.
     gains : ndarray of shape (n_units,)
-        What the squared error of a row grows by.
+        What the squared error of these rows grows by, over the sum of the squared values: large values matter most, and
+        are rare.
     """
 
     amounts: np.ndarray
@@ -86,7 +87,7 @@ def local_effects(model, X, rows, signs, weights):
     counts = np.array([len(each) for each in rows])
     rows, units = np.concatenate(rows).astype(np.int64), np.repeat(np.arange(len(counts)), counts)
     amounts, directions = np.zeros((len(counts), model.n_features)), np.zeros((len(counts), len(weights)))
-    gains = np.zeros(len(counts))
+    gains, squares = np.zeros((2, len(counts)))
     for some in gen_batches(max(len(rows), 1), max(1, BLOCK_ENTRIES // max(model.n_units, model.n_features))):
         unit, Z = units[some], model.for_learner(X[rows[some]])
         if not len(unit):
@@ -102,8 +103,10 @@ def local_effects(model, X, rows, signs, weights):
         Z = Z.toarray() if hasattr(Z, "toarray") else Z
         errors = (np.nansum(np.square((Z - each) * weights), axis=1) for each in (decoded_without, decoded))
         gains += np.bincount(unit, np.subtract(*errors), len(gains))
+        squares += np.bincount(unit, np.square(codes[at], dtype=np.float64), len(gains))
     n = np.maximum(counts, 1)
-    return LocalEffects(amounts / n[:, None], directions / n[:, None], gains / n)
+    ratios = np.divide(gains, squares, out=np.zeros(len(gains)), where=squares > 0)
+    return LocalEffects(amounts / n[:, None], directions / n[:, None], ratios)
 
 
 def row_gains(model, row, weights):
@@ -128,10 +131,14 @@ def row_gains(model, row, weights):
     Z = model.for_learner(row)
     codes = model.learner_encode(Z)
     units, values = codes.indices.copy(), codes.data.copy()
-    n = len(units)
-    without = np.repeat(codes.toarray(), n + 2, axis=0)
-    without[np.arange(n), units] = 0.0  # then comes the code as it is, and one of zeros
-    without[n + 1] = 0.0
     Z = Z.toarray() if hasattr(Z, "toarray") else Z
-    errors = np.nansum(np.square((Z - model.learner_decode(without)) * weights), axis=1)
-    return units, values, (errors[:n] - errors[n]) / (errors[n + 1] or 1.0)
+
+    def errors(some_codes):
+        return np.nansum(np.square((Z - model.learner_decode(some_codes)) * weights), axis=1)
+
+    code, without = codes.toarray(), np.zeros(len(units))
+    for some in gen_batches(max(len(units), 1), max(1, BLOCK_ENTRIES // max(model.n_units, len(weights)))):
+        less = np.repeat(code, len(units[some]), axis=0)
+        less[np.arange(len(less)), units[some]] = 0.0
+        without[some] = errors(less) if len(less) else 0.0
+    return units, values, (without - errors(code)) / (errors(0 * code)[0] or 1.0)

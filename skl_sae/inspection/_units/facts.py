@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from .._model import BLOCK_ENTRIES
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
@@ -101,8 +103,8 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
 
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"Got confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+        raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
@@ -149,7 +151,8 @@ def _short_examples(texts, top_rows):
     """Texts of the top rows of each unit, if all texts are short enough for a name, as those of words are."""
     if texts is None or not 0 < min(map(len, texts)) <= max(map(len, texts)) <= _SHORT:
         return None
-    return [[texts[row] for row in rows] for rows in top_rows]
+    lines = [[" ".join(texts[row].split()) for row in rows] for rows in top_rows]
+    return [[line for line in each if line] for each in lines]
 
 
 def unit_classes(gathered, n_top, confidence):
@@ -157,12 +160,16 @@ def unit_classes(gathered, n_top, confidence):
     totals, classes = gathered.totals, gathered.company.classes
     if not classes:
         return None
-    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
-    order = largest(np.nan_to_num(low), min(n_top, len(classes)))
-    return [
-        [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in order[j] if totals.on[j]]
-        for j in range(len(order))
-    ]
+    found = []
+    for units in gen_batches(len(totals.on), max(1, BLOCK_ENTRIES // len(classes))):
+        joint, on = totals.by_class[units], totals.on[units]
+        lift, low, high = class_lifts(joint, on, totals.n_class, gathered.n_rows, confidence)
+        order = largest(np.nan_to_num(low), min(n_top, len(classes)))
+        found += [
+            [(classes[k], float(lift[j, k]), float(low[j, k]), float(high[j, k])) for k in best if on[j]]
+            for j, best in enumerate(order)
+        ]
+    return found
 
 
 def unit_terms(gathered, n_top):

@@ -1,11 +1,12 @@
 """Units that are looked for, and rows and columns of given units."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
 from ..._extras import extra
 from .._chosen_units import unit_indices
+from .._displays.common import check_count
 from .._model import InspectedModel
 from .describe import shorten
 from .effects import row_gains, strongest
@@ -203,6 +204,7 @@ def find_units(
     if len(wanted) != 1:
         got = ", ".join(wanted) or "none"
         raise ValueError(f"Got {got} of example, label, term and column; expected exactly one of them.")
+    check_count("n_top", n_top)
     gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts)
     names = facts_of(gathered, confidence=confidence).names
     for kind, value in wanted.items():
@@ -227,7 +229,11 @@ def _of_example(gathered, X, example):
         rows = slice(example, example + 1)
         example = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
     elif isinstance(example, str):
+        if model.reader is None:
+            raise ValueError(f"Got example={example!r}, but the estimator reads no texts; expected numbers of one row.")
         example = [example]
+    elif isinstance(example, list | tuple) and np.ndim(example) == 1 and isinstance(example[0], Real):
+        example = np.asarray([example])
     elif getattr(example, "ndim", 2) == 1:
         example = example.to_frame().T if hasattr(example, "to_frame") else example.reshape(1, -1)
     row = model.read(example)
@@ -243,34 +249,43 @@ def _of_label(gathered, label, confidence):
         known = f"one of {', '.join(map(repr, classes[:10]))}" if classes else "y to be given"
         raise ValueError(f"Got label={label!r}; expected {known}.")
     k = classes.index(label)
-    lift, low, high = class_lifts(totals.by_class, totals.on, totals.n_class, gathered.n_rows, confidence)
     units = np.flatnonzero(totals.on)
-    a = totals.by_class[units, k]
-    columns = {"lift": lift[units, k], "low": low[units, k], "high": high[units, k]}
-    columns |= {"precision": a / totals.on[units], "recall": a / totals.n_class[k]}
-    return units, low[units, k], columns
+    joint, on, n_class = totals.by_class[units][:, [k]], totals.on[units], totals.n_class[[k]]
+    lift, low, high = (each[:, 0] for each in class_lifts(joint, on, n_class, gathered.n_rows, confidence))
+    columns = {"lift": lift, "low": low, "high": high}
+    columns |= {"precision": joint[:, 0] / on, "recall": joint[:, 0] / n_class}
+    return units, low, columns
 
 
 def _of_term(gathered, term):
     totals, names = gathered.totals, gathered.company.term_names
     if names is None:
         raise ValueError(f"Got term={term!r}, but rows have no terms; expected texts, or CSR without negative numbers.")
-    at = np.flatnonzero(names == term)
-    if not len(at):
-        raise ValueError(f"Got term={term!r}; expected one of the {len(names)} terms of the data, as {names[0]!r}.")
+    at = _place(names, "term", term)
     log_odds, z = term_log_odds(totals.by_term, totals.n_term, gathered.n_rows)
     inside = totals.by_term.tocoo()
-    chosen = inside.col == at[0]
+    chosen = inside.col == at
     units, count = inside.row[chosen], inside.data[chosen]
     columns = {"log_odds": log_odds[chosen], "z": z[chosen], "share": count / totals.on[units]}
     return units, z[chosen], columns
 
 
+def _place(names, kind, wanted):
+    """Where a name stands; a data frame may have ints as names."""
+    at = np.flatnonzero(names == str(wanted))
+    if not len(at):
+        raise ValueError(f"Got {kind}={wanted!r}; expected one of the {len(names)} {kind}s, as {str(names[0])!r}.")
+    if len(at) > 1:
+        raise ValueError(
+            f"Got {kind}={wanted!r}, the name of {len(at)} columns; expected one that a single column has. Pass "
+            "feature_names that are all different."
+        )
+    return at[0]
+
+
 def _of_column(gathered, column):
     names = gathered.model.feature_names
-    at = np.flatnonzero(names == column)
-    if not len(at):
-        raise ValueError(f"Got column={column!r}; expected one of the {len(names)} columns, as {names[0]!r}.")
-    amounts, spread = gathered.amounts[:, at[0]], gathered.columns.spreads()[at[0]]
+    at = _place(names, "column", column)
+    amounts, spread = gathered.amounts[:, at], gathered.columns.spreads()[at]
     strengths = amounts / spread if spread > 0 else np.zeros(len(amounts))
     return np.arange(len(amounts)), np.abs(strengths), {"amount": amounts, "strength": strengths}

@@ -1,11 +1,11 @@
 """One pass over the data, by blocks, and what follows from its sums."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._displays.common import check_count
 from .._model import InspectedModel, directions
 from .columns import Columns
 from .company import Company, company
@@ -63,8 +63,7 @@ class Gathered(NamedTuple):
 
 def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     """Look at all rows; see `describe_units` for the parameters."""
-    if not isinstance(n_top, Integral) or isinstance(n_top, bool) or n_top < 1:
-        raise ValueError(f"Got n_top={n_top!r}; expected an int of at least 1.")
+    check_count("n_top", n_top)
     model, given = InspectedModel(estimator, feature_names), X
     X = model.read(X)
     around = company(model, given, X, y, texts)
@@ -74,7 +73,7 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     weights = _weights(model.learner, seen.learner_sizes)
     weighted = None if atoms is None else atoms * weights.astype(atoms.dtype)
     shares = Shares(model.learner_at_zero[0] * weights, weighted, weights)
-    totals, columns = Totals(seen, n_top, len(around.classes)), Columns(model.at_zero[0], seen.sizes)
+    totals, columns = Totals(seen, n_top, len(around.classes)), Columns(seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     for rows in model.batches(X):
@@ -93,7 +92,7 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
         local = local_effects(model, X, some_rows.by_unit()[0], totals.signs, weights)
         amounts = local.amounts
     if atoms is None:
-        weighted, gains = local.directions * weights, local.gains * totals.active
+        weighted, gains = local.directions * weights, local.gains * totals.gram.diagonal()
     related = relations(weighted, totals, X.shape[0], n_top)
     share = shares.finish(totals.gram.diagonal(), related.common, gains)
     gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights)

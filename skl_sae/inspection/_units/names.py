@@ -50,7 +50,7 @@ def name_units(best, *, active, positive_share, feature_names, indicators, class
             name = "never active"
         elif of_term:
             name = ", ".join(of_term)
-        elif examples and feature_names is None:
+        elif examples and examples[j] and feature_names is None:
             name = ", ".join(examples[j][:_PARTS])
         elif of_class and (feature_names is None or share < _TELLING):
             name = ("" if isinstance(classes[j][0][0], str) else "class ") + ", ".join(of_class)
