@@ -102,7 +102,7 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
 
     See Also
     --------
-    SparseAutoencoder.score_samples : Minus the squared error of each row alone.
+    skl_sae.SparseAutoencoder.score_samples : Minus the squared error of each row alone.
     sklearn.ensemble.IsolationForest : Outliers by how few cuts isolate them; no need for an estimator.
     sklearn.neighbors.LocalOutlierFactor : Outliers by the density around them.
 

@@ -64,6 +64,6 @@ def test_urls_are_public():
     urls = PROJECT["urls"]
     assert {"Documentation", "Source", "Changelog", "Issues"} <= set(urls)
     for url in urls.values():
-        assert re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+(/[\w./-]+)?", url)
-    for name in ("Documentation", "Changelog"):
-        assert (ROOT / urls[name].partition("/main/")[2]).exists()
+        assert re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+(/[\w./-]+)?|https://[\w-]+\.github\.io/[\w-]+/", url)
+    assert (ROOT / urls["Changelog"].partition("/main/")[2]).exists()
+    assert urls["Documentation"] in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -86,7 +86,9 @@ of_ones = ReconstructionOutlierDetector(random_state=0).fit(images[ones[:120]])
 odd = mixed[np.argsort(of_ones.score_samples(images[mixed]))[:8]]
 print("the oddest:", digits[odd])
 expected = of_ones.estimator_.reconstruct(images[odd])
-display = ReconstructionDisplay.from_predictions(images[odd], expected, image_shape=(8, 8))
+display = ReconstructionDisplay.from_predictions(
+    images[odd], {"expected": expected}, input_name="observed", image_shape=(8, 8), cmap="gray_r"
+)
 
 # %%
 # The pictures, when this runs as a script:

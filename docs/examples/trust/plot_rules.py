@@ -112,7 +112,7 @@ for ax, name in zip(axes.flat, shown):
 # No unit is dead under any rule here. With the same mean, the units of L1 share the work more evenly: under TopK the
 # rarest fires in one of a hundred patches, and the most frequent in a third of them.
 
-densities, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
+densities, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharex=True, sharey=True)
 for ax, name in zip(axes, ["TopK", "L1"]):
     ActivationDensityDisplay.from_estimator(fitted[name][ACTIVE.index(6)][0], X_test, ax=ax, bins=24)
     ax.set_title(f"{name}: {ax.get_title()}", fontsize="medium")
