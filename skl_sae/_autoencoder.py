@@ -155,10 +155,11 @@ class SparseAutoencoder(
     init : fitted estimator, array-like of shape (n_components, n_features) or None, default=None
         What a new network starts from; None: rows of the data. Another fitted `SparseAutoencoder` with the same layers
         and rule gives all weights and thresholds, brought to the mean and scale of the new data (exactly, but with
-        ``tied_weights`` and ``scale="features"`` where units differ). Other fitted models give their `components_`:
-        like an array, the decoder's rows in units of X (up to one factor where codes have a scale of their own), whose
-        directions the encoder starts from; rows of zeros start as ever. Such a model is kept as it is by ``clone``, and
-        in a search must be ``FrozenEstimator(model)``. A fit that goes on (`warm_start`) does not look at it.
+        ``tied_weights`` where units of features differ or an activation has bounds). Other fitted models give their
+        `components_`: like an array, the decoder's rows in units of X (up to one factor where codes have a scale of
+        their own), whose directions the encoder starts from; rows of zeros start as ever. Such a model is kept as it is
+        by ``clone``, and in a search must be ``FrozenEstimator(model)``. A fit that goes on (`warm_start`) does not
+        look at it.
 
     **Optimizer**
 
@@ -181,8 +182,11 @@ class SparseAutoencoder(
     nesterovs_momentum : bool, default=True
         Whether the momentum is Nesterov's.
 
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of the moments of ``solver="adam"``.
+    beta_1 : float, default=0.9
+        Decay rate of the first moment of ``solver="adam"``.
+
+    beta_2 : float, default=0.999
+        Decay rate of the second moment of ``solver="adam"``.
 
     epsilon : float, default=1e-8
         Term for numerical stability of ``solver="adam"``.

@@ -96,7 +96,8 @@ class FittingMixin(BuildingMixin):
         n_iter, curve, auxiliary, scores = 0, [], [], None
         if not first:
             n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
-            scores = self.validation_scores_ and [*self.validation_scores_, np.nan]
+            if (scores := self.validation_scores_) is not None:  # an epoch that was interrupted has none either
+                scores = [*scores, *[np.nan] * (n_iter + 1 - len(scores))]
         loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
         fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
         fitted |= {"_training": training, "n_iter_": n_iter + 1, "validation_scores_": scores}

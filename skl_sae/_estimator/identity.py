@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from .._kept_model import unwrapped
 from .given_start import arrays_of
 
 # Rows, evenly spaced, that data is known by, at most; fewer where they are wide, so that these are so many numbers.
@@ -18,7 +19,7 @@ def identity(estimator, rows, validation):
     """All that decides on a fit, as lists, dicts, strings and numbers; `rows` and `validation` as they were passed."""
     params = {**estimator._parameters(), **estimator.get_params(deep=False)}  # a subclass may have more, or fewer
     if (init := params.pop("init", None)) is not None:
-        params["init"] = f"a {type(init).__name__} ({_digest(*arrays_of(init))})"
+        params["init"] = f"a {type(unwrapped(init)).__name__} ({_digest(*arrays_of(init))})"
     return {
         "estimator": type(estimator).__name__,
         "parameters": {name: _plain(value) for name, value in params.items() if name not in WITHOUT_EFFECT},

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._kernels.norms import row_norms
+from .batch_norm import EPSILON
 
 # Rules' own parameters that are measured like activations, and those that are not. Of others nothing is known.
 LIKE_ACTIVATIONS = {"threshold", "size", "peak", "magnitude_bias"}
@@ -108,10 +109,12 @@ def _scale_tied(network, ratio):
         return
     factor = 1 / float(np.sqrt(np.mean(ratio**2)))
     for i in range(kind.encoder_depth):
-        for name in ["bias", *(("norm_gain", "norm_mean") if kind.batch_norm else ())]:
+        for name in ["bias", *(["norm_mean"] if kind.batch_norm else [])]:
             p[f"enc{i}.{name}"][:] *= factor
         if kind.batch_norm:
-            p[f"enc{i}.norm_variance"][:] *= factor**2
+            gain, variance = p[f"enc{i}.norm_gain"], p[f"enc{i}.norm_variance"]
+            gain *= np.sqrt((factor**2 * variance + EPSILON) / (variance + EPSILON))
+            variance *= factor**2
         if i > 0:
             p[f"dec{i}.bias"][:] *= factor
     for name in p.own.keys() & LIKE_ACTIVATIONS:

@@ -114,8 +114,14 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
     transform_algorithm : str or None, default=None
         How ``transform`` encodes. None means `algorithm`.
 
-    transform_n_nonzero_coefs, transform_tol, transform_alpha : number or None, default=None
-        Its options. None means those of the fit; `tol` only where the algorithm is the same.
+    transform_n_nonzero_coefs : int or None, default=None
+        `n_nonzero_coefs` of ``transform``. None means that of the fit.
+
+    transform_tol : float or None, default=None
+        `tol` of ``transform``. None means that of the fit, where the algorithm is the same.
+
+    transform_alpha : float or None, default=None
+        `alpha` of ``transform``. None means that of the fit.
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.

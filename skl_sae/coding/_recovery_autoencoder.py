@@ -159,8 +159,11 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether the momentum is Nesterov's.
 
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of the moments of ``solver="adam"``.
+    beta_1 : float, default=0.9
+        Decay rate of the first moment of ``solver="adam"``.
+
+    beta_2 : float, default=0.999
+        Decay rate of the second moment of ``solver="adam"``.
 
     epsilon : float, default=1e-8
         Term for numerical stability of ``solver="adam"``.

@@ -71,7 +71,8 @@ class ConsensusAutoencoder(
         Dictionary of `estimator_`.
     unit_stability_ : ndarray of shape (n_components,)
         For each unit of `estimator_`, the mean over the pooled fits of the cosine with the unit that it is matched
-        with. Near 1, a unit is found from every seed.
+        with. Near 1, a unit is found from every seed. The last fit starts from these fits, so it agrees with them
+        more than they do with one another; whether a consensus comes again, ``stability`` of several of them says.
     stability_ : Stability
         How far the pooled fits agree; see :func:`skl_sae.metrics.stability`.
     n_features_in_ : int

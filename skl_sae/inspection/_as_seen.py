@@ -11,3 +11,10 @@ def as_seen(step, X):
     import pandas as pd  # the step has seen a data frame, so this is installed
 
     return pd.DataFrame(X, columns=names)
+
+
+def frame_like(frame, rows, index=None):
+    """Put rows into a data frame of the kind of another one, of pandas or polars, and with its columns."""
+    if hasattr(frame, "iloc"):
+        return type(frame)(rows, index=index, columns=frame.columns)
+    return type(frame)(rows, schema=list(frame.columns), orient="row")

@@ -58,6 +58,8 @@ class InspectedModel:
         self.learner = self.model.steps[-1][1] if is_pipeline else self.model
         self._before = self.model[:-1] if is_pipeline and len(self.model) > 1 else None
         self._given_names = None if feature_names is None else np.asarray(feature_names, dtype=object)
+        if self._given_names is not None and self._given_names.ndim != 1:
+            raise ValueError(f"Got feature_names={feature_names!r}; expected a sequence of names, one a column.")
 
     def read(self, X):
         """Return the data as numbers: a dense array, which may have NaN, or CSR."""

@@ -1,7 +1,7 @@
 """What a random dictionary and PCA reach, beside which a score says something."""
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_random_state, gen_batches
@@ -15,6 +15,8 @@ from ._scorers import explained_variance_scorer
 
 # Numbers of rows or codes that are held at a time: so many rows that a product with the directions is one of matrices.
 BLOCK_ENTRIES = 1 << 20
+# Codes with a smaller share of numbers that are not zero are multiplied as sparse ones.
+MOSTLY_ZERO = 0.1
 # Sparse data of more columns has its principal components found without their covariance.
 MOST_COLUMNS = 500
 
@@ -158,19 +160,26 @@ class _Directions(BaseEstimator):
     def transform(self, X):
         """Encode."""
         X = _check(X, "X")
-        batches = gen_batches(X.shape[0], max(1, BLOCK_ENTRIES // max(self.directions.shape)))
-        return np.concatenate([self._encode(self._centred(X, rows)) for rows in batches])
+        width = len(self.directions) if issparse(X) else max(self.directions.shape)
+        batches = gen_batches(X.shape[0], max(1, BLOCK_ENTRIES // width))
+        return np.concatenate([self._encode(self._products(X[rows])) for rows in batches])
 
     def inverse_transform(self, X):
         """Decode."""
-        return X @ self.directions + self.mean
+        # A row of the random dictionary has few active units, so its codes are multiplied as sparse ones.
+        X = csr_array(X) if issparse(X) or np.count_nonzero(X) < MOSTLY_ZERO * X.size else X
+        decoded = X @ self.directions
+        decoded += self.mean
+        return decoded
 
-    def _centred(self, X, rows):
-        block = dense_rows(X, rows)
-        return np.where(np.isnan(block), 0, block - self.mean)
+    def _products(self, block):
+        """Inner products of rows, which are centred, and directions; missing values are at the mean."""
+        if issparse(block):
+            return _filled(block, self.mean) @ self.directions.T - self.directions @ self.mean
+        return np.where(np.isnan(block), 0, block - self.mean) @ self.directions.T
 
-    def _encode(self, block):
-        return block @ self.directions.T
+    def _encode(self, products):
+        return products
 
 
 class _RandomDictionary(_Directions):
@@ -182,10 +191,9 @@ class _RandomDictionary(_Directions):
         self.signed = signed
         self._gram = directions @ directions.T
 
-    def _encode(self, block):
+    def _encode(self, products):
         """Matching pursuit of all rows at once."""
-        products = block @ self.directions.T
-        codes, each = np.zeros_like(products), np.arange(len(block))
+        codes, each = np.zeros_like(products), np.arange(len(products))
         for _ in range(self.n_active):
             best = (np.abs(products) if self.signed else products).argmax(axis=1)
             step = products[each, best]

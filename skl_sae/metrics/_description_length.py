@@ -150,7 +150,8 @@ def description_length(estimator, X, *, tolerance=0.05, n_rows=None):
     n_samples = numbers.shape[0]
     n_sharing = n_rows or n_samples
     errors = told.errors / np.maximum(columns.shares * n_samples, 1)
-    dictionary = 0.5 * np.log2(1 + told.atoms**2 * (told.squares * (n_sharing / n_samples / noise))[:, None]).sum()
+    ratios = told.squares * (n_sharing / n_samples / noise)
+    dictionary = 0.5 * sum(np.log2(1 + atom**2 * ratio).sum() for atom, ratio in zip(told.atoms, ratios, strict=True))
     parts = {
         "support": float(told.support / n_samples),
         "values": float(told.values / n_samples),

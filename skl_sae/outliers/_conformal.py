@@ -48,7 +48,6 @@ def number_of_held_out(share, n_samples):
                 f"Got calibration={share}, rows to hold out, and X has {n_samples} rows; expected less, or a share."
             )
         return int(share)
-    wanted = ROUND * max(1, round(share * n_samples / ROUND)) - 1
-    if n_samples < FEWEST_TO_ROUND or wanted >= n_samples:
-        wanted = round(share * n_samples)
-    return min(max(1, wanted), n_samples - 1)
+    if n_samples < FEWEST_TO_ROUND:
+        return min(max(1, round(share * n_samples)), n_samples - 1)
+    return ROUND * min(max(1, round(share * n_samples / ROUND)), n_samples // ROUND) - 1

@@ -3,6 +3,7 @@
 from copy import deepcopy
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from twins import assert_equal, mean_of_fits, numbers
@@ -31,6 +32,15 @@ def test_the_start_that_is_given_is_that_of_one_process(client, sae, digits, kin
     sae.set_params(shuffle=False, init=other if kind == "model" else other.components_)
     np.testing.assert_allclose(numbers(fit(sae, digits, block_rows=2000)), numbers(clone(sae).fit(digits)), rtol=1e-9)
     assert not np.allclose(numbers(sae), numbers(clone(sae).set_params(init=None).fit(digits)), rtol=1e-3)
+
+
+def test_a_start_of_other_columns_is_told_of(client, sae, digits):
+    import dask.dataframe as dd
+
+    frame = pd.DataFrame(digits, columns=[f"pixel {i}" for i in range(64)])
+    sae.set_params(init=clone(sae).set_params(max_iter=1).fit(frame))
+    with pytest.raises(ValueError, match=r"init=SparseAutoencoder\(...\) is of other columns than X"):
+        fit(sae, dd.from_pandas(frame[frame.columns[::-1]], npartitions=2))
 
 
 @pytest.mark.parametrize("rule", ["topk", "gated"])

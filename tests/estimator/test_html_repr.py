@@ -78,6 +78,17 @@ def test_the_picture_shows_it(path):
     assert all("scikit-learn.org" in link and "skl_sae" not in link for link in set(linked) - ours)
 
 
+@pytest.mark.parametrize("path", CLASSES)
+def test_each_parameter_is_explained(path):
+    """Under its name, without the headings between groups."""
+    estimator = made(CLASSES[path])
+    texts = re.findall(
+        r'<span class="param-doc-description".*?>\s*(\w+): (.*?)</span>', estimator_html_repr(estimator), re.S
+    )
+    assert set(estimator.get_params(deep=False)) <= {name for name, _ in texts}
+    assert not [name for name, text in texts if "**" in text]
+
+
 def test_fitted_and_among_others():
     sae = SparseAutoencoder(4, max_iter=1, sparsity=RULES["matryoshka"](RULES["topk"](2))).fit(X)
     imputer = SparseAutoencoderImputer(SparseAutoencoder(4, max_iter=1)).fit(X)

@@ -255,3 +255,9 @@ def test_an_offset_hides_no_difference(offset):
 def test_names_that_are_not_two(names):
     with pytest.raises(ValueError, match="expected two different ones"):
         compare_data(PCA(2).fit(np.eye(4)), np.eye(4), np.eye(4), names=names)
+
+
+def test_frames_with_columns_in_another_order():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=list("abc"))
+    with pytest.raises(ValueError, match="in the same order"):
+        compare_data(PCA(2).fit(X.to_numpy()), X[:10], X[10:][list("bac")])

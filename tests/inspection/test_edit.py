@@ -130,6 +130,21 @@ def test_integers_single_rows_and_dtypes():
     assert edit(model, X[:1], {}).tobytes() == X[:1].tobytes()
 
 
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    rows = np.random.default_rng(0).random((9, 2))
+    frame = polars.DataFrame(rows, schema=["a", "b"])
+    edited = edit(PCA(1).fit(frame), frame, {0: 1.0})
+    assert isinstance(edited, polars.DataFrame) and edited.columns == ["a", "b"]
+    assert_allclose(edited.to_numpy(), edit(PCA(1).fit(rows), rows, {0: 1.0}))
+
+
+def test_values_that_codes_cannot_hold():
+    rows = np.random.default_rng(0).random((9, 4), dtype=np.float32)
+    with pytest.raises(ValueError, match="float32, the type of the codes, cannot hold"):
+        edit(PCA(2).fit(rows), rows, {0: 1e300})
+
+
 def test_texts_are_edited_as_what_the_vectoriser_gives():
     texts = ["the cat sat", "the dog ran", "a cat and a dog", "the dog sat"] * 5
     model = make_pipeline(TfidfVectorizer(), SparseAutoencoder(n_components=4, max_iter=3, random_state=0)).fit(texts)

@@ -105,6 +105,18 @@ def test_sparse_rows_data_frames_pipelines_and_other_knobs():
         FrontierDisplay.from_estimator(PCA(), X, **options)
 
 
+def test_rows_that_are_held_out_have_the_same_columns():
+    frame = pd.DataFrame(X, columns=list("abcdefghijkl"))
+    options = {"n_components": 4, "k": 1}  # a single one of each is no sequence
+    assert FrontierDisplay.from_estimator(SAE, frame, X_val=frame[40:], **options).score.shape == (1, 1)
+    for rows in (frame, X, sparse.csr_array(X)):
+        with pytest.raises(ValueError, match="expected the 12 columns of X"):
+            FrontierDisplay.from_estimator(SAE, rows, X_val=X[:, :5], **options)
+    for held_out in (X, frame[frame.columns[::-1]], frame.rename(columns={"a": "z"})):
+        with pytest.raises(ValueError, match="X_val with other columns"):
+            FrontierDisplay.from_estimator(SAE, frame, X_val=held_out, **options)
+
+
 def test_pca_stands_beside_the_units():
     options = {"n_components": [6], "k": [4, 1, 20], "X_val": X[40:], "pca": True}
     for rows in (X, sparse.csr_array(X)):

@@ -162,6 +162,7 @@ def test_wrong_arguments(digits):
         (12, {}, "from 0 to 11"),
         ("unit", {}, "sparseautoencoder0"),
         (0, {"image_shape": (3, 3)}, "image_shape"),
+        (0, {"image_shape": 64}, r"Got image_shape=\(64,\); expected \(height, width\)"),
         (0, {"y": y[:5]}, "300 rows"),
         (0, {"texts": ["a"]}, "300 rows"),
     ):

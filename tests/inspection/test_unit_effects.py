@@ -195,6 +195,16 @@ def test_texts_data_frames_and_missing_values():
     assert np.isfinite(unit_effects(forest, frame, encoder=encoder).effects).all()
 
 
+def test_frames_of_polars():
+    frame = pytest.importorskip("polars").DataFrame(X, schema=[f"c{i}" for i in range(12)])
+    pipeline = make_pipeline(new_sae(), LogisticRegression()).set_output(transform="polars").fit(frame, LABELS)
+    of_arrays = make_pipeline(new_sae(), LogisticRegression()).fit(X, LABELS)
+    assert_allclose(unit_effects(pipeline, frame).effects, unit_effects(of_arrays, X).effects, atol=1e-6)
+    after, encoder = LogisticRegression().fit(frame, LABELS), new_sae().fit(frame)
+    expected = unit_effects(LogisticRegression().fit(X, LABELS), X, encoder=new_sae().fit(X))
+    assert_allclose(unit_effects(after, frame, encoder=encoder).effects, expected.effects, atol=1e-6)
+
+
 def test_one_row_and_units_that_never_fire():
     pipeline = make_pipeline(new_sae(), LogisticRegression()).fit(X, y)
     effects = unit_effects(pipeline, X[:1])

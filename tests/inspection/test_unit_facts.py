@@ -336,6 +336,8 @@ def test_what_does_not_match_is_refused():
         unit_facts(model, X, n_top=0)
     with pytest.raises(ValueError, match="Got 2 feature_names; expected 5"):
         unit_facts(model, X, feature_names=["a", "b"])
+    with pytest.raises(ValueError, match="Got feature_names='abcde'; expected a sequence"):
+        unit_facts(model, X, feature_names="abcde")
     with pytest.raises(TypeError, match="no 'inverse_transform'"):
         unit_facts(_NoDecoder().fit(X), X)
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.outliers import ReconstructionOutlierDetector, _residuals
+from skl_sae.outliers._conformal import number_of_held_out
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 6)) + 0.1 * rng.normal(size=(300, 6))
@@ -323,3 +324,12 @@ def test_blocks_play_no_part_in_the_types_of_reasons(zone, monkeypatch):
     pandas.testing.assert_frame_equal(detector.explain(frame, n_top=2), whole)
     assert_array_equal(whole["row"].unique(), frame.index.delete(3))
     assert whole["row"].dtype == frame.index.dtype
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.99])
+def test_a_share_of_many_rows_has_a_p_value_of_five_percent(share):
+    for n_samples in range(60, 401):
+        n_held_out = number_of_held_out(share, n_samples)
+        assert n_held_out < n_samples
+        assert (n_held_out + 1) % 20 == 0
+        assert abs(n_held_out - share * n_samples) <= 20

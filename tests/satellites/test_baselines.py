@@ -138,3 +138,15 @@ def test_columns_that_do_not_vary():
     sae = SparseAutoencoder(4, max_iter=2, random_state=0).fit(X)
     found = baseline_scores(sae, X, X_train=np.ones((5, 6)), random_state=0)
     assert np.isfinite(list(found.values())).all()
+
+
+def test_wide_csr_is_never_dense_before_it_is_decoded(monkeypatch):
+    X = sparse.random_array((60, 700), density=0.02, format="csr", rng=np.random.default_rng(0))
+    sae = SparseAutoencoder(40, sparsity=TopK(2), max_iter=2, random_state=0).fit(X)
+    seen = Seen()
+    baseline_scores(sae, X, scoring=seen, random_state=0)
+    dense = [model.transform(X.toarray()) for model in seen.models[1:]]
+    monkeypatch.setattr(sparse.csr_array, "toarray", None)
+    for model, expected in zip(seen.models[1:], dense, strict=True):
+        assert_allclose(model.transform(X), expected, atol=1e-12)
+        assert_allclose(model.inverse_transform(expected), expected @ model.directions + model.mean, atol=1e-12)

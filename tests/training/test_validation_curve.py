@@ -62,6 +62,14 @@ def test_chunks_after_a_fit_have_no_score(tmp_path):
     assert make().partial_fit(X).partial_fit(X).validation_scores_ is None
 
 
+@pytest.mark.parametrize("n_scores", [0, 5])
+def test_chunks_after_an_interrupted_epoch(n_scores):
+    sae = make().fit(X, X_val=X_VAL)
+    sae.validation_scores_ = sae.validation_scores_[:n_scores]  # as after Ctrl-C in an epoch
+    sae.partial_fit(X)
+    np.testing.assert_array_equal(np.isnan(sae.validation_scores_), np.arange(7) >= n_scores)
+
+
 def test_missing_values_and_rows_without_any():
     holes = np.where(rng.random(X_VAL.shape) < 0.2, np.nan, X_VAL)
     assert np.isfinite(make().fit(X, X_val=holes).validation_scores_).all()

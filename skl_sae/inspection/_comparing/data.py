@@ -108,7 +108,8 @@ def compare_data(
     Whether the sets differ at all is one more question, answered by a permutation test. If the rows of both sets are
     exchangeable, its p-value is at most :math:`\alpha` with a probability of at most :math:`\alpha`, in samples of any
     size and whatever the model is. The statistic is the sum over the units of the squared differences of mean values
-    and of rates, each divided by its variance over all rows.
+    and of rates, each divided by its variance over all rows. Sets that differ in neither, as where values of both signs
+    only spread wider, are not told apart, nor those that differ only in what the codes leave out.
 
     Rows are the units of exchange: where rows hang together, as those of one patient, pass one of each. The model must
     not know which set a row is from: fit it on rows of neither set, or on those of both. Otherwise the rows that it
@@ -177,6 +178,7 @@ def compare_data(
     with extra("report"):
         import pandas as pd
     names = _two_names(names)
+    _check_columns(X_a, X_b)
     model = InspectedModel(estimator, feature_names)
     X_a, X_b = model.read(X_a), model.read(X_b)
     if X_a.shape[1] != X_b.shape[1]:
@@ -215,6 +217,15 @@ def _two_names(names):
     if isinstance(given, str) or len(names) != 2 or names[0] == names[1]:
         raise ValueError(f"Got names={given!r}; expected two different ones, of X_a and of X_b.")
     return names
+
+
+def _check_columns(X_a, X_b):
+    """Columns of two data frames must have the same order, also where the estimator knows no names."""
+    if hasattr(X_a, "columns") and hasattr(X_b, "columns") and list(X_a.columns) != list(X_b.columns):
+        raise ValueError(
+            f"X_a has the columns {list(X_a.columns)[:5]}... and X_b {list(X_b.columns)[:5]}...; expected the same "
+            "ones in the same order."
+        )
 
 
 def _stacked(X_a, X_b):

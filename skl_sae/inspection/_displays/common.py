@@ -38,7 +38,7 @@ def check_option(name, value, options):
 
 def as_images(rows, image_shape):
     """Return rows of features as images (n, height, width), or (n, height, width, 3) if they have colours."""
-    rows, shape = np.asarray(rows), tuple(image_shape)
+    rows, shape = np.asarray(rows), tuple(np.atleast_1d(image_shape).tolist())
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
         raise ValueError(
             f"Got image_shape={shape}; expected (height, width) or (height, width, channels) with 1 or 3 channels."

@@ -186,9 +186,9 @@ class FrontierDisplay:
             the parameters. It is cloned, and stays as it is.
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Data.
-        n_components : array-like of int
+        n_components : int or array-like of int
             Numbers of units.
-        k : array-like of numbers
+        k : number or array-like of such
             Values of the knob.
         knob : str, default="sparsity__k"
             Parameter that gets the values of k: "sparsity__alpha" for the rule "l1", "n_nonzero_coefs" for
@@ -216,7 +216,8 @@ class FrontierDisplay:
         Raises
         ------
         ValueError
-            If the estimator does not have these parameters, or `pca` is asked for and k are not numbers of units.
+            If the estimator does not have these parameters, `X_val` has other columns than X, or `pca` is asked for and
+            k are not numbers of units.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
@@ -226,7 +227,10 @@ class FrontierDisplay:
             n = _num_samples(X)
             X = _stacked(X, X_val)
             cv = [(np.arange(n), np.arange(n, _num_samples(X)))]
-        grid = {f"{prefix}n_components": list(n_components), f"{prefix}{knob}": list(k)}
+        grid = {
+            f"{prefix}n_components": np.atleast_1d(n_components).tolist(),
+            f"{prefix}{knob}": np.atleast_1d(k).tolist(),
+        }
         options = {"refit": False, "cv": check_cv(cv), "n_jobs": n_jobs, "error_score": "raise"}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* of the units did not fire")  # a panel shows them
@@ -330,6 +334,10 @@ def _ticks(ax, values):
 
 def _stacked(X, X_val):
     """Rows of both, in the container of X."""
+    if getattr(X, "ndim", 0) == 2 and X.shape[1:] != np.shape(X_val)[1:]:
+        raise ValueError(f"Got X_val of shape {np.shape(X_val)}; expected the {X.shape[1]} columns of X.")
+    if hasattr(X, "iloc") and list(X.columns) != list(getattr(X_val, "columns", ())):
+        raise ValueError("Got X_val with other columns than X; expected a data frame with the same ones in that order.")
     if issparse(X):
         return vstack([X, X_val], format="csr")
     if hasattr(X, "iloc"):

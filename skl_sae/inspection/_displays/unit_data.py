@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import csc_array, issparse, vstack
 
 from .._model import InspectedModel
+from .._units.describe import shorten
 from .._units.facts import UnitFacts, unit_facts
 from .common import as_images
 
@@ -101,8 +102,7 @@ def unit_data(estimator, X, *, feature_names, y, texts, image_shape, n_top):
 
 def beginning(text, n_letters):
     """Return the first letters of a text on one line, with rulers of signs made short."""
-    text = re.sub(r"([^\w\s])\1{3,}", r"\1\1\1", " ".join(text.split()))
-    return text if len(text) <= n_letters else text[:n_letters].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return shorten(re.sub(r"([^\w\s])\1{3,}", r"\1\1\1", text), n_letters)
 
 
 def _percent(share):

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._as_seen import frame_like
 from .._model import BLOCK_ENTRIES, InspectedModel
 
 
@@ -79,7 +80,7 @@ class Block:
         return self._like_inputs(_less_one_entry(self.codes[rows], units))
 
     def _like_inputs(self, rows):
-        return type(self.inputs)(rows, columns=self.inputs.columns) if hasattr(self.inputs, "iloc") else rows
+        return frame_like(self.inputs, rows) if hasattr(self.inputs, "columns") else rows
 
 
 class InData:

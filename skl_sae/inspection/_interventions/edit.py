@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, issparse, isspmatrix, vstack
 
+from .._as_seen import frame_like
 from .._chosen_units import unit_index
 from .._model import InspectedModel
 
@@ -85,10 +86,8 @@ def edit(estimator, X, changes):
         edited = vstack(edited, format="csr")
         return csr_matrix(edited) if isspmatrix(X) else edited
     edited = np.concatenate(edited)
-    if model.reader is None and hasattr(X, "iloc"):
-        import pandas as pd  # the data are a data frame, so this is installed
-
-        return pd.DataFrame(edited, index=X.index, columns=X.columns)
+    if model.reader is None and hasattr(X, "columns"):
+        return frame_like(X, edited, getattr(X, "index", None))
     return edited
 
 
@@ -130,7 +129,10 @@ def has_no_negative_codes(learner):
 
 def _edited(model, X, codes, units, values):
     """A block of rows, edited."""
-    values = values.astype(codes.dtype)
+    with np.errstate(over="ignore"):
+        values = values.astype(codes.dtype)
+    if not np.isfinite(values).all():
+        raise ValueError(f"Got values that {codes.dtype}, the type of the codes, cannot hold; expected smaller ones.")
     rows = np.flatnonzero((codes[:, units].toarray() != values).any(axis=1))
     X = X.copy() if issparse(X) or X.dtype.kind == "f" else X.astype(np.float64)
     if len(rows) == 0:

@@ -162,7 +162,7 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
     return pd.DataFrame({"name": facts.names, **columns}, index=pd.RangeIndex(len(facts.names), name="unit"))
 
 
-def shorten(text):
+def shorten(text, n_letters=SHOWN):
     """Return the beginning of a text, on one line."""
     text = " ".join(text.split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 1].rstrip() + "…"
+    return text if len(text) <= n_letters else text[: n_letters - 1].rstrip() + "…"
