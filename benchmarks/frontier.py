@@ -56,6 +56,10 @@ def draw(rows, path):
         mine = sorted((found, unexplained) for label, _, found, unexplained, _ in rows if label == name)
         axes.plot(*zip(*mine, strict=True), marker="o", label=name)
     axes.set(xscale="log", yscale="log", xlabel="active units a row (L0)", ylabel="variance unexplained")
+    ks, shares = sorted({row[1] for row in rows}), [0.05, 0.1, 0.2, 0.4, 0.8]
+    axes.set_xticks(ks, ks)
+    axes.set_yticks(shares, [f"{share:.0%}" for share in shares])
+    axes.minorticks_off()
     axes.legend()
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
