@@ -28,6 +28,8 @@ def draw(rng, folder):
     rule, active = draw_rule(rng, params["n_components"], wide)
     params["sparsity"] = rule
     n_features = int(pick(rng, [1, 2, 5, 12, 30], [0.1, 0.1, 0.3, 0.3, 0.2]))
+    if params["init"] is not None:
+        params["init"] = draw_components(rng, params["n_components"], n_features)
     bounded = params["loss"] == "binary_cross_entropy"
     kinds = pick(rng, [("fit",), ("fit", "fit"), ("partial_fit",) * 3, ("fit", "partial_fit"), ("partial_fit", "fit")])
     dtype = pick(rng, [np.float32, np.float64])
@@ -62,6 +64,7 @@ def draw_params(rng, wide):
         "tied_weights": rng.random() < 0.2,
         "skip": rng.random() < 0.2,
         "scale": often(rng, "auto", ["total", "features", False]),
+        "init": often(rng, None, ["components"], 0.9),
         "solver": often(rng, "adam", ["sgd"]),
         "learning_rate_init": often(rng, "auto", [1e-12, 1e-5, 0.01, 0.3, 10.0, 1e6, 1e30], 0.6),
         "learning_rate": often(rng, "cooldown", ["constant", "linear", "cosine"]),
@@ -91,6 +94,12 @@ def draw_params(rng, wide):
         "warm_start": rng.random() < 0.3,
         "random_state": int(rng.integers(1000)),
     }
+
+
+def draw_components(rng, n_units, n_features):
+    """Rows of a decoder to start from, now and then of a wrong shape, of any scale, or zero."""
+    rows = rng.normal(size=(n_units, n_features + (rng.random() < 0.1)))
+    return rows * pick(rng, [0.0, 1.0, 1e-30, 1e30], [0.1, 0.7, 0.1, 0.1])
 
 
 def draw_rule(rng, n_units, wide):

@@ -225,8 +225,8 @@ class BuildingMixin:
         """Number of epochs of the whole network and, if it is pretrained, of each layer."""
         if pretrains and self.init is not None:
             raise ValueError(
-                f"init and pretrain={self.pretrain!r} both say what the weights start from: expected init=None or "
-                "pretrain=None."
+                f"Got init and pretrain={self.pretrain!r}, which both say what the weights start from: expected "
+                "init=None or pretrain=None."
             )
         if pretrains and self.skip and self.pretrain == "layerwise_only":
             raise ValueError(

@@ -93,9 +93,10 @@ def _components(model, network):
         rows = check_array(rows, dtype=network.dtype, order="C", input_name="init")
     expected = kind.n_units, kind.decoder_sizes[0]
     if rows.shape != expected:
+        remedy = "give others" if rows.shape[1] != expected[1] else f"set n_components={rows.shape[0]}, or give others"
         raise ValueError(
-            f"init={_named(model)} has components of the shape {rows.shape}, expected (n_components, n_features) = "
-            f"{expected}: set n_components={rows.shape[0]}, or give others."
+            f"init={_named(model)} has {rows.shape[0]} components of {rows.shape[1]} features, expected "
+            f"n_components={expected[0]} of {expected[1]} features, as X has: {remedy}."
         )
     return rows
 

@@ -253,8 +253,12 @@ def test_a_checkpoint_is_of_one_start(X, tmp_path):
 @pytest.mark.parametrize(
     ("init", "error", "message"),
     [
-        (np.zeros((3, WIDTH)), ValueError, r"shape \(3, 10\), expected .*= \(16, 10\): set n_components=3"),
-        (np.zeros((UNITS, 3)), ValueError, r"shape \(16, 3\), expected"),
+        (
+            np.zeros((3, WIDTH)),
+            ValueError,
+            "3 components of 10 features, expected n_components=16 of 10 .* set n_components=3",
+        ),
+        (np.zeros((UNITS, 3)), ValueError, "16 components of 3 features, expected n_components=16 of 10"),
         (np.full((UNITS, WIDTH), np.nan), ValueError, "Input init contains NaN"),
         (np.full((UNITS, WIDTH), np.inf), ValueError, "Input init contains infinity"),
         (np.zeros(3), ValueError, "Expected 2D array"),
@@ -262,7 +266,7 @@ def test_a_checkpoint_is_of_one_start(X, tmp_path):
         (SparseAutoencoder, TypeError, "init is the class SparseAutoencoder"),
         ("k-means++", ValueError, "Got init='k-means[+][+]', expected a fitted SparseAutoencoder"),
         (3, ValueError, "Got init=3, expected a fitted"),
-        (make(n_components=3).fit(np.eye(WIDTH)), ValueError, r"init=SparseAutoencoder\(...\) has components of"),
+        (make(n_components=3).fit(np.eye(WIDTH)), ValueError, r"init=SparseAutoencoder\(...\) has 3 components of"),
     ],
 )
 def test_what_cannot_be_a_start_is_said(X, init, error, message):
