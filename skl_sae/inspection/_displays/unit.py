@@ -9,6 +9,7 @@ from .._model import InspectedModel
 from .common import check_count, start_grid
 from .unit_data import unit_data
 from .unit_panels import (
+    LINE,
     draw_bars,
     draw_classes,
     draw_filter,
@@ -141,7 +142,8 @@ class UnitDisplay:
             panels = [("columns", 2.2, lambda ax: draw_bars(ax, *bars))]
         if data.facts.texts is not None:
             texts = [data.facts.texts[row] for row in data.facts.top_rows[unit]]
-            panels.append(("texts", 1.9, lambda ax: draw_texts(ax, texts)))
+            width = 1.9 * max(0.3, min(1.0, max(map(len, texts), default=0) / LINE))  # words need less room than texts
+            panels.append(("texts", width, lambda ax: draw_texts(ax, texts)))
         return panels
 
     def _side_panels(self):

@@ -8,6 +8,8 @@ from .common import draw_sheet, gap_between, histogram_edges, tile_sheet
 from .unit_data import beginning
 
 ADDS, TAKES, NEUTRAL = "#c0392b", "#2c6fbb", "#7f8c8d"
+# Characters of a line of text.
+LINE = 76
 
 
 def draw_header(ax, name, line):
@@ -111,10 +113,10 @@ def draw_values(ax, values):
     ax.yaxis.get_major_locator().set_params(integer=True, nbins=4)
 
 
-def draw_texts(ax, texts, width=76, n_texts=5):
+def draw_texts(ax, texts, n_texts=5):
     """Write the beginning of texts."""
     ax.set_axis_off()
-    text = "\n\n".join(textwrap.fill(beginning(text, 2 * width - 16), width) for text in texts[:n_texts])
+    text = "\n\n".join(textwrap.fill(beginning(text, 2 * LINE - 16), LINE) for text in texts[:n_texts])
     ax.text(0, 1, _literal(text), va="top", fontsize="small", linespacing=1.3, transform=ax.transAxes)
     plain(ax, "top rows")
 
