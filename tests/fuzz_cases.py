@@ -98,7 +98,7 @@ def draw_params(rng, wide):
 
 def draw_components(rng, n_units, n_features):
     """Rows of a decoder to start from, now and then of a wrong shape, of any scale, or zero."""
-    rows = rng.normal(size=(n_units, n_features + (rng.random() < 0.1)))
+    rows = rng.standard_normal((n_units, n_features + int(rng.random() < 0.1)))
     return rows * pick(rng, [0.0, 1.0, 1e-30, 1e30], [0.1, 0.7, 0.1, 0.1])
 
 
