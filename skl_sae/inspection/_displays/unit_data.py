@@ -8,6 +8,7 @@ from scipy.sparse import csc_array, issparse, vstack
 
 from .._model import InspectedModel
 from .._units.describe import shorten
+from .._units.effects import strongest
 from .._units.facts import UnitFacts, unit_facts
 from .common import as_images
 
@@ -59,11 +60,9 @@ class UnitData(NamedTuple):
 
     def columns(self, unit, n_columns):
         """Return the columns that the unit changes most, and by how many standard deviations."""
-        amounts, spreads = self.facts.amounts[unit], self.facts.spreads
-        sizes = np.divide(amounts, spreads, out=np.zeros(len(spreads)), where=spreads > 0)
-        best = np.argsort(-np.abs(sizes), kind="stable")[:n_columns]
-        best = best[sizes[best] != 0]
-        return best, sizes[best]
+        found = strongest(self.facts.amounts[unit][None], self.facts.spreads, n_columns)
+        best, sizes = found.columns[0, :n_columns], found.strengths[0, :n_columns]
+        return best[sizes != 0], sizes[sizes != 0]
 
     def bars(self, unit, n_bars):
         """Return the columns that the unit changes most: names, amounts in their units, and in standard deviations."""

@@ -35,9 +35,8 @@ def strongest(amounts, spreads, n):
     n_units, n_features = amounts.shape
     n = min(max(n, _FOR_NAMES), n_features)
     columns, strengths, squares = np.zeros((n_units, n), int), np.zeros((n_units, n)), np.zeros(n_units)
-    factors = np.divide(1.0, spreads, out=np.zeros(n_features), where=spreads > 0)
     for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // n_features)):
-        found = amounts[units] * factors
+        found = np.divide(amounts[units], spreads, out=np.zeros(amounts[units].shape), where=spreads > 0)
         columns[units] = largest(np.abs(found), n)
         strengths[units] = np.take_along_axis(found, columns[units], axis=1)
         squares[units] = np.square(found).sum(axis=1)
