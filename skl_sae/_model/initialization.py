@@ -23,8 +23,8 @@ FULL_DECODER_NORM = 1.0
 # The encoder's for rules that keep the decoder at norm one; and both behind hidden layers.
 ENCODER_NORM_OF_UNIT_DECODER = 0.1
 DEEP_ENCODER_NORM, DEEP_ENCODER_NORM_OF_UNIT_DECODER = 2.0, 0.5
-# Positive weights that a value in an outer layer of a positive decoder has at first: sums of many hardly differ from row
-# to row, and are so large that learning begins with making them smaller.
+# Positive weights that a value in an outer layer of a positive decoder has at first: sums of many hardly differ from
+# row to row, and are so large that learning begins with making them smaller.
 POSITIVE_INPUTS = 2
 # Standard deviation of the pre-activations of hidden layers.
 HIDDEN_SPREAD = 0.05

@@ -142,8 +142,9 @@ def _resample(network, optimizer, rows, dead, random_state):
     """Restart dead units on rows that are badly reconstructed.
 
     Rows are drawn with probability proportional to the square of their loss. The decoder row becomes the row's
-    direction (of a positive decoder, what is positive in it), the encoder row the same at a fifth of the mean norm of the living, the bias zero, and the optimizer
-    forgets what it knew of the unit (Bricken et al., *Towards Monosemanticity*, 2023, appendix).
+    direction (of a positive decoder, what is positive in it), the encoder row the same at a fifth of the mean norm of
+    the living, the bias zero, and the optimizer forgets what it knew of the unit (Bricken et al., *Towards
+    Monosemanticity*, 2023, appendix).
     """
     units = np.flatnonzero(dead)
     if not units.size:

@@ -132,4 +132,5 @@ def test_divergence_is_told(client, sae, digits):
 @pytest.mark.parametrize("params", [{}, {"sparsity": "gated"}, {"decoder_layer_sizes": 9}, {"dead_units": "resample"}])
 def test_decoders_without_negative_weights(client, sae, digits, params):
     fit(sae.set_params(positive_decoder=True, **params), digits, block_rows=500)
-    assert min(weights.min() for weights in sae.coefs_[1:]) >= 0 and sae.score(digits) > 0
+    assert min(weights.min() for weights in sae.coefs_[1:]) >= 0
+    assert sae.loss_curve_[-1] < sae.loss_curve_[0]

@@ -41,8 +41,8 @@ free_parts.ax_.set_title("Units that add and take away: 32 of 160")
 # %%
 # Parts that only add
 # -------------------
-# A pen cannot take ink away. ``positive_decoder=True`` says so: after each step of the training, negative weights of the
-# decoder are set to zero. The rule is :class:`~skl_sae.sparsity.L1`; `target_l0` asks for twelve active units in an
+# A pen cannot take ink away. ``positive_decoder=True`` says so: after each step of the training, negative weights of
+# the decoder are set to zero. The rule is :class:`~skl_sae.sparsity.L1`; `target_l0` asks for twelve active units in an
 # image, and `weight_l1` removes the haze around a stroke.
 
 pen = SparseAutoencoder(
