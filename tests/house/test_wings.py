@@ -35,7 +35,7 @@ REACH_FURTHER = {
     *("transfer._networks", "transfer._wider", "outliers._residuals"),
     *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
-    *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
+    *(f"dask.{name}" for name in ("_rounds", "_share", "_transform")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 
