@@ -8,8 +8,8 @@ files.
 
 What has been allocated is counted, to the byte: pages that a process holds come in steps of megabytes, and hide in a
 minute what a stream loses. Before each count all models are pickled and read again, so that none has its workspace.
-The verdict is the median of the slopes between any two counts: one that is out of line, or a cache that is filled at
-the beginning, moves it little, and what is lost with each chunk is in all of them.
+The verdict is the median of the slopes from each count to the next: kernels that are compiled meanwhile are in few of
+them, and what is lost with each chunk is in all. A busy machine takes longer: there are so many chunks at least.
 """
 
 import argparse
@@ -44,6 +44,8 @@ MODELS = [
 ]
 # Of a small object of Python, of which only the number is known, about as many as a dict or a string takes.
 BYTES_OF_AN_OBJECT = 64
+# Chunks until all kernels are compiled and caches are full, and in all, at least.
+WARM_UP, FEWEST = 900, 2400
 # Loss curves hold two numbers a chunk.
 BYTES_OF_A_CHUNK = 2 * (BYTES_OF_AN_OBJECT + 8)
 # A stream that loses so much with each chunk has a leak; caches that still fill lose less.
@@ -134,15 +136,15 @@ def soak(seconds, every=60.0, show=print):
     models = [SparseAutoencoder(24, batch_size=32, random_state=0, **params) for params in MODELS]
     models = [sae.partial_fit(data) for sae in models]
     start, chunks, told, next_time = time.monotonic(), 0, [], warm_up
-    while time.monotonic() - start < seconds:
+    while time.monotonic() - start < seconds or chunks < FEWEST:
         for i, sae in enumerate(models):
             models[i], chunks = go_on(rng, sae, draw_chunk(rng, data)), chunks + 1
-        if time.monotonic() - start >= next_time:
+        if time.monotonic() - start >= next_time and chunks >= WARM_UP:
             del sae
             models = pickle.loads(pickle.dumps(models))
             told.append(held(start, chunks))
             show(line(told[-1]))
-            next_time += every
+            next_time = time.monotonic() - start + every
     assert all(np.isfinite(each).all() for sae in models for each in sae.coefs_)
     return told
 
@@ -153,14 +155,9 @@ def line(now):
 
 
 def growth(told):
-    """Bytes by which memory grows with each chunk, without the loss curves: the median slope of all pairs of counts.
-
-    That is the estimator of Theil and Sen (P. K. Sen, 1968), which three counts in ten can't move far.
-    """
-    chunks, memory = (np.array([getattr(each, name) for each in told], float) for name in ("chunks", "allocated"))
-    first, second = np.triu_indices(len(told), 1)
-    slopes = (memory[second] - memory[first]) / (chunks[second] - chunks[first])
-    return float(np.median(slopes)) - BYTES_OF_A_CHUNK
+    """Bytes by which memory grows with each chunk, without the loss curves: the median slope from count to count."""
+    chunks, memory = (np.diff([getattr(each, name) for each in told]) for name in ("chunks", "allocated"))
+    return float(np.median(memory / chunks)) - BYTES_OF_A_CHUNK
 
 
 def main():
