@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import gammaln
-from sklearn.utils import gen_batches
+from sklearn.utils import assert_all_finite, gen_batches
 
 from ._blocks import BLOCK_ENTRIES, dense_rows, encoded_blocks
 from ._rate import scaled_difference
@@ -67,6 +67,7 @@ class CodedRows:
             dtype = np.dtype(getattr(codes, "dtype", np.float64))
             self._kind = issparse(codes), dtype if dtype.kind == "f" else np.dtype(np.float64)
             codes = csr_array(codes, dtype=np.float64)
+            assert_all_finite(codes, input_name="codes")
             codes.sum_duplicates()
             yield rows, codes
 
@@ -80,8 +81,9 @@ class CodedRows:
         sparse, dtype = self._kind
         codes = codes.astype(dtype)
         decoded = self.estimator.inverse_transform(codes if sparse else codes.toarray())
-        decoded = decoded.toarray() if issparse(decoded) else decoded
-        return np.asarray(decoded, dtype=np.float64)
+        decoded = np.asarray(decoded.toarray() if issparse(decoded) else decoded, dtype=np.float64)
+        assert_all_finite(decoded, input_name="reconstruction")
+        return decoded
 
     def _atoms(self, values):
         """What each unit alone adds to the reconstruction of a row, at the given code."""

@@ -238,6 +238,30 @@ def test_parameters_are_checked(fitted):
         description_length(*fitted, n_rows=0)
 
 
+class Broken(Dictionary):
+    """Its codes, or what it decodes, have a value that is no number."""
+
+    def __init__(self, codes=0.0, decoded=0.0):
+        self.codes = codes
+        self.decoded = decoded
+
+    def transform(self, X):
+        return X + self.codes
+
+    def inverse_transform(self, codes):
+        return codes + self.decoded
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(bad):
+    """A sum over observed values would have left such errors out."""
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match="Input codes contains"):
+        description_length(Broken(codes=bad), X)
+    with pytest.raises(ValueError, match="Input reconstruction contains"):
+        description_length(Broken(decoded=bad), X)
+
+
 class WholeCodes:
     """A model whose codes are whole numbers of a type."""
 
