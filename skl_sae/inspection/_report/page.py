@@ -90,8 +90,7 @@ def unit_report(
     """
     model = InspectedModel(estimator, feature_names)
     chosen = unit_indices(model, units)
-    options = {"feature_names": feature_names, "y": y, "texts": texts, "image_shape": image_shape}
-    data = unit_data(estimator, X, n_top=n_top, **options)
+    data = unit_data(model, X, y=y, texts=texts, image_shape=image_shape, n_top=n_top)
     title = f"Units of {type(model.learner).__name__}" if title is None else title
     cards = [_card(data, int(unit), set(chosen.tolist())) for unit in chosen]
     text = page(markup.text(title), _introduction(estimator, data, len(chosen)), cards)

@@ -63,10 +63,7 @@ def company(model, given, X, y, texts):
         All of it.
     """
     labels, classes = _labels(y, X.shape[0])
-    if texts is None and model.reader is not None and len(getattr(given, "shape", (0,))) == 1:
-        texts = list(given) if all(isinstance(each, str) for each in given) else None
-    elif texts is not None:
-        texts = _check_texts(texts, X.shape[0])
+    texts = row_texts(model, given, texts, X.shape[0])
     terms = names = None
     columns_are_terms = issparse(X) and X.data.min(initial=0) >= 0
     if columns_are_terms and (model.has_names or texts is None):
@@ -74,6 +71,13 @@ def company(model, given, X, y, texts):
     elif texts is not None:
         terms, names = _words(texts)
     return Company(labels, classes, texts, terms, names)
+
+
+def row_texts(model, given, texts, n_rows):
+    """Return the text of each row: those given, or else the data where this is texts, or else None."""
+    if texts is None and model.reader is not None and len(getattr(given, "shape", (0,))) == 1:
+        return list(given) if all(isinstance(each, str) for each in given) else None
+    return None if texts is None else _check_texts(texts, n_rows)
 
 
 def _labels(y, n_rows):

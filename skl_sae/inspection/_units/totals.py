@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from .survey import known_signs
 from .top_rows import TopRows
 
 # Stored codes that wait for their products: one large sparse product costs less than many small ones.
@@ -49,7 +50,7 @@ class Totals:
             Ones where a row has a term.
         """
         n_units, units, values = codes.shape[1], codes.indices, codes.data.astype(np.float64)
-        self.signs = np.where(self.signs == 0, np.sign(np.bincount(units, values, n_units)), self.signs)
+        self.signs = known_signs(self.signs, units, values)
         self.active += np.bincount(units, minlength=n_units)
         self.positive += np.bincount(units[values > 0], minlength=n_units)
         self.magnitude += np.bincount(units, np.abs(values), n_units)
