@@ -182,8 +182,8 @@ class UnitDisplay:
             The unit, by index or by name.
         feature_names : array-like of str of shape (n_features,), default=None
             Names of the columns. None takes those that the estimator knows.
-        y : array-like of shape (n_samples,), default=None
-            Class of each row.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class of each row, or zeros and ones, a column a class: as of `describe_units`.
         texts : array-like of str of shape (n_samples,), default=None
             Text of each row, to show. None shows X, if these are texts.
         image_shape : tuple of int, default=None

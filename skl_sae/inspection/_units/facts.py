@@ -162,7 +162,7 @@ def unit_classes(gathered, n_top, confidence):
         return None
     found = []
     for units in gen_batches(len(totals.on), max(1, BLOCK_ENTRIES // len(classes))):
-        joint, on = totals.by_class[units], totals.on[units]
+        joint, on = totals.by_class[units].toarray(), totals.on[units]
         lift, low, high = class_lifts(joint, on, totals.n_class, gathered.n_rows, confidence)
         order = largest(np.nan_to_num(low), min(n_top, len(classes)))
         found += [

@@ -99,8 +99,8 @@ def find_units(
         Name of a column. Units that change it most come first.
     feature_names : array-like of str of shape (n_features,), default=None
         Names of the columns. None takes those that the estimator or X knows.
-    y : array-like of shape (n_samples,), default=None
-        Class of each row, for `label`.
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+        Class of each row, for `label`, or zeros and ones, a column a class: as of `describe_units`.
     texts : sequence of str of shape (n_samples,), default=None
         A text of each row, for `term`. None takes X where this is texts.
     n_top : int, default=5
@@ -197,7 +197,7 @@ def _of_label(gathered, label, confidence):
         raise ValueError(f"Got label={label!r}; expected {known}.")
     k = classes.index(label)
     units = np.flatnonzero(totals.on)
-    joint, on, n_class = totals.by_class[units][:, [k]], totals.on[units], totals.n_class[[k]]
+    joint, on, n_class = totals.by_class[units][:, [k]].toarray(), totals.on[units], totals.n_class[[k]]
     lift, low, high = (each[:, 0] for each in class_lifts(joint, on, n_class, gathered.n_rows, confidence))
     columns = {"lift": lift, "low": low, "high": high}
     columns |= {"precision": joint[:, 0] / on, "recall": joint[:, 0] / n_class}
