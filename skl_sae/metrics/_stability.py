@@ -62,8 +62,9 @@ def stability(fits, *, signed=False, random_state=None):
     fits : list of at least 2 estimators or array-likes of shape (n_components, n_features)
         Fits that differ in their seed, or in their rows: fitted estimators with `components_`, pipelines that end in
         one, searches that found one, or the dictionaries themselves, one unit a row. Norms do not matter; a row of
-        zeros matches nothing. Fits may differ in their number of units. Where estimators divide each feature by its unit
-        (`scale_` is an array), cosines are of directions in these units: a column of large numbers would hide the others.
+        zeros matches nothing. Fits may differ in their number of units. Where estimators divide each feature by its
+        unit (`scale_` is an array), cosines are of directions in these units, so that no column of large numbers hides
+        the others.
     signed : bool, default=False
         Whether units that point in opposite ways count as different: cosines then keep their sign.
     random_state : int, RandomState instance or None, default=None
