@@ -13,11 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
-from .._estimator.checks import decodes_codes_alone
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
 from ..metrics import stability
-from ..metrics._stability import common_units
+from ..metrics._dictionaries import common_units
 from ._pooling import most_common, pool
 
 # Seeds of the fits are below.
@@ -25,9 +24,9 @@ SEEDS = 2**31
 
 
 def _decodes_codes_alone(consensus):
-    """Tell ``available_if`` what the estimator says of its ``inverse_transform``."""
-    fitted = vars(consensus).get("estimator_", consensus._stand_in("estimator", consensus.estimator))
-    return not isinstance(fitted, SparseAutoencoder) or decodes_codes_alone(fitted)
+    """Tell ``available_if`` that the estimator has ``inverse_transform``, or raise its reason why not."""
+    estimator = vars(consensus).get("estimator_", consensus._stand_in("estimator", consensus.estimator))
+    return estimator.inverse_transform is not None
 
 
 class ConsensusAutoencoder(
