@@ -78,7 +78,8 @@ def description_length(estimator, X, *, tolerance=0.05, n_rows=None):
     **Codes** are rounded to steps of :math:`\sqrt{12 D} / \|d_j\|`, by which a value costs an error of D in the
     row, and :math:`\hat x` is decoded from the rounded codes. :math:`a_j` is the number of rows in which unit j is then
     active, and :math:`c_{jb}` how often it has its b-th value, of :math:`B_j` between its smallest and its largest.
-    Both are told by a code that learns the frequencies as it goes, for which nothing else has to be sent [2]_:
+    Both are told by a code that learns the frequencies as it goes, so that these need not be sent [2]_ (the smallest
+    and the largest are not counted: a few bits a unit, shared by all rows):
 
     .. math::
 

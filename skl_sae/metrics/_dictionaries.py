@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state
 
 from .._kernels.norms import unit_rows
@@ -117,3 +118,19 @@ def best_pairs(a, b, signed):
     if not signed:
         np.abs(cosines, out=cosines)
     return cosines, *linear_sum_assignment(cosines, maximize=True)
+
+
+def common_units(models):
+    """The units in which directions of several models are compared: what they divide features by, or else 1.
+
+    They may differ a little from fit to fit, so it is their geometric mean.
+    """
+    scales = [np.asarray(getattr(model, "scale_", 1.0), dtype=np.float64) for model in models]
+    scales = [scale for scale in scales if scale.ndim == 1]
+    return np.exp(np.mean(np.log(scales), axis=0)) if scales else 1.0
+
+
+def last_step(fit):
+    """What has the dictionary of a fit, which may be a pipeline or a search."""
+    fit = getattr(fit, "best_estimator_", fit)
+    return fit.steps[-1][1] if isinstance(fit, Pipeline) else fit
