@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from .._kernels.reductions import explained_fraction
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array
 from .._warning import warn
 from ._blocks import dense_rows, row_chunks
 
@@ -70,7 +71,7 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     check_sparse_structure(X)
     check_sparse_structure(X_reconstructed, "X_reconstructed")
     X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
-    X_reconstructed = check_array(X_reconstructed, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
+    X_reconstructed = check_named_array("X_reconstructed", X_reconstructed, accept_sparse="csr", dtype="numeric")
     if X_reconstructed.shape != X.shape:
         raise ValueError(f"X_reconstructed has shape {X_reconstructed.shape}; expected the shape of X, {X.shape}.")
     weights = _check_weights(multioutput, X.shape[1])
@@ -100,7 +101,7 @@ def _check_weights(multioutput, n_features):
         if multioutput not in _AVERAGES:
             raise ValueError(f"Got multioutput={multioutput!r}, expected one of {_AVERAGES} or an array of weights.")
         return np.ones(n_features)
-    weights = check_array(multioutput, dtype=np.float64, ensure_2d=False, input_name="multioutput")
+    weights = check_named_array("multioutput", multioutput, dtype=np.float64, ensure_2d=False)
     if weights.shape != (n_features,) or (weights < 0).any():
         raise ValueError(
             f"Got multioutput={multioutput!r}, expected {n_features} weights of at least 0, one a feature of X."

@@ -1,9 +1,8 @@
 """A unit as a card."""
 
-from numbers import Integral
-
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..._parameters import is_count, with_plain_arguments
 from .._chosen_units import unit_index
 from .._model import InspectedModel
 from .common import check_count, start_grid
@@ -78,6 +77,7 @@ class UnitDisplay:
         self.data = data
         self.unit = unit
 
+    @with_plain_arguments
     def plot(self, ax=None, *, unit=None, n_bars=8):
         """Draw.
 
@@ -102,7 +102,7 @@ class UnitDisplay:
         """
         facts = self.data.facts
         unit = self.unit if unit is None else unit
-        if not isinstance(unit, Integral) or not 0 <= unit < len(facts.names):
+        if not is_count(unit, 0) or unit >= len(facts.names):
             raise ValueError(f"Got unit={unit!r}; expected one of the units, from 0 to {len(facts.names) - 1}.")
         n_bars = check_count("n_bars", n_bars, len(facts.feature_names))
         self._unit, self._n_bars, self.axes_ = unit, n_bars, {}
@@ -158,6 +158,7 @@ class UnitDisplay:
         return panels
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(
         cls,
         estimator,

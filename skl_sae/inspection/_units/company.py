@@ -8,6 +8,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, column_or_1d
 
+from ..._parameters import named
+
 
 class Company(NamedTuple):
     """Classes, texts and terms of the rows, each None where there are none.
@@ -80,7 +82,8 @@ def _labels(y, n_rows):
     """Number of each row's class, and the classes."""
     if y is None:
         return None, []
-    y = column_or_1d(y)
+    with named("y"):
+        y = column_or_1d(y)
     if len(y) != n_rows:
         raise ValueError(f"Got {len(y)} values of y for {n_rows} rows of X; expected one a row.")
     if has_missing(y):
@@ -109,6 +112,8 @@ def _is_missing(value):
 def _check_texts(texts, n_rows):
     if isinstance(texts, str):
         raise ValueError(f"Got one str for texts; expected a sequence of {n_rows}, one a row of X.")
+    if not hasattr(texts, "__len__") or getattr(texts, "ndim", 1) == 0:
+        raise TypeError(f"Got texts={texts!r}; expected a sequence of {n_rows} str, one a row of X.")
     if _num_samples(texts) != n_rows:
         raise ValueError(f"Got {_num_samples(texts)} texts for {n_rows} rows of X; expected one a row.")
     texts = list(texts)
