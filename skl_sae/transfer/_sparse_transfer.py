@@ -35,6 +35,17 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
+def _apart(transfer):
+    """The source; raises where it holds the transfer itself."""
+    source = unwrapped(transfer.source)
+    if not isinstance(source, tuple(KINDS)) and holds(source, transfer):  # one of these kinds needs no other model
+        raise ValueError(
+            f"The source of {type(transfer).__name__}, a {type(source).__name__}, is the transfer itself, or a model "
+            "that holds it: expected one that is made without it."
+        )
+    return source
+
+
 class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin, PlainParametersMixin):
     r"""Use what a fitted source has learned on other data, the target.
 
@@ -207,7 +218,7 @@ class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin, PlainParameter
     # fitting
 
     def _validate_params(self):
-        _ = self._given  # one that holds the transfer itself cannot be asked for its methods
+        _apart(self)  # one that holds the transfer itself cannot be asked for its methods
         super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -300,13 +311,7 @@ class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin, PlainParameter
     @property
     def _given(self):
         """The fitted source."""
-        source = unwrapped(self.source)
-        if not isinstance(source, tuple(KINDS)) and holds(source, self):  # one of these kinds needs no other model
-            raise ValueError(
-                f"The source of {type(self).__name__}, a {type(source).__name__}, is the transfer itself, or a model "
-                "that holds it: expected one that is made without it."
-            )
-        return source
+        return _apart(self)
 
     def _n_new(self, n_components):
         """Number of new units beside so many."""
