@@ -1,12 +1,11 @@
 """An autoencoder of the units that several fits have in common."""
 
 from copy import copy
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -15,6 +14,7 @@ from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
+from .._parameters import PlainParametersMixin, integer, real
 from ..metrics import stability
 from ..metrics._dictionaries import common_units
 from ._pooling import most_common, pool
@@ -30,7 +30,7 @@ def _decodes_codes_alone(consensus):
 
 
 class ConsensusAutoencoder(
-    DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NamedParametersMixin, BaseEstimator
+    DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NamedParametersMixin, PlainParametersMixin
 ):
     r"""Sparse autoencoder of the units that several fits have in common.
 
@@ -115,11 +115,11 @@ class ConsensusAutoencoder(
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "transform"]), None],
-        "n_fits": [Interval(Integral, 2, None, closed="left")],
-        "min_fits": [Interval(Integral, 1, None, closed="left")],
-        "similarity": [Interval(Real, 0, 1, closed="right")],
+        "n_fits": [integer(2)],
+        "min_fits": [integer()],
+        "similarity": [real(0, 1, closed="right")],
         "signed": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [integer(None), None],
         "random_state": ["random_state"],
     }
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from .._kernels.norms import unit_rows
+from .._parameters import check_named_array, checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class DictionaryMatch:
     assignment: np.ndarray
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def dictionary_match(learned, true, *, signed=False, random_state=None):
     r"""Compare a learned dictionary with the true one.
 
@@ -92,8 +94,8 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
     >>> match.random_hungarian < 0.4
     True
     """
-    learned = check_array(learned, dtype=np.float64, input_name="learned")
-    true = check_array(true, dtype=np.float64, input_name="true")
+    learned = check_named_array("learned", learned, dtype=np.float64)
+    true = check_named_array("true", true, dtype=np.float64)
     if learned.shape[1] != true.shape[1]:
         raise ValueError(
             f"learned has {learned.shape[1]} columns; expected {true.shape[1]}, as in true. Rows are dictionary atoms."

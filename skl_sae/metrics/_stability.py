@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
+from .._parameters import check_named_array, checked
 from ._dictionaries import best_pairs, common_units, last_step
 
 
@@ -39,6 +40,7 @@ class Stability:
     units: list
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def stability(fits, *, signed=False, random_state=None):
     r"""Measure how far several fits of one model agree about their units.
 
@@ -122,7 +124,7 @@ def _dictionary(model, i):
                 "row of 'components_' a unit, or an array of such rows."
             )
         model = model.components_
-    return check_array(model, dtype=np.float64, input_name=f"fits[{i}]")
+    return check_named_array(f"fits[{i}]", model, dtype=np.float64)
 
 
 def _compare(dictionaries, signed):

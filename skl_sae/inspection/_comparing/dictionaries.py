@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ..._extras import extra
 from ..._kernels.norms import unit_rows
+from ..._parameters import check_named_array, checked, is_number
 from ...metrics import dictionary_match
 from ...metrics._dictionaries import common_units, last_step
 from .._model import InspectedModel
@@ -75,6 +75,8 @@ class DictionaryComparison:
         int
             Number of pairs.
         """
+        if not is_number(threshold):
+            raise ValueError(f"Got threshold={threshold!r}; expected a number, such as 0.7.")
         return int((self.similarities >= threshold).sum())
 
     def to_frame(self):
@@ -98,6 +100,7 @@ class DictionaryComparison:
         )
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def compare_dictionaries(a, b, *, signed=False, random_state=None):
     r"""Match the units of two dictionaries: two seeds, two sizes, two rules, or a model before and after.
 
@@ -186,7 +189,7 @@ def compare_dictionaries(a, b, *, signed=False, random_state=None):
 def _directions(model, name):
     """A direction a unit, (n_units, n_features)."""
     if not hasattr(model, "fit"):
-        return check_array(model, dtype=np.float64, input_name=name)
+        return check_named_array(name, model, dtype=np.float64)
     check_is_fitted(model)
     if hasattr(model, "components_"):
         return np.asarray(model.components_, dtype=np.float64)

@@ -2,10 +2,11 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
+from ..._parameters import check_named_array, with_plain_arguments
 from .common import (
     as_images,
     check_count,
@@ -87,6 +88,7 @@ class ReconstructionDisplay:
         self.X_reconstructed = X_reconstructed
         self.image_shape = image_shape
 
+    @with_plain_arguments
     def plot(
         self,
         ax=None,
@@ -212,6 +214,7 @@ class ReconstructionDisplay:
         self.axes_[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows), frameon=False)
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(cls, estimator, X, *, image_shape=None, n_samples=10, ax=None, **kwargs):
         """Encode and decode the first rows of X, and draw both.
 
@@ -252,6 +255,7 @@ class ReconstructionDisplay:
         return cls.from_predictions(X, X_reconstructed, image_shape=image_shape, n_samples=None, ax=ax, **kwargs)
 
     @classmethod
+    @with_plain_arguments
     def from_predictions(cls, X, X_reconstructed, *, image_shape=None, n_samples=10, ax=None, **kwargs):
         """Draw inputs and given reconstructions.
 
@@ -301,7 +305,7 @@ def _named(X_reconstructed):
 def _as_array(rows, n_samples, name):
     """The first rows, dense and checked."""
     rows = _first_rows(rows, n_samples)
-    array = check_array(rows, accept_sparse="csr", ensure_all_finite="allow-nan", input_name=name)
+    array = check_named_array(name, rows, accept_sparse="csr", ensure_all_finite="allow-nan")
     return array.toarray() if issparse(array) else array
 
 

@@ -2,6 +2,7 @@
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_index
 from .._model import InspectedModel
 from .common import check_count, start_grid
@@ -76,6 +77,7 @@ class UnitDisplay:
         self.data = data
         self.unit = unit
 
+    @with_plain_arguments
     def plot(self, ax=None, *, unit=None, n_bars=8):
         """Draw.
 
@@ -155,6 +157,7 @@ class UnitDisplay:
         return panels
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(
         cls,
         estimator,

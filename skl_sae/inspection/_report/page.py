@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_indices
 from .._displays.unit_data import beginning, unit_data
 from .._displays.unit_panels import image_scale
@@ -15,6 +16,7 @@ from .page_parts import page
 _BARS, _NEIGHBOURS, _TEXTS, _LETTERS = 7, 3, 3, 220
 
 
+@with_plain_arguments
 def unit_report(
     estimator,
     X,

@@ -5,6 +5,8 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import column_or_1d
 
+from ..._parameters import named
+
 # Of more rows than this, at most so large a share can be classes: scikit-learn, too, takes more for another target.
 _ROWS, _SHARE = 20, 0.5
 
@@ -31,7 +33,9 @@ def row_classes(y, n_rows):
     if _n_columns(y) > 1:
         members, classes = _of_columns(y)
     else:
-        members, classes = _of_labels(column_or_1d(y))
+        with named("y"):
+            y = column_or_1d(y)
+        members, classes = _of_labels(y)
     if members.shape[0] != n_rows:
         raise ValueError(f"Got {members.shape[0]} values of y for {n_rows} rows of X; expected one a row.")
     return members, classes

@@ -1,12 +1,14 @@
 """A table of what units stand for."""
 
 from ..._extras import extra
+from ..._parameters import with_plain_arguments
 from .facts import unit_facts
 
 # Characters of a text that stand in a table.
 SHOWN = 80
 
 
+@with_plain_arguments
 def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5, confidence=0.95):
     r"""Tell what each unit of a fitted model stands for.
 

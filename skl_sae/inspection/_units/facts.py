@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Real
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from ..._parameters import is_number
 from .._model import BLOCK_ENTRIES, InspectedModel
 from .effects import strongest
 from .gathering import gather
@@ -103,7 +103,7 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
 
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
-    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+    if not is_number(confidence) or not 0 < confidence < 1:
         raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
