@@ -108,6 +108,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
+    telling = strongest(gathered.contrasts, spreads, n_top) if gathered.company.terms is None else best
     effects = [
         [(names[c], float(a[c])) for c in columns[:n_top] if a[c]]
         for a, columns in zip(amounts, best.columns, strict=True)
@@ -118,7 +119,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
     top_rows, top_values = totals.top.by_unit()
     return UnitFacts(
         names=name_units(
-            best,
+            telling,
             active=totals.active > 0,
             positive_share=positive_share,
             feature_names=names if model.has_names else None,
