@@ -97,14 +97,19 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
+    check_confidence(confidence)
     gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
 
-def facts_of(gathered, n_top=5, confidence=0.95):
-    """Draw conclusions from what was gathered."""
+def check_confidence(confidence):
+    """Raise unless it is one, before work that takes long."""
     if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
+
+
+def facts_of(gathered, n_top=5, confidence=0.95):
+    """Draw conclusions from what was gathered."""
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
