@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._disk import to_disk
 from .._version import __version__
 from .._warning import warn
 from .folder_lock import FolderLock
@@ -141,7 +142,7 @@ class Checkpoints:
         arrays["checksum"] = np.frombuffer(_checksum(arrays), np.uint8)
         try:
             os.replace(self._beside(lambda file: np.savez(file, **arrays)), self.path)
-            _sync(self.folder)
+            to_disk(self.folder)
         except OSError as error:
             if not self._failed:
                 warn(
@@ -157,8 +158,7 @@ class Checkpoints:
         try:
             with open(new, "wb") as file:
                 write(file)
-                file.flush()
-                os.fsync(file.fileno())
+            to_disk(new)
         except BaseException:
             with suppress(OSError):
                 new.unlink()
@@ -210,16 +210,6 @@ def _checksum(arrays):
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
     return digest.digest()
-
-
-def _sync(folder):
-    """Let the name of a file be on the disk, too, where folders can be opened for that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _encoded(state):

@@ -1,26 +1,21 @@
 """K-SVD and online dictionary learning: the estimator, which checks and wires."""
 
-from copy import copy
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._callbacks import CallbackSupportMixin, Epochs
+from .._callbacks import CallbackSupportMixin
 from .._doc_link import DocLinkMixin
-from .._kernels.blas import single_threaded_blas
+from ._learning.dictionary_fitting import DictionaryFittingMixin
 from ._learning.dictionary_start import STARTS
-from ._learning.fitted_dictionary import FittedDictionaryMixin, read
+from ._learning.fitted_dictionary import FittedDictionaryMixin
 from ._learning.ksvd_loop import UPDATES
-from ._learning.learners import has_converged, make_learner, make_online, transform_coding
-from ._learning.learning_data import learning_data
-from ._learning.online import Pace
+from ._learning.learners import transform_coding
 from ._sparse_encode import CODERS
 
 
-class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
+class KSVD(DocLinkMixin, CallbackSupportMixin, DictionaryFittingMixin, FittedDictionaryMixin):
     r"""Dictionary learning: K-SVD, or online.
 
     Learns a dictionary D, whose atoms are rows of norm one, so that sparse codes Z reconstruct the data,
@@ -40,6 +35,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
 
     Parameters
     ----------
+    **Dictionary and method**
+
     n_components : int, default=128
         Number of atoms.
 
@@ -51,6 +48,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
         leave. "approximate": one step towards it, first of the atom, then of the entries; atoms are shared out to
         threads in blocks. It is faster, and as good. Where values are missing, or X is sparse, there is one kind of
         update only: a step by the observed values, or of all atoms in one block.
+
+    **Codes while it is learned**
 
     algorithm : {"omp", "lasso", "fista", "threshold", "topk", "iht", "basis_pursuit"}, default="omp"
         How ``fit`` encodes; see `sparse_encode`.
@@ -72,6 +71,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
     positive : bool, default=False
         Whether codes are kept from being negative.
 
+    **Start**
+
     dict_init : {"data", "random", "svd", "dct", "dct2"} or array-like of shape (n_atoms, n_features), default="data"
         The dictionary at the start. "data": different rows of X. "random": any directions. "svd": right singular
         vectors. "dct": cosines, more than there are features if `n_components` is larger. "dct2": their products along
@@ -81,6 +82,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
     n_frozen_components : int, default=0
         Number of first atoms of an array `dict_init` that never change, nor their norm.
 
+    **Atoms that are replaced**
+
     min_usage : int, default=1
         Atoms that fewer rows use are replaced by what is left of badly represented rows of X.
 
@@ -89,6 +92,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
 
     replace_every : int, default=1
         Number of iterations of ``fit`` between replacements. The last 30 % of `max_iter` have none.
+
+    **Online steps**
 
     batch_size : int, default=256
         Number of rows of an online step.
@@ -105,11 +110,15 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
     relaxation : float, default=1.0
         Online: atoms go this much further than to the minimum of a step. Up to 2 it can save iterations.
 
+    **Iterations and stopping**
+
     max_iter : int, default=30
         Largest number of iterations, or of passes over the data.
 
     convergence_tol : float, default=1e-3
         ``fit`` ends when the loss falls by less than this share of it in an iteration. 0.0 runs all iterations.
+
+    **Codes of transform**
 
     transform_algorithm : str or None, default=None
         How ``transform`` encodes. None means `algorithm`.
@@ -125,6 +134,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
 
     sparse_output : bool, default=False
         Whether ``transform`` returns a CSR matrix.
+
+    **Repetition and output**
 
     random_state : int, RandomState instance or None, default=None
         Start, order of atoms and rows. An int gives the same bits in every run, with any number of threads.
@@ -289,26 +300,7 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
         self : object
             The fitted estimator.
         """
-        seen, random_state = copy(self), check_random_state(self.random_state)
-        data = learning_data(read(seen, X, reset=True))
-        learner = make_learner(self, data, random_state)
-        epochs = Epochs(self, X, self.max_iter, lambda: self._fitted(seen, learner.atoms.copy(), []), "iteration")
-        losses = []
-        with single_threaded_blas(), np.errstate(all="ignore"):
-            while len(losses) < self.max_iter:
-                epochs.start()
-                progress = len(losses) / self.max_iter
-                losses.append(learner.iterate(progress))
-                if self.verbose:
-                    print(f"Iteration {len(losses)}, loss = {data.in_its_unit(losses[-1]):.8g}")
-                settled = learner.schedule.is_settled(progress)
-                if epochs.stop() or (settled and has_converged(losses, self.convergence_tol)):
-                    break
-            online = learner.go_on_online()
-        epochs.close()
-        losses = [data.in_its_unit(loss) for loss in losses]
-        vars(self).update(self._fitted(seen, learner.atoms, losses, online, data.exponent))
-        return self
+        return self._learn(X)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -329,21 +321,7 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, FittedDictionaryMixin):
         self : object
             The fitted estimator.
         """
-        seen, first = copy(self), "components_" not in vars(self)
-        X = read(seen, X, first, *([] if first else [self.components_.dtype]))
-        data = learning_data(X, None if first else self._exponent)
-        with single_threaded_blas(), np.errstate(all="ignore"):
-            online = make_online(self, data, None if first else (self._online, self._exponent))
-            loss = online.learn(data, self.batch_size, Pace(self.memory, self.max_share, self.relaxation))
-        losses = [*([] if first else self.loss_curve_), data.in_its_unit(loss)]
-        vars(self).update(self._fitted(seen, online.atoms, losses, online, data.exponent))
-        return self
-
-    def _fitted(self, seen, atoms, losses, online=None, exponent=0):
-        """The fitted attributes."""
-        names = {name: value for name, value in vars(seen).items() if name.endswith("_in_")}
-        fitted = {"components_": atoms, "loss_curve_": losses, "n_iter_": len(losses)}
-        return {**names, **fitted, "_online": online, "_exponent": exponent}
+        return self._learn_chunk(X)
 
     def _coder(self):
         return transform_coding(self)

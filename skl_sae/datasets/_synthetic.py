@@ -70,12 +70,17 @@ def make_sparse_features(
 
     Parameters
     ----------
+    **Shape**
+
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=512
         Number of true features: columns of the codes, rows of the dictionary.
     n_dim : int, default=256
         Number of columns of `X`.
+
+    **Which features fire**
+
     mean_active : float, default=5.0
         Expected number of active features in a row, at most `n_features`.
     zipf_exponent : float, default=0.5
@@ -95,6 +100,9 @@ def make_sparse_features(
         does, the children of a parent exclude each other, and the magnitude of a child is multiplied by that of its
         parent, relative to the parent's mean. Frequencies are kept; children that together ask for more than
         their parent's frequency share it in proportion.
+
+    **Values**
+
     magnitude : {"uniform", "constant", "normal"}, default="uniform"
         Magnitude :math:`m_i` of an active feature: uniform on (0, 1], always 1, or :math:`|N(\mu_i, \sigma_i^2)|`
         with :math:`\mu_i` falling linearly from 5 to 4 over the features and :math:`\sigma_i` drawn once from
@@ -106,6 +114,9 @@ def make_sparse_features(
     orthogonalize : bool, default=False
         Whether to reduce the overlaps of the dictionary: to zero if `n_features` <= `n_dim`, else to the smallest
         sum of squares (a tight frame).
+
+    **Rows and output**
+
     start : int, default=0
         Number of the first row. A seed defines an endless table; this call returns its rows `start` to
         `start + n_samples - 1`. Fresh rows of the same features, for testing or for a stream, begin at another

@@ -39,7 +39,7 @@ def texts():
     for page in (ROOT / "docs").rglob("*.rst"):
         if not WRITTEN_BY_SPHINX & set(page.relative_to(ROOT / "docs").parts):
             yield page, page.read_text(encoding="utf-8")
-    for example in (ROOT / "docs" / "examples").glob("*.py"):
+    for example in (ROOT / "docs" / "examples").rglob("*.py"):
         yield example, re.sub(r"^# ?", "", example.read_text(encoding="utf-8"), flags=re.MULTILINE)
     for path in (ROOT / "skl_sae").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
