@@ -15,6 +15,7 @@ from .._training.loop import train
 from .._training.report import tell_of_compiling
 from .._warning import warn
 from .building import BuildingMixin, split
+from .curves import longer
 from .data_checks import check_size, warn_of_dead_units, warn_of_unobserved
 from .fitted import fitted_attributes
 from .identity import identity
@@ -90,14 +91,14 @@ class FittingMixin(BuildingMixin):
         except BaseException:
             training.undo_chunk()
             raise
-        n_iter, curve, auxiliary, scores = 0, [], [], None
-        if not first:
-            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
-            if (scores := self.validation_scores_) is not None:  # an epoch that was interrupted has none either
-                scores = [*scores, *[np.nan] * (n_iter + 1 - len(scores))]
-        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
+        before = {} if first else vars(self)
+        n_iter, scores = before.get("n_iter_", 0) + 1, before.get("validation_scores_")
+        if scores is not None:  # an epoch that was interrupted has none either
+            scores = longer(scores, *[np.nan] * (n_iter - len(scores)))
+        losses = {"loss_curve_": loss, "auxiliary_loss_curve_": auxiliary_loss}
+        loss_curves = [longer(before.get(name, ()), value) for name, value in losses.items()]
         fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
-        fitted |= {"_training": training, "n_iter_": n_iter + 1, "validation_scores_": scores}
+        fitted |= {"_training": training, "n_iter_": n_iter, "validation_scores_": scores}
         if first:
             fitted["pretrain_loss_curves_"] = None
         self._commit(seen, fitted)
