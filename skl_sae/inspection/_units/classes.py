@@ -10,8 +10,8 @@ _ROWS, _SHARE = 20, 0.5
 
 
 _LISTS = (
-    "Got a list or a set of classes of each row in y; expected one class, or a column of zeros and ones for each class, "
-    "as of sklearn.preprocessing.MultiLabelBinarizer."
+    "Got a list or a set of classes of each row in y; expected one class, or a column of zeros and ones for each "
+    "class, as of sklearn.preprocessing.MultiLabelBinarizer."
 )
 
 
