@@ -29,7 +29,8 @@ class UnitDisplay:
     terms where X counts terms; and else a bar chart of the columns it changes most: a bar is as long as the change in
     standard deviations of the column, and the number beside it is the change in the column's own unit, also if a
     pipeline scales it first. Classes have their lift, how many times as frequent they are where the unit is on as in
-    all rows, with an interval of 95 %.
+    all rows, with an interval of 95 %. The name above is that of `describe_units`: it tells the rows of the unit from
+    all rows, and other units that are active beside it have a part in that.
 
     Create it with `from_estimator`; the parameters are stored as attributes. `plot` draws other units as well, without
     looking at the data again.

@@ -108,8 +108,8 @@ def _introduction(estimator, data, n_shown):
     return (
         f"<p>{len(density)} units, seen on {data.facts.n_rows} rows; {markup.number(density.sum())} are active in a "
         f"row on average, {dead} in none. {shown}Red adds to the reconstruction, blue takes away, at the typical value "
-        "of the unit. A class has lift 2 if it is twice as frequent where the unit is on as in all rows. Explained "
-        "shares are what would be lost without the unit.</p>"
+        "of the unit. A name says what is high or low in its rows, whatever adds it. A class has lift 2 if it is twice "
+        "as frequent where the unit is on as in all rows. Explained shares are what would be lost without the unit.</p>"
         f"<details><summary>The estimator</summary><pre>{markup.text(repr(estimator))}</pre></details>"
     )
 

@@ -11,6 +11,12 @@ from ..._parameters import named
 _ROWS, _SHARE = 20, 0.5
 
 
+_LISTS = (
+    "Got a list or a set of classes of each row in y; expected one class, or a column of zeros and ones for each "
+    "class, as of sklearn.preprocessing.MultiLabelBinarizer."
+)
+
+
 def row_classes(y, n_rows):
     """Tell which rows belong to which class.
 
@@ -42,7 +48,10 @@ def row_classes(y, n_rows):
 
 
 def _n_columns(y):
-    shape = getattr(y, "shape", None) or np.shape(y)
+    try:
+        shape = getattr(y, "shape", None) or np.shape(y)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(_LISTS) from error
     return shape[1] if len(shape) == 2 else 1
 
 
@@ -62,6 +71,8 @@ def _of_columns(y):
 
 
 def _of_labels(y):
+    if y.dtype.kind == "O" and any(isinstance(each, list | set | frozenset | dict) for each in y):
+        raise ValueError(_LISTS)
     if has_missing(y):
         raise ValueError("y has missing values; expected a class of each row. Drop these rows, or give them one.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():

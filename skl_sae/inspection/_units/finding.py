@@ -10,7 +10,7 @@ from .._chosen_units import unit_indices
 from .._displays.common import check_count
 from .._model import InspectedModel
 from .effects import row_gains, strongest
-from .facts import facts_of
+from .facts import check_confidence, facts_of
 from .gathering import gather
 from .lifts import class_lifts
 from .terms import term_log_odds
@@ -155,6 +155,7 @@ def find_units(
         got = ", ".join(wanted) or "none"
         raise ValueError(f"Got {got} of example, label, term and column; expected exactly one of them.")
     check_count("n_top", n_top)
+    check_confidence(confidence)
     gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts)
     names = facts_of(gathered, confidence=confidence).names
     for kind, value in wanted.items():
