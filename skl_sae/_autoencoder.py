@@ -119,6 +119,13 @@ class SparseAutoencoder(
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's transposed, layer by layer.
 
+    positive_decoder : bool, default=False
+        Whether the decoder has no negative weights, in any of its layers: after each step those are set to zero
+        (projected gradient). Units are then parts that only add, as in NMF: no value of the reconstruction falls where
+        a code rises. X may have any sign, since a part is what a row has more of than the intercept. This is free, and
+        so is the encoder, if it is not tied. A code below zero ("abs_topk", "tanh", "identity") takes its part away.
+        Weights that are given, by `init` or by an earlier fit, must not be negative: there is an error otherwise.
+
     skip : bool, default=False
         Whether a linear path leads from the input to the output, past the code (a skip connection):
 
@@ -367,6 +374,11 @@ class SparseAutoencoder(
     A. Hägele et al., *Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations*, 2024,
     arXiv:2405.18392: the learning rate with a cooldown.
 
+    D. Lee and H. Seung, *Learning the parts of objects by non-negative matrix factorization*, Nature 401, 1999, and
+    E. Hosseini-Asl, J. Zurada and O. Nasraoui, *Deep Learning of Part-Based Representation of Data Using Sparse
+    Autoencoders With Nonnegativity Constraints*, IEEE TNNLS 27, 2016, arXiv:1601.02733: `positive_decoder`, there as a
+    penalty, and on the encoder, too.
+
     P. Vincent et al., *Stacked denoising autoencoders*, JMLR 11, 2010: `corruption` and its emphasis.
 
     Examples
@@ -396,6 +408,7 @@ class SparseAutoencoder(
         "hidden_activation": [StrOptions(set(ACTIVATIONS))],
         "output_activation": [StrOptions(set(ACTIVATIONS))],
         "tied_weights": ["boolean"],
+        "positive_decoder": ["boolean"],
         "skip": ["boolean"],
         "batch_norm": ["boolean"],
         "loss": [StrOptions(set(LOSSES))],
@@ -442,6 +455,7 @@ class SparseAutoencoder(
         hidden_activation="relu",
         output_activation="identity",
         tied_weights=False,
+        positive_decoder=False,
         skip=False,
         batch_norm=False,
         loss="squared_error",
@@ -484,6 +498,7 @@ class SparseAutoencoder(
         self.hidden_activation = hidden_activation
         self.output_activation = output_activation
         self.tied_weights = tied_weights
+        self.positive_decoder = positive_decoder
         self.skip = skip
         self.batch_norm = batch_norm
         self.loss = loss

@@ -95,6 +95,8 @@ def check_fitted(sae, X, active, refusals):
     for name, arrays in [("coefs_", sae.coefs_), ("intercepts_", sae.intercepts_), ("loss_curve_", sae.loss_curve_)]:
         expect(all(np.isfinite(array).all() for array in arrays), f"{name} is not finite")
     expect(np.isfinite(sae.loss_), "loss_ is not finite")
+    behind = sae.coefs_[sae._network.architecture.encoder_depth :]
+    expect(not sae.positive_decoder or min(each.min() for each in behind) >= 0, "the decoder has negative weights")
     expect(np.isfinite(sae._network.parameters.theta).all(), "the state of the rule is not finite")
     codes = codes_of(sae, X)
     expect(codes.shape == (X.shape[0], sae.n_components), "the codes have a wrong shape")

@@ -30,6 +30,8 @@ def draw(rng, folder):
     n_features = int(pick(rng, [1, 2, 5, 12, 30], [0.1, 0.1, 0.3, 0.3, 0.2]))
     if params["init"] is not None:
         params["init"] = draw_components(rng, params["n_components"], n_features)
+        if params["positive_decoder"] and rng.random() < 0.8:  # others are refused
+            params["init"] = np.abs(params["init"])
     bounded = params["loss"] == "binary_cross_entropy"
     kinds = pick(rng, [("fit",), ("fit", "fit"), ("partial_fit",) * 3, ("fit", "partial_fit"), ("partial_fit", "fit")])
     dtype = pick(rng, [np.float32, np.float64])
@@ -63,6 +65,7 @@ def draw_params(rng, wide):
         "loss": "binary_cross_entropy" if cross_entropy else "squared_error",
         "tied_weights": rng.random() < 0.2,
         "skip": rng.random() < 0.2,
+        "positive_decoder": rng.random() < 0.2,
         "scale": often(rng, "auto", ["total", "features", False]),
         "init": often(rng, None, ["components"], 0.9),
         "solver": often(rng, "adam", ["sgd"]),

@@ -23,7 +23,8 @@ STATE = {
 
 def network_of(model, dtype=np.float64):
     """A network like a naive model, with a rule of its own and all parameters zero."""
-    kinds = {name: getattr(model, name) for name in Architecture._fields if name != "dtype"}
+    others = "dtype", "positive_decoder"  # a bound on the weights has no part in the gradient
+    kinds = {name: getattr(model, name) for name in Architecture._fields if name not in others}
     return Network(Architecture(**kinds, dtype=np.dtype(dtype)), clone(model.rule))
 
 

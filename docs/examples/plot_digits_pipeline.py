@@ -60,19 +60,12 @@ reconstructions.ax_.set_title(f"Digits, and what {k} of {N_COMPONENTS} units mak
 # What digits are made of
 # -----------------------
 # These units may add ink and take it away, and correct each other; that explains most, but a single one shows little. A
-# pen only adds ink. A rule of our own says so, L1 with a decoder that is kept from being negative, and the units become
-# strokes. :ref:`sphx_glr_auto_examples_images_plot_strokes.py` goes on from here.
+# pen only adds ink. With ``positive_decoder=True`` so do units, and they become strokes.
+# :ref:`sphx_glr_auto_examples_images_plot_strokes.py` goes on from here.
 
-
-class Ink(L1):
-    """L1, and units only add ink."""
-
-    def after_step(self, codes, p, step):
-        super().after_step(codes, p, step)
-        np.maximum(p.decoder, 0, out=p.decoder)
-
-
-pen = SparseAutoencoder(n_components=64, sparsity=Ink(target_l0=12), weight_l1=1e-4, random_state=0).fit(X)
+pen = SparseAutoencoder(
+    n_components=64, sparsity=L1(target_l0=12), positive_decoder=True, weight_l1=1e-4, random_state=0
+).fit(X)
 looks = {"cmap": "gray_r", "vmin": 0, "n_columns": 16}
 strokes = ComponentsDisplay.from_estimator(pen, X, image_shape=(8, 8), order="density", **looks)
 strokes.ax_.set_title("Strokes of handwritten digits: the components of 64 units")

@@ -23,17 +23,9 @@ SIGMA = 0.1
 PATH = Path(__file__).with_name("readme.png")
 
 
-class Ink(L1):
-    """L1, and units only add ink."""
-
-    def after_step(self, codes, p, step):
-        super().after_step(codes, p, step)
-        np.maximum(p.decoder, 0, out=p.decoder)
-
-
 def draw_strokes(ax):
     X = load_digits().data / 16
-    pen = SparseAutoencoder(64, sparsity=Ink(target_l0=12), weight_l1=1e-4, random_state=0).fit(X)
+    pen = SparseAutoencoder(64, sparsity=L1(target_l0=12), positive_decoder=True, weight_l1=1e-4, random_state=0).fit(X)
     looks = {"n_components": 36, "n_columns": 6, "cmap": "gray_r", "vmin": 0}
     ComponentsDisplay.from_estimator(pen, X, image_shape=(8, 8), order="density", ax=ax, **looks)
     ax.set_title("strokes of digits")

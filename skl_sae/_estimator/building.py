@@ -196,6 +196,7 @@ class BuildingMixin:
             tied=self.tied_weights,
             batch_norm=self.batch_norm,
             skip=self.skip,
+            positive_decoder=self.positive_decoder,
             dtype=dtype,
         )
         return architecture, rule

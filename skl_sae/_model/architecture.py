@@ -21,6 +21,8 @@ class Architecture(NamedTuple):
         Whether the pre-activations of the encoder's layers are normalised.
     skip : bool
         Whether a linear path leads from the input to the output, past the code.
+    positive_decoder : bool
+        Whether no weight of the decoder is negative.
     dtype : dtype
         Of all numbers.
     """
@@ -34,6 +36,7 @@ class Architecture(NamedTuple):
     tied: bool = False
     batch_norm: bool = False
     skip: bool = False
+    positive_decoder: bool = False
     dtype: np.dtype = np.dtype(np.float64)
 
     encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)

@@ -14,7 +14,8 @@ SCALABLE = {"relu", "identity"}
 
 def are_alike(network, other):
     """Whether one network can take over all parameters of the other: the layers and the rule are of the same kind."""
-    mine, its = (each.architecture._replace(dtype=None) for each in (network, other))
+    free = {"dtype": None, "positive_decoder": False}
+    mine, its = (each.architecture._replace(**free) for each in (network, other))
     same_rule = type(network.rule) is type(other.rule) and network.parameters.own.keys() == other.parameters.own.keys()
     return mine == its and same_rule and network.parameters.shapes() == other.parameters.shapes()
 

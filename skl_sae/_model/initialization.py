@@ -3,10 +3,11 @@
 import numpy as np
 
 from .._kernels.blas import single_threaded_blas
-from .._kernels.norms import unit_rows
+from .._kernels.norms import row_norms, unit_rows
 from .._kernels.products import multiply_t
 from . import batch_norm
 from .activations import ACTIVATIONS
+from .positive import starts
 from .rows import row_numbers
 from .sparse_rows import SparseRows
 from .whitening import Whitening
@@ -22,6 +23,9 @@ FULL_DECODER_NORM = 1.0
 # The encoder's for rules that keep the decoder at norm one; and both behind hidden layers.
 ENCODER_NORM_OF_UNIT_DECODER = 0.1
 DEEP_ENCODER_NORM, DEEP_ENCODER_NORM_OF_UNIT_DECODER = 2.0, 0.5
+# Positive weights that a value in an outer layer of a positive decoder has at first: sums of many hardly differ from
+# row to row, and are so large that learning begins with making them smaller.
+POSITIVE_INPUTS = 2
 # Standard deviation of the pre-activations of hidden layers.
 HIDDEN_SPREAD = 0.05
 # Numbers that are made dense, or drawn, at a time.
@@ -72,10 +76,11 @@ def initialize(network, rows, picked, random_state, components=None):
     for lo, hi in _tiles(*units.encoder.shape):
         x = whiten(load(lo, hi))
         directions = unit_rows(unit_rows(x) + unit_rows(random_state.standard_normal(x.shape)))
+        inward, outward = starts(directions, kind)
         if mirrors:
-            units.decoder[lo:hi] = decoder_norm * directions
+            units.decoder[lo:hi] = decoder_norm * outward
         if not kind.tied:
-            units.encoder[lo:hi] = directions * (encoder_norm / size)
+            units.encoder[lo:hi] = inward * (encoder_norm / size)
     if components is not None:
         _take(network, components, encoder_norm / size, mirrors)
     if network.unit_norm and not mirrors:
@@ -123,6 +128,17 @@ def _draw_uniform(p, random_state):
             bound = np.sqrt(6 / sum(view.shape))
             for lo, hi in _tiles(*view.shape):
                 view[lo:hi] = random_state.uniform(-bound, bound, view[lo:hi].shape)
+    if p.architecture.positive_decoder:
+        _make_positive(p)
+
+
+def _make_positive(p):
+    """Leave of such a decoder what is positive; in its outer layers, the largest weights."""
+    for name in p.decoder_names[:-1]:
+        weights, share = p[name], min(0.5, POSITIVE_INPUTS / len(p[name]))
+        weights[weights < (1 - 2 * share) * np.sqrt(6 / sum(weights.shape))] = 0
+    outward = starts(p.units.decoder, p.architecture)[1]
+    p.units.decoder[:] = row_norms(p.units.decoder)[:, None] * outward
 
 
 def _load(network, rows, picked):

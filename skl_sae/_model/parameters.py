@@ -109,6 +109,11 @@ class Parameters:
         """Names of the arrays of weights; of a tied pair the encoder's."""
         return [name for name, shape in self.shapes().items() if len(shape) == 2]
 
+    @property
+    def decoder_names(self):
+        """Names of the arrays of the decoder's weights, outermost first."""
+        return [f"dec{i}.weight" for i in range(self.architecture.decoder_depth)]
+
     def part(self, vector, name):
         """The part of a vector aligned with `theta` that belongs to an array, as a view in its shape."""
         start, array = self.start[name], self[name]

@@ -9,6 +9,7 @@ from .._kernels.kernel import kernel, recordable
 from .._kernels.norms import unit_rows
 from .._model.codes import Decoding
 from .._model.inference import squared_errors
+from .._model.positive import starts
 from ..sparsity import BaseSparsity
 from ..sparsity._topk import select_largest
 
@@ -149,8 +150,9 @@ def _resample(network, optimizer, rows, dead, random_state):
     """Restart dead units on rows that are badly reconstructed.
 
     Rows are drawn with probability proportional to the square of their loss. The decoder row becomes the row's
-    direction, the encoder row the same at a fifth of the mean norm of the living, the bias zero, and the optimizer
-    forgets what it knew of the unit (Bricken et al., *Towards Monosemanticity*, 2023, appendix).
+    direction (of a positive decoder, what is positive in it), the encoder row the same at a fifth of the mean norm of
+    the living, the bias zero, and the optimizer forgets what it knew of the unit (Bricken et al., *Towards
+    Monosemanticity*, 2023, appendix).
     """
     units = np.flatnonzero(dead)
     if not units.size:
@@ -162,10 +164,10 @@ def _resample(network, optimizer, rows, dead, random_state):
     units, p = units[:n_drawn], network.parameters
     x = np.empty((n_drawn, network.architecture.n_features), network.dtype)
     network.scaling.load(rows, drawn, x)
-    x = unit_rows(x)
+    inward, outward = starts(unit_rows(x), network.architecture)
     alive = np.linalg.norm(p.units.encoder[~dead], axis=1)
-    p.units.decoder[units] = x
-    p.units.encoder[units] = x * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
+    p.units.decoder[units] = outward
+    p.units.encoder[units] = inward * (RESAMPLED_NORM * alive.mean() if alive.size else 1.0)
     p.units.encoder_bias[units] = 0
     names = ["encoder", "encoder_bias", "decoder"]
     if network.architecture.batch_norm:

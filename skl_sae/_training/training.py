@@ -10,6 +10,7 @@ from .._kernels.noise import layer_key
 from .._kernels.reductions import all_finite
 from .._model import inference
 from .._model.context import StepContext
+from .._model.positive import assert_positive, project_part
 from .calibration import calibrate
 from .chunks import ChunkMixin
 from .dead_units import DeadUnits, auxiliary_rule, resample
@@ -61,6 +62,7 @@ class Training(ChunkMixin):
     encoder_pass, decoder_pass = EncoderPass, DecoderPass
 
     def __init__(self, network, params, random_state):
+        assert_positive(network)
         self.network, self.params, self.random_state = network, params, random_state
         theta = network.parameters.theta
         self.optimizer = OPTIMIZERS[params["solver"]](theta.size, theta.dtype, params)
@@ -202,6 +204,7 @@ class Training(ChunkMixin):
     @recordable
     def _update(self, start, gradient, check):
         self.optimizer.update(self.network.parameters.theta, start, gradient, self.source.settings, check)
+        project_part(self.network, start, gradient.shape)
 
     def end_with(self, training, rows, trained_on):
         """Take the counters of the training of the code's layer, after which nothing follows."""

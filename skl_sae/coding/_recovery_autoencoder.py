@@ -344,7 +344,7 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     # What an unrolled encoder or a pursuit does not have.
     hidden_layer_sizes, decoder_layer_sizes, activation, hidden_activation = (), None, None, "relu"
     output_activation, loss, tied_weights, skip = "identity", "squared_error", False, False
-    dropout, batch_norm, init = 0.0, False, None
+    dropout, batch_norm, init, positive_decoder = 0.0, False, None, False
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._kernels.blas import single_threaded_blas
 from .._kernels.noise import layer_key
+from .._model.positive import project_decoder
 from .._model.rows import Rows
 from .._training.order import order_of_epoch
 from .._training.schedule import batch_edges
@@ -188,6 +189,7 @@ class Gradients:
         settings[: len(told)] = told
         with single_threaded_blas(), np.errstate(all="ignore"):
             training.optimizer.update(network.parameters.theta, 0, slope.gradient, settings, check)
+            project_decoder(network)
             keep_norms(network)
         training.n_steps += 1
         training.densities[:] = slope.densities.tolist()

@@ -6,6 +6,7 @@ from sklearn.utils import check_random_state
 from .._kernels.blas import single_threaded_blas
 from .._kernels.norms import unit_rows
 from .._model import inference
+from .._model.positive import starts
 from ._layers import MEASURED
 from ._residual_rows import ROWS, worst_rows
 
@@ -90,7 +91,8 @@ def _directions(network, rows, n_new, random_state):
         outer = random_state.standard_normal((n_new, kind.decoder_sizes[-2]))
     if outer.shape != noise.shape:
         noise = random_state.standard_normal(outer.shape)
-    return {"enc": encoder, "dec": unit_rows(unit_rows(outer) + unit_rows(noise))}
+    decoder = unit_rows(unit_rows(outer) + unit_rows(noise))
+    return {"enc": starts(encoder, kind)[0], "dec": starts(decoder, kind)[1]}
 
 
 def _like(old, directions, name, wide):

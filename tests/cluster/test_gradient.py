@@ -30,6 +30,7 @@ def assert_like_one_process(sae, X, tolerance=1e-5, **options):
         {"sparsity": Matryoshka(TopK(4))},
         {"sparsity": None, "hidden_layer_sizes": 20, "weight_decay": 1e-3},
         {"tied_weights": True, "skip": True},
+        {"sparsity": L1(0.05), "positive_decoder": True},
     ],
     ids=lambda params: "-".join(map(str, params.values())),
 )

@@ -127,3 +127,10 @@ def test_divergence_is_told(client, sae, digits):
     with pytest.raises(ValueError, match="diverged"):
         fit(sae.set_params(learning_rate_init=1e30), digits.astype(np.float32), block_rows=900)
     assert not hasattr(sae, "n_iter_")
+
+
+@pytest.mark.parametrize("params", [{}, {"sparsity": "gated"}, {"decoder_layer_sizes": 9}, {"dead_units": "resample"}])
+def test_decoders_without_negative_weights(client, sae, digits, params):
+    fit(sae.set_params(positive_decoder=True, **params), digits, block_rows=500)
+    assert min(weights.min() for weights in sae.coefs_[1:]) >= 0
+    assert sae.loss_curve_[-1] < sae.loss_curve_[0]

@@ -64,6 +64,7 @@ FITTED = {
     "features": lambda: make(scale="features", n_components=np.int64(9)).fit(X * np.logspace(-3, 3, 7)),
     "not scaled": lambda: make(scale=False).fit(X),
     "skip": lambda: make(skip=True, weight_decay=1e-3).fit(X),
+    "positive": lambda: make(positive_decoder=True, sparsity="l1").partial_fit(X),
     "probabilities": lambda: make(output_activation="sigmoid", loss="binary_cross_entropy").fit(X > 0),
     "stopped": lambda: make(early_stopping=True).fit(X),
     "stacked": lambda: make(hidden_layer_sizes=[9, 8], pretrain="layerwise").fit(X),

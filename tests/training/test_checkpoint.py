@@ -59,6 +59,7 @@ CONFIGURATIONS = {
     "skip": ({"skip": True, "corruption": "masking"}, X),
     "sigmoid": ({"loss": "binary_cross_entropy", "output_activation": "sigmoid"}, NONNEGATIVE),
     "in order": ({"shuffle": False}, X),
+    "positive": ({"positive_decoder": True, "sparsity": "l1", "hidden_layer_sizes": (9,)}, X),
     "resample": ({"dead_units": "resample", "sparsity": "topk", "n_components": 60, "max_iter": 9}, X),
     "auxiliary": ({"dead_units": "auxiliary", "n_components": 60, "max_iter": 9}, X),
     "stops early": ({"early_stopping": True, "max_iter": 9, "n_iter_no_change": 1, "tol": 0.02}, X),

@@ -45,6 +45,8 @@ CONFIGURATIONS = {
     "skip": {"sparsity": "topk", "skip": True, "corruption": "masking", "corruption_emphasis": 0.8},
     "pretrain": {"sparsity": "topk", "hidden_layer_sizes": (96,), "pretrain": "layerwise", "pretrain_max_iter": 1},
     "missing": {"sparsity": "topk", "X": "missing"},
+    "positive": {"sparsity": "l1", "positive_decoder": True},
+    "positive, deep": {"sparsity": "topk", "positive_decoder": True, "hidden_layer_sizes": (96,)},
 }
 assert 128 * 200 * 256 >= SMALL_WORK > 128 * 20 * 50
 

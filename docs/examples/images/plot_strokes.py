@@ -41,21 +41,13 @@ free_parts.ax_.set_title("Units that add and take away: 32 of 160")
 # %%
 # Parts that only add
 # -------------------
-# A pen cannot take ink away. That is one line in a rule of our own: after each step of the training, negative weights
-# of the decoder are set to zero. The rule is :class:`~skl_sae.sparsity.L1` otherwise; `target_l0` asks for twelve
-# active units in an image, and `weight_l1` removes the haze around a stroke. What hooks a rule may have is told in
-# :doc:`/extending`.
+# A pen cannot take ink away. ``positive_decoder=True`` says so: after each step of the training, negative weights of
+# the decoder are set to zero. The rule is :class:`~skl_sae.sparsity.L1`; `target_l0` asks for twelve active units in an
+# image, and `weight_l1` removes the haze around a stroke.
 
-
-class Ink(L1):
-    """L1, and units only add ink."""
-
-    def after_step(self, codes, p, step):
-        super().after_step(codes, p, step)
-        np.maximum(p.decoder, 0, out=p.decoder)
-
-
-pen = SparseAutoencoder(n_components=64, sparsity=Ink(target_l0=12), weight_l1=1e-4, random_state=0).fit(X)
+pen = SparseAutoencoder(
+    n_components=64, sparsity=L1(target_l0=12), positive_decoder=True, weight_l1=1e-4, random_state=0
+).fit(X)
 ink = {"cmap": "gray_r", "vmin": 0}
 strokes = ComponentsDisplay.from_estimator(pen, X, order="density", n_columns=16, **shape, **ink)
 strokes.ax_.set_title("Units that only add: all 64")
