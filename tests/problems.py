@@ -33,6 +33,24 @@ def step_of(network, n_rows, model, auxiliary=None, own_target=True, encoder_pas
     return TrainingStep(network, encoder, (model.l2, model.l1), auxiliary, model.dropout, own_target)
 
 
+def gradient_of(run, theta, spoil=False):
+    """Value, gradient, and how often each parameter was told; with `spoil`, it is destroyed as soon as that is done.
+
+    ``run(update)`` takes a step with parameters `theta`, which are as they were afterwards, and returns its value.
+    """
+    gradient, told, kept = np.zeros(theta.size), np.zeros(theta.size, int), theta.copy()
+
+    def update(start, part, check):
+        gradient[start : start + part.size] += part.ravel()
+        told[start : start + part.size] += 1
+        if spoil:
+            theta[start : start + part.size] = np.nan
+
+    value = run(update)
+    theta[:] = kept
+    return value, gradient, told
+
+
 class Problem:
     """A network at a random point, a batch, and the gradient that the step tells.
 
@@ -78,17 +96,7 @@ class Problem:
 
     def gradient(self, spoil=False):
         """Value and gradient; with `spoil`, a parameter is destroyed as soon as its gradient is told."""
-        theta, told = self.parameters.theta, np.zeros(self.parameters.theta.size, int)
-        gradient, kept = np.zeros(theta.size), theta.copy()
-
-        def update(start, part, check):
-            gradient[start : start + part.size] += part.ravel()
-            told[start : start + part.size] += 1
-            if spoil:
-                theta[start : start + part.size] = np.nan
-
-        value = self.run(update)
-        theta[:] = kept
+        value, gradient, told = gradient_of(self.run, self.parameters.theta, spoil)
         assert (told == 1).all(), "each parameter is told once"
         return value, gradient
 

@@ -88,11 +88,19 @@ class BuildingMixin:
         training.n_steps = training.n_earlier_steps = self.n_steps_
         return training
 
+    def _goes_on(self, rows):
+        """What goes on with a fit to these rows, as `_build` takes it: None where one begins anew."""
+        if not self.warm_start or "_network" not in vars(self):
+            return None
+        # constant data gave no scale to go on with
+        goes_on = self._network.scaling.measured or not rows.moments()[1].any()
+        return "warm_start=True" if goes_on else None
+
     def _build(self, seen, rows, random_state, going_on=None, moments=None):
         """Return a network under training: a new one, or one that goes on from the last fit.
 
         `going_on` is what goes on, in the words of an error: "partial_fit" or "warm_start=True". `moments` are those of
-        the data where it is more than these rows.
+        the data where it is more than these rows. Of rows that are elsewhere, those at hand are looked at.
         """
         warn_of_random_reads(rows, self.shuffle)
         network = self._new_network(rows)
@@ -105,12 +113,13 @@ class BuildingMixin:
             network.scaling.observe(*rows.means(), anew=going_on != "partial_fit")
             return self._train_on(network, params)
         check_columns(self.init, seen)
-        mean, variance, count = moments or rows.moments()
-        check_size(rows, mean, variance, names)
+        (mean, variance, count), near = moments or rows.moments(), rows.at_hand
+        check_size(near, mean, variance, names)
         warn_of_range(rows, self.output_activation)
-        kind = self._kind_of_scale(network.architecture, lambda: "features" if have_own_units(rows) else "total")
-        network.scaling.measure(mean, variance, kind, find_units(rows, mean, variance) if kind == "features" else None)
-        warn_of_dominance(rows, names, network.scaling)
+        kind = self._kind_of_scale(network.architecture, lambda: "features" if have_own_units(near) else "total")
+        network.scaling.measure(mean, variance, kind, find_units(near, mean, variance) if kind == "features" else None)
+        if near is rows:
+            warn_of_dominance(rows, names, network.scaling)
         network.scaling.observe(mean, count, anew=True)
         network.scaling.look_at_density(rows)
         self._start(network, rows, random_state)
@@ -137,11 +146,8 @@ class BuildingMixin:
         return len(check_widths("hidden_layer_sizes", self.hidden_layer_sizes)) + 1
 
     def _start(self, network, rows, random_state):
-        """Write the network's first parameters; its scaling is known."""
-        self._start_from(network, rows, draw_sample(rows, network, random_state), random_state)
-
-    def _start_from(self, network, rows, picked, random_state):
-        """The same with rows that have been picked: those of `init`, or what is fitted to these rows."""
+        """Write the first parameters, those of `init` or what is fitted to some rows; the scaling is known."""
+        rows, picked = rows.brought(draw_sample(rows, network, random_state))
         other, components = given_start(self.init, network)
         if other is not None:
             bring_in_finite(network, other)

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from .._disk import to_disk
 from .._version import __version__
 from .._warning import warn
 from .folder_lock import FolderLock
 from .identity import differences
 
 NAME, LOCK = "checkpoint.npz", "checkpoint.lock"
-# How the numbers and arrays of a file are to be read.
-FORMAT = 1
+# How the numbers and arrays of a file are to be read; the first format is, too.
+FORMAT, FIRST = 2, 1
 SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
 
 
@@ -141,7 +142,7 @@ class Checkpoints:
         arrays["checksum"] = np.frombuffer(_checksum(arrays), np.uint8)
         try:
             os.replace(self._beside(lambda file: np.savez(file, **arrays)), self.path)
-            _sync(self.folder)
+            to_disk(self.folder)
         except OSError as error:
             if not self._failed:
                 warn(
@@ -157,8 +158,7 @@ class Checkpoints:
         try:
             with open(new, "wb") as file:
                 write(file)
-                file.flush()
-                os.fsync(file.fileno())
+            to_disk(new)
         except BaseException:
             with suppress(OSError):
                 new.unlink()
@@ -180,7 +180,7 @@ class Checkpoints:
             versions, intact = (meta["format"], meta["version"]), checksum == _checksum(arrays)
         except Exception as error:  # whatever zip, NumPy and JSON make of bytes that are not theirs
             raise self._damaged(f"{type(error).__name__}: {error}") from error
-        if versions != (FORMAT, __version__):
+        if versions not in ((FORMAT, __version__), (FIRST, __version__)):
             raise ValueError(
                 f"The checkpoint {str(self.path)!r} was written by skl_sae {versions[1]} (format {versions[0]}), this "
                 f"is {__version__} (format {FORMAT}): other versions may not give the same bits. Nothing was changed. "
@@ -189,6 +189,8 @@ class Checkpoints:
         if not intact:
             raise self._damaged("its checksum is another one")
         del arrays["meta"]
+        if versions[0] == FIRST:
+            arrays = _of_the_first(meta["state"], arrays)
         return meta, arrays
 
     def _damaged(self, reason):
@@ -212,14 +214,19 @@ def _checksum(arrays):
     return digest.digest()
 
 
-def _sync(folder):
-    """Let the name of a file be on the disk, too, where folders can be opened for that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _of_the_first(numbers, arrays):
+    """Give the numbers and the arrays of a file of the first format the names that they have now."""
+    n_steps, optimizer_steps = numbers.pop("steps")
+    numbers["training"] = {
+        **{"n_steps": n_steps, "optimizer_steps": optimizer_steps},
+        **{name: numbers.pop(name) for name in ("key", "densities")},
+        "dead_units": {"n_rows": numbers.pop("dead_units_rows")},
+    }
+    if "good" in numbers:
+        n_good_steps, n_rows, n_epochs = numbers["good"]
+        numbers["good"] = n_good_steps, {"n_rows": n_rows}, n_epochs
+    names = {"idle": "training.dead_units.idle"}
+    return {names.get(name, name.replace("moment.", "training.")): array for name, array in arrays.items()}
 
 
 def _encoded(state):

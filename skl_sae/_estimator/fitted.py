@@ -9,6 +9,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from .._kernels.memory import read_only
 from .._version import __version__
 from .._warning import warn
+from .curves import CurveAttribute, plain
 from .output import unwritable
 
 
@@ -18,6 +19,8 @@ class FittedStateMixin:
     ``_network`` is what `transform` and its like read. Training works on a network of its own and hands it over when
     it is done, so a reader in another thread, or after an error, sees a whole model.
     """
+
+    loss_curve_, auxiliary_loss_curve_, validation_scores_ = (CurveAttribute() for _ in range(3))
 
     def _training_lock(self):
         """Lock for whoever trains; of this process, since a fork may have copied one that nobody will release."""
@@ -46,7 +49,7 @@ class FittedStateMixin:
             state["_training"] = training.as_of(state["_network"])
             if state["_training"] is not None and vars(self)["_network"] is state["_network"]:
                 break
-        state = {name: value for name, value in state.items() if not name.startswith("_lock_")}
+        state = {name: plain(value) for name, value in state.items() if not name.startswith("_lock_")}
         return {**state, "_skl_sae_version": __version__}
 
     def __setstate__(self, state):

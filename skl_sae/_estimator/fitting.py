@@ -15,6 +15,7 @@ from .._training.loop import train
 from .._training.report import tell_of_compiling
 from .._warning import warn
 from .building import BuildingMixin, split
+from .curves import longer
 from .data_checks import check_size, warn_of_dead_units, warn_of_unobserved
 from .fitted import fitted_attributes
 from .identity import identity
@@ -48,11 +49,9 @@ class FittingMixin(BuildingMixin):
         if not self.early_stopping:
             validation, watched = None, validation
         rows, held_out = self._hold_out(rows, validation, random_state)
-        continues = self.warm_start and "_network" in vars(self)
-        if continues and not self._network.scaling.measured:  # constant data gave no scale to go on with
-            continues = not rows.moments()[1].any()
-        training = self._build(seen, rows, random_state, "warm_start=True" if continues else None)
-        phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not continues)
+        going_on = self._goes_on(rows)
+        training = self._build(seen, rows, random_state, going_on)
+        phases = self._count_epochs(len(rows), pretrains=self.pretrain is not None and not going_on)
         epochs = Epochs(self, X, sum(phases), lambda: self._snapshot(seen, training.network, rows))
         course, last = Course(epochs, checkpoints), None
         if phases[1:]:
@@ -65,11 +64,10 @@ class FittingMixin(BuildingMixin):
         with single_threaded_blas():
             training.finish_fit(rows)
         epochs.close()
-        fitted = self._fitted_by(training, course, n_layers, len(rows))
-        if validation is None and watched is None:
-            fitted["validation_scores_"] = None
-        warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
-        warn_of_dead_units(training, fitted["dead_fraction_"], len(rows))
+        watches, goes_on = validation is not None or watched is not None, course.failure is None
+        fitted = self._fitted_by(seen, training, course.history, len(rows), watches=watches, goes_on=goes_on)
+        if n_layers:
+            fitted["pretrain_loss_curves_"] = [each.loss_curve for each in course.histories[:n_layers]]
         if course.failure is None and course.interrupts.number:
             self._warn_of_interrupt(fitted, course, checkpoints)
         training.put_by()
@@ -93,14 +91,14 @@ class FittingMixin(BuildingMixin):
         except BaseException:
             training.undo_chunk()
             raise
-        n_iter, curve, auxiliary, scores = 0, [], [], None
-        if not first:
-            n_iter, curve, auxiliary = self.n_iter_, self.loss_curve_, self.auxiliary_loss_curve_
-            if (scores := self.validation_scores_) is not None:  # an epoch that was interrupted has none either
-                scores = [*scores, *[np.nan] * (n_iter + 1 - len(scores))]
-        loss_curves = [*curve, loss], [*auxiliary, auxiliary_loss]
+        before = {} if first else vars(self)
+        n_iter, scores = before.get("n_iter_", 0) + 1, before.get("validation_scores_")
+        if scores is not None:  # an epoch that was interrupted has none either
+            scores = longer(scores, *[np.nan] * (n_iter - len(scores)))
+        losses = {"loss_curve_": loss, "auxiliary_loss_curve_": auxiliary_loss}
+        loss_curves = [longer(before.get(name, ()), value) for name, value in losses.items()]
         fitted = fitted_attributes(training, network, max(len(rows), STREAM_ROWS), *loss_curves)
-        fitted |= {"_training": training, "n_iter_": n_iter + 1, "validation_scores_": scores}
+        fitted |= {"_training": training, "n_iter_": n_iter, "validation_scores_": scores}
         if first:
             fitted["pretrain_loss_curves_"] = None
         self._commit(seen, fitted)
@@ -115,18 +113,20 @@ class FittingMixin(BuildingMixin):
                 f"expected {expected} or pretrain='layerwise'."
             )
 
-    def _fitted_by(self, training, course, n_layers, n_rows):
-        """The fitted attributes, by name. `n_layers` is the number of layers that were trained one by one."""
-        curves = [each.loss_curve for each in course.histories[:n_layers]]
-        history = next(each for each in reversed(course.histories) if each.loss_curve)
+    def _fitted_by(self, seen, training, history, n_rows, watches=False, goes_on=True):
+        """The attributes of a fit that has ended, by name; warns of what may be amiss.
+
+        `watches` is whether there were held-out rows, and `goes_on` whether a later fit can go on from the moments.
+        """
         loss_curves = history.loss_curve, history.auxiliary_loss_curve
         fitted = fitted_attributes(training, training.network, n_rows, *loss_curves)
-        goes_on = self.warm_start and course.failure is None  # the moments are of use only where a fit goes on
+        warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
+        warn_of_dead_units(training, fitted["dead_fraction_"], n_rows)
         return fitted | {
-            "_training": training if goes_on else None,
+            "_training": training if goes_on and self.warm_start else None,  # else the moments are of no use
             "_dead_units": training.dead_units,
-            "pretrain_loss_curves_": curves or None,
-            "validation_scores_": history.validation_scores,
+            "pretrain_loss_curves_": None,
+            "validation_scores_": history.validation_scores if watches else None,
             "n_iter_": len(history.loss_curve),
         }
 

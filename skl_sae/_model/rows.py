@@ -137,6 +137,15 @@ class Rows:
         """Some of the rows, without a copy."""
         return Rows(self.X, self.dtype, chosen if self.chosen is None else self.chosen[chosen], self.target)
 
+    @property
+    def at_hand(self):
+        """The rows that can be looked at one by one: all; of rows that are elsewhere, a sample."""
+        return self
+
+    def brought(self, numbers):
+        """Rows at hand in which there are those of these numbers, and the numbers that they have there."""
+        return self, numbers
+
     def sample(self, most):
         """Up to `most` of the rows, evenly spaced."""
         n = len(self)

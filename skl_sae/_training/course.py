@@ -34,6 +34,11 @@ class Course:
             self.histories[-1].take(numbers)
 
     @property
+    def history(self):
+        """That of the last stage that has ended an epoch."""
+        return next(each for each in reversed(self.histories) if each.loss_curve)
+
+    @property
     def ended(self):
         """Whether no further step is taken: after Ctrl-C, or where the training has diverged."""
         return self.failure is not None or self.interrupts.number > 0

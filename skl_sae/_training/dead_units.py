@@ -56,6 +56,14 @@ class DeadUnits:
         other.idle[:], other.n_rows = self.idle, self.n_rows
         return other
 
+    def numbers(self):
+        """What files hold beside `idle`."""
+        return {"n_rows": int(self.n_rows)}
+
+    def take(self, numbers, idle):
+        """Know what other counts have known."""
+        self.n_rows, self.idle[:] = numbers["n_rows"], idle
+
     def only(self, chosen):
         """Counts of some of the units."""
         other = DeadUnits(np.count_nonzero(chosen))

@@ -1,6 +1,10 @@
 """A network on its way through the epochs: what a checkpoint records of it, and what is left when it diverges."""
 
+from .description import describe, restore
 from .place import Place
+
+#: What the names of the training's arrays begin with.
+TRAINING = "training."
 
 
 class Stage(Place):
@@ -67,43 +71,36 @@ class Stage(Place):
     def record(self):
         """Numbers by name, and arrays by name, that `resume` takes."""
         training = self.training
-        moments, counters, densities = training.state()
-        n_steps, optimizer_steps, dead_units, _ = counters
+        described, arrays = describe(training)
+        arrays = {"theta": self.theta, **{f"{TRAINING}{name}": array for name, array in arrays.items()}}
         numbers = {
-            "steps": [n_steps, optimizer_steps],
-            "densities": densities,
-            "key": training.key,
-            "dead_units_rows": dead_units.n_rows,
+            "training": described,
             "generator": self.generator or training.random_state.get_state(legacy=False),
             "place": [self.step, self.n_rows, self.losses.tolist()],
             "schedule": self.schedule.numbers(),
             "history": self.history.numbers(),
             "stopped": bool(self.stopped),
         }
-        arrays = {"theta": self.theta, "idle": dead_units.idle}
-        arrays |= {f"moment.{name}": moment for name, moment in moments.items()}
         if self.step and self._good is not None:  # between epochs these are the parameters themselves
             arrays["good"], n_good_steps, counts, n_epochs = self._good
-            arrays["good_idle"], numbers["good"] = counts.idle, [n_good_steps, counts.n_rows, n_epochs]
+            arrays["good_idle"], numbers["good"] = counts.idle, [n_good_steps, counts.numbers(), n_epochs]
         return numbers, arrays if self.best is None else {**arrays, "best": self.best}
 
     def resume(self, numbers, arrays):
         """Be where another one was when it was recorded."""
-        training, counts = self.training, self.training.dead_units.copy()
-        self.theta[:], counts.idle[:], counts.n_rows = arrays["theta"], arrays["idle"], numbers["dead_units_rows"]
-        n_steps, optimizer_steps = numbers["steps"]
-        moments = {name: arrays[f"moment.{name}"] for name in training.optimizer.moments()}
-        training.take(moments, (n_steps, optimizer_steps, counts, None), numbers["densities"])
-        training.key, self.generator = numbers["key"], numbers["generator"]
+        training, self.generator = self.training, numbers["generator"]
+        self.theta[:] = arrays["theta"]
+        restore(training, numbers["training"], {name.removeprefix(TRAINING): array for name, array in arrays.items()})
+        training.take(*training.state())  # copies, in memory that is made for steps
         training.random_state.set_state(self.generator)
         self.step, self.n_rows, self.losses[:] = numbers["place"]
         self.schedule.take(numbers["schedule"])
         self.history.take(numbers["history"])
         self.best, self.stopped, self.recorded = arrays.get("best"), numbers["stopped"], True
         if "good" in arrays:
-            good_steps, good_rows, n_epochs = numbers["good"]
-            counts = counts.copy()
-            counts.idle[:], counts.n_rows = arrays["good_idle"], good_rows
+            good_steps, good_numbers, n_epochs = numbers["good"]
+            counts = training.dead_units.copy()
+            counts.take(good_numbers, arrays["good_idle"])
             self._good = arrays["good"], good_steps, counts, n_epochs
 
     # divergence

@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._estimator.data_checks import check_probabilities
 from .._model.rows import Rows
+from ._fetching import fetch
+
+# Rows, evenly spaced, that the client looks at, and numbers in them, at most: of wide data fewer rows, down to a batch.
+SAMPLE_ROWS, SAMPLE_SIZE, FEWEST_SAMPLED = 4096, 1 << 26, 128
 
 
 class Facts(NamedTuple):
@@ -109,9 +114,33 @@ class RemoteRows:
         """Mean and variance of the observed values of each feature, and their number."""
         return self.facts.mean, self.facts.variance, self.facts.count
 
-    def sample(self, most):
-        """Up to `most` rows, evenly spaced, fetched once."""
+    @property
+    def at_hand(self):
+        """Some rows, evenly spaced, fetched once: for units of features, and to calibrate what has been learned."""
         if self._evenly is None:
-            n = min(len(self), most)
+            n = min(len(self), SAMPLE_ROWS, max(FEWEST_SAMPLED, SAMPLE_SIZE // self.shape[1]))
             self._evenly = self.fetch(np.linspace(0, len(self) - 1, n).astype(np.int64))
-        return self._evenly.sample(most)
+        return self._evenly
+
+    def brought(self, numbers):
+        """The rows of these numbers, fetched, and the numbers that they have there."""
+        drawn = self.fetch(numbers[: len(self)])  # with more units than rows, the others come once more
+        return drawn, np.resize(np.arange(len(drawn)), len(numbers))
+
+
+def look_at(cluster, sae, seen):
+    """One pass over the data: `RemoteRows`. Raises where there are no rows, or none that the estimator accepts."""
+    facts = cluster.sum("look", facts_of, join, cluster.send(type(sae).__name__))
+    if not sum(facts.sizes):
+        raise ValueError(f"Found X with no rows in {len(facts.sizes)} blocks: expected at least one.")
+    n_features = facts.mean.size
+    if seen.n_features_in_ not in (0, n_features):  # 0 stands for a number that is not known before
+        raise ValueError(
+            f"X should have {seen.n_features_in_} columns, and its blocks have {n_features}: expected what it says of "
+            "itself. Correct the shape, or the columns of its meta."
+        )
+    seen.n_features_in_ = n_features
+    rows = RemoteRows(facts, lambda numbers: fetch(cluster, facts.sizes, facts.dtype, numbers))
+    if sae.loss == "binary_cross_entropy":
+        check_probabilities(rows)
+    return rows

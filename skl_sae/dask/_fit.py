@@ -8,10 +8,10 @@ from .._extras import extra
 from ._blocks import place_blocks
 from ._checks import check_client, check_estimator
 from ._cluster import Cluster
+from ._facts import look_at
 from ._gradients import Gradients
 from ._loop import finish, schedule_of, train
 from ._rounds import Rounds
-from ._start import begin, look_at, sampled
 
 
 def fit(sae, X, *, sync="rounds", client=None, block_rows=None, round_steps=None):
@@ -105,8 +105,8 @@ def _fit(sae, X, sync, cluster, block_rows, round_steps):
     seen = sae._copy_for_features()
     place_blocks(cluster, sae, seen, X, block_rows)
     rows = look_at(cluster, sae, seen)
-    random_state, sample = check_random_state(sae.random_state), sampled(rows)
-    training = begin(sae, seen, rows, random_state)
+    random_state, sample = check_random_state(sae.random_state), rows.at_hand
+    training = sae._build(seen, rows, random_state, sae._goes_on(rows))
     if sync == "rounds":
         trainer = Rounds(training, cluster, rows, sample, round_steps)
     else:

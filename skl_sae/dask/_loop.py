@@ -2,8 +2,6 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .._estimator.data_checks import warn_of_dead_units, warn_of_unobserved
-from .._estimator.fitted import fitted_attributes
 from .._kernels.blas import single_threaded_blas
 from .._training.calibration import calibrate
 from .._training.history import History
@@ -78,16 +76,6 @@ def finish(sae, seen, trainer, sample, history):
     calibrate(training.network, "after_fit", sample, sample)
     with single_threaded_blas():
         training.finish_fit(sample)
-    loss_curves = history.loss_curve, history.auxiliary_loss_curve
-    fitted = fitted_attributes(training, training.network, trainer.epoch_rows, *loss_curves)
-    warn_of_unobserved(training.network.scaling.observed, getattr(seen, "feature_names_in_", None))
-    warn_of_dead_units(training, fitted["dead_fraction_"], trainer.epoch_rows)
+    fitted = sae._fitted_by(seen, training, history, trainer.epoch_rows)
     training.put_by()
-    fitted |= {
-        "_training": training if sae.warm_start else None,
-        "_dead_units": training.dead_units,
-        "pretrain_loss_curves_": None,
-        "validation_scores_": None,
-        "n_iter_": len(history.loss_curve),
-    }
     sae._commit(seen, fitted)

@@ -15,6 +15,7 @@ from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
 from ..metrics import stability
+from ..metrics._stability import common_units
 from ._pooling import most_common, pool
 
 # Seeds of the fits are below.
@@ -188,16 +189,17 @@ class ConsensusAutoencoder(
         return clone(estimator).set_output(transform="default")
 
     def _pooled(self, fits, agreement):
-        """Directions to start from."""
+        """Directions to start from, pooled in the units that features are divided by."""
         order = np.argsort(-agreement.pairs.sum(axis=0), kind="stable")
-        directions, n_found = pool([fit.components_ for fit in fits], order, self.similarity, self.signed)
+        units = common_units(fits)
+        directions, n_found = pool([fit.components_ / units for fit in fits], order, self.similarity, self.signed)
         directions = most_common(directions, n_found, fits[0].n_components, self.min_fits)
         if len(directions) == 0:
             raise ValueError(
                 f"No unit was found in {self.min_fits} of {self.n_fits} fits with similarity={self.similarity}. Lower "
                 "these, ask for fewer units (n_components), or train for longer (max_iter)."
             )
-        return directions
+        return directions * units
 
     def _read(self, X, reset=False):
         """Check shape and features of X; its values are checked where they are read."""

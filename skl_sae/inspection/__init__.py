@@ -13,7 +13,8 @@ from ._interventions.edit import edit
 from ._interventions.effects import UnitEffects, unit_effects
 from ._report.page import unit_report
 from ._units.describe import describe_units
-from ._units.finding import find_units, top_examples, top_features
+from ._units.examples import top_examples
+from ._units.finding import find_units, top_features
 
 __all__ = [
     "ActivationDensityDisplay",

@@ -6,6 +6,8 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .._disk import to_disk
+
 try:
     import fcntl
 except ImportError:  # not on Windows
@@ -86,11 +88,11 @@ def _put(names, room, folder, apart):
     """Bring files to the folder, each when those before it are on the disk."""
     last, old = folder / names[-1], room / ".old"
     for name in names:
-        _to_disk(room / name)
+        to_disk(room / name)
     if apart:
         with suppress(FileNotFoundError):
             os.replace(last, old)
-        _to_disk(folder)
+        to_disk(folder)
     try:
         for name in names[:-1]:
             os.replace(room / name, folder / name)
@@ -98,9 +100,9 @@ def _put(names, room, folder, apart):
         if old.exists():
             os.replace(old, last)
         raise
-    _to_disk(folder)
+    to_disk(folder)
     os.replace(room / names[-1], last)
-    _to_disk(folder)
+    to_disk(folder)
 
 
 @contextmanager
@@ -124,17 +126,5 @@ def locked(folder, shared=False):
         finally:
             if alone:
                 fcntl.flock(handle, fcntl.LOCK_UN)  # a process that was forked meanwhile has the handle, too
-    finally:
-        os.close(handle)
-
-
-def _to_disk(path):
-    """Wait until a file, or the names in a folder, are on the disk; where folders cannot be opened they are anyway."""
-    try:
-        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    except PermissionError:
-        return
-    try:
-        os.fsync(handle)
     finally:
         os.close(handle)

@@ -1,7 +1,10 @@
-"""Arrays that the files of other libraries must hold."""
+"""What the folders of other libraries hold, a file of arrays and one of settings: how it is checked and written."""
 
+import json
 import reprlib
 
+from . import _safetensors
+from ._atomic import write_files
 from ._errors import ModelFileError
 
 
@@ -18,3 +21,16 @@ def check_arrays(arrays, source, needed, allowed=(), whole=()):
     for name, array in arrays.items():
         if array.dtype.kind != "f" and name not in whole:
             raise ModelFileError(f"{source}: {name} has the type {array.dtype}, expected floating-point numbers.")
+
+
+def write_contents(folder, arrays, settings, indent=None):
+    """Write both files, each a pair of its name and of what it holds; the settings make the arrays count."""
+    (arrays_name, arrays), (settings_name, settings) = arrays, settings
+    text = json.dumps(settings, indent=indent, allow_nan=False)
+    write_files(
+        folder,
+        {
+            arrays_name: lambda path: _safetensors.write(path, arrays),
+            settings_name: lambda path: path.write_text(text, encoding="utf-8"),
+        },
+    )

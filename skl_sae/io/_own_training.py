@@ -3,16 +3,21 @@
 import numpy as np
 
 from .._training.dead_units import DeadUnits
+from .._training.description import describe, restore
 from ._errors import ModelFileError
 from ._own_fields import Fields
 
-COUNTS = "n_steps", "n_earlier_steps"
+# Numbers of a training, and their kinds.
+NUMBERS = {
+    **dict.fromkeys(("n_steps", "n_earlier_steps", "optimizer_steps", "key"), "a count"),
+    "densities": "a list of shares",
+}
 
 
 def describe_dead_units(dead_units, writer, where):
     """Counts of idle units as JSON."""
     writer.array(f"{where}.idle", dead_units.idle)
-    return {"n_rows": int(dead_units.n_rows)}
+    return dead_units.numbers()
 
 
 def restore_dead_units(record, n_units, arrays, where):
@@ -28,16 +33,10 @@ def restore_dead_units(record, n_units, arrays, where):
 
 def describe_training(training, writer):
     """A training that is put by as JSON, without its parameters; its arrays go to the writer."""
-    moments = training.optimizer.moments()
-    writer.arrays.update({f"training.{name}": array for name, array in moments.items()})
-    return {
-        **{name: int(getattr(training, name)) for name in COUNTS},
-        "optimizer_steps": int(training.optimizer.n_steps),
-        "key": int(training.key),
-        "densities": list(map(float, training.densities)),
-        "dead_units": describe_dead_units(training.dead_units, writer, "training.dead_units"),
-        "random_state": writer.generator(training.random_state),
-    }
+    numbers, arrays = describe(training)
+    for name, array in arrays.items():
+        writer.array(f"training.{name}", array)
+    return {**numbers, "random_state": writer.generator(training.random_state)}
 
 
 def restore_training(sae, network, params, record, arrays):
@@ -55,16 +54,14 @@ def restore_training(sae, network, params, record, arrays):
     """
     fields = Fields(record, "training")
     training = sae._new_training(network, params, np.random.RandomState(0))
-    for name in COUNTS:
-        setattr(training, name, fields.take(name, "a count"))
-    optimizer = training.optimizer
-    optimizer.n_steps = fields.take("optimizer_steps", "a count")
-    for name, array in optimizer.moments().items():
-        setattr(optimizer, name, arrays.take(f"training.{name}", array.shape, array.dtype, finite=True))
-    training.key = fields.take("key", "a count")
-    training.densities = fields.take("densities", "a list of shares")
+    numbers = {name: fields.take(name, kind) for name, kind in NUMBERS.items()}
+    moments = {
+        name: arrays.take(f"training.{name}", array.shape, array.dtype, finite=True)
+        for name, array in training.optimizer.moments().items()
+    }
     counts = fields.take("dead_units", "an object")
-    training.dead_units = restore_dead_units(counts, network.architecture.n_units, arrays, "training.dead_units")
+    dead_units = restore_dead_units(counts, network.architecture.n_units, arrays, "training.dead_units")
+    restore(training, {**numbers, "dead_units": counts}, {**moments, "dead_units.idle": dead_units.idle})
     training.random_state = fields.take("random_state", "a random state")
     fields.close()
     training.put_by()

@@ -4,14 +4,13 @@ A SAELens model encodes and decodes as the record in `_plain` says, with the wei
 that, older or unfinished models have factors that are folded in here: see the functions below `_tensors`.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from .._version import __version__
 from . import _safetensors
-from ._atomic import write_files
+from ._contents import write_contents
 from ._errors import ModelFileError
 from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
@@ -73,14 +72,7 @@ def write(sae, folder):
     tensors = {"W_enc": plain.encoder.T, "W_dec": plain.decoder, "b_dec": plain.bias}
     tensors |= {theirs: getattr(plain, name) for theirs, name in OF_KIND[plain.kind].items()}
     tensors = {name: array.astype(dtype, order="C") for name, array in tensors.items()}
-    text = json.dumps(_settings(sae, plain, dtype), indent=2, allow_nan=False)
-    write_files(
-        folder,
-        {
-            WEIGHTS: lambda path: _safetensors.write(path, tensors),
-            CONFIG: lambda path: path.write_text(text, encoding="utf-8"),
-        },
-    )
+    write_contents(folder, (WEIGHTS, tensors), (CONFIG, _settings(sae, plain, dtype)), indent=2)
     (Path(folder) / SPARSITY).unlink(missing_ok=True)  # that of an earlier model in this folder
 
 

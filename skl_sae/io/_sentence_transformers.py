@@ -10,14 +10,12 @@ c = r b_e its pre-activations are those of ours times r, so that the same units 
 times r, too; with W_d = r W the reconstruction is the same. Features in units of their own leave no such number.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from . import _safetensors
-from ._atomic import write_files
-from ._contents import check_arrays
+from ._contents import check_arrays, write_contents
 from ._errors import ModelFileError
 from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
@@ -89,13 +87,7 @@ def write(sae, folder):
         **{"input_dim": plain.encoder.shape[1], "hidden_dim": units, "k": plain.k, "normalize": False},
         **{"k_aux": min(512, units), "dead_threshold": 30, **kept},
     }
-    write_files(
-        folder,
-        {
-            WEIGHTS: lambda path: _safetensors.write(path, arrays),
-            CONFIG: lambda path: path.write_text(json.dumps(config, indent=4), encoding="utf-8"),
-        },
-    )
+    write_contents(folder, (WEIGHTS, arrays), (CONFIG, config), indent=4)
 
 
 def _ratio(plain, sae):

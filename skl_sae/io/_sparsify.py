@@ -6,14 +6,11 @@ All tensors are cast to the type of the first one by name, which is ``W_dec``. `
 a mean that is subtracted from the input beside ``b_dec``.
 """
 
-import json
-
 import numpy as np
 
 from .._warning import warn
 from . import _safetensors
-from ._atomic import write_files
-from ._contents import check_arrays
+from ._contents import check_arrays, write_contents
 from ._errors import ModelFileError
 from ._json import expect, read_json
 from ._plain import PlainSAE, from_estimator, to_estimator
@@ -129,10 +126,4 @@ def write(sae, folder):
         **{"num_latents": units, "k": plain.k, "skip_connection": plain.skip is not None, "transcode": False},
         "d_in": features,
     }
-    write_files(
-        folder,
-        {
-            WEIGHTS: lambda path: _safetensors.write(path, arrays),
-            CONFIG: lambda path: path.write_text(json.dumps(config), encoding="utf-8"),
-        },
-    )
+    write_contents(folder, (WEIGHTS, arrays), (CONFIG, config))

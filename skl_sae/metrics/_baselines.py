@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import HasMethods, validate_params
 
 from .._kernels.norms import unit_rows
 from .._kernels.sparse_structure import check_sparse_structure
-from ._blocks import dense_rows, row_chunks
+from ._blocks import dense_rows, encoded_blocks, row_chunks
 from ._codes import l0
 from ._scorers import explained_variance_scorer
 
@@ -91,15 +91,13 @@ def baseline_scores(estimator, X, y=None, *, X_train=None, scoring=explained_var
     train = numbers if X_train is None else _check(X_train, "X_train")
     if train.shape[1] != numbers.shape[1]:
         raise ValueError(f"X_train has {train.shape[1]} columns; expected {numbers.shape[1]}, as in X.")
-    codes = estimator.transform(X)
-    codes = codes if issparse(codes) else np.asarray(codes)
-    n_active = min(codes.shape[1], max(1, round(l0(codes))))
+    n_units, n_active, signed = _kind_of_codes(estimator, X, numbers.shape[1])
     rng = check_random_state(random_state)
     mean = _mean(train)
-    directions = unit_rows(rng.standard_normal((codes.shape[1], train.shape[1])))
+    directions = unit_rows(rng.standard_normal((n_units, train.shape[1])))
     models = {
         "estimator": estimator,
-        "random dictionary": _RandomDictionary(mean, directions, n_active, signed=codes.min() < 0),
+        "random dictionary": _RandomDictionary(mean, directions, n_active, signed),
         "PCA": _principal_components(train, mean, n_active, rng),
     }
     return {
@@ -113,6 +111,21 @@ def baseline_scores(estimator, X, y=None, *, X_train=None, scoring=explained_var
 def _check(X, name):
     check_sparse_structure(X, name)
     return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name=name)
+
+
+def _kind_of_codes(estimator, X, n_features):
+    """How many units there are, how many of them are active in a row on average, and whether codes are ever negative.
+
+    The mean is rounded, and no row is without an active unit.
+    """
+    total, n_samples, signed = 0.0, 0, False
+    for _, codes in encoded_blocks(estimator, X, n_features):
+        codes = codes if issparse(codes) else np.asarray(codes)
+        n_rows, n_units = codes.shape
+        total += n_rows * l0(codes)
+        n_samples += n_rows
+        signed |= bool(codes.min() < 0)
+    return n_units, min(n_units, max(1, round(total / n_samples))), signed
 
 
 def _mean(X):

@@ -5,13 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import gammaln
-from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils import assert_all_finite, gen_batches
 
-from ._blocks import dense_rows
+from ._blocks import BLOCK_ENTRIES, dense_rows, encoded_blocks
 from ._rate import scaled_difference
 
-# Entries of data, of codes and of reconstructions that are held at a time.
-BLOCK_ENTRIES = 1 << 20
 # The finest step of a code, as a share of the unit's largest: no more digits matter.
 FINEST_STEP = 2.0**-30
 # A unit and a step of its code, in one number.
@@ -43,16 +41,14 @@ class CodedRows:
 
     def measure(self, X, numbers, noise):
         """Tell the rows of X, which are `numbers`, such that a rounded value costs an error of `noise`."""
-        batches = list(gen_batches(len(X) if isinstance(X, list) else X.shape[0], self._rows_of_a_block(X, numbers)))
-        largest = self._largest(X, batches)
+        largest = self._largest(X, numbers)
         atoms = self._atoms(largest)
         sizes = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))
         steps = np.maximum(np.sqrt(12 * noise) / np.where(sizes > 0, sizes, 1), FINEST_STEP)
         inverse_steps = np.where(sizes > 0, 1 / steps, 0)  # a unit without an effect is never told
         errors, squares = np.zeros(numbers.shape[1]), np.zeros(largest.size)
         counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        for rows in batches:
-            codes = self._encode(_safe_indexing(X, rows))
+        for rows, codes in self._encoded(X, numbers):
             unit = codes.indices
             share = codes.data / np.where(largest[unit] > 0, largest[unit], 1)
             bins = np.rint(share * inverse_steps[unit])
@@ -65,32 +61,29 @@ class CodedRows:
             counts = _count((unit[active].astype(np.int64) << SHIFT) + bins[active].astype(np.int64) + MIDDLE, counts)
         return Told(*_bits(*counts, largest.size, numbers.shape[0]), errors, atoms, squares)
 
-    def _rows_of_a_block(self, X, numbers):
-        """So many that neither data nor codes are large when they are dense."""
-        n_units = self._encode(_safe_indexing(X, slice(0, 1))).shape[1]
-        return max(1, BLOCK_ENTRIES // max(numbers.shape[1], n_units))
+    def _encoded(self, X, numbers):
+        """Slices of the rows, and their codes in CSR, float64."""
+        for rows, codes in encoded_blocks(self.estimator, X, numbers.shape[1]):
+            dtype = np.dtype(getattr(codes, "dtype", np.float64))
+            self._kind = issparse(codes), dtype if dtype.kind == "f" else np.dtype(np.float64)
+            codes = csr_array(codes, dtype=np.float64)
+            assert_all_finite(codes, input_name="codes")
+            codes.sum_duplicates()
+            yield rows, codes
 
-    def _largest(self, X, batches):
+    def _largest(self, X, numbers):
         """Largest absolute code of each unit."""
-        found = [abs(self._encode(_safe_indexing(X, rows))).max(axis=0) for rows in batches]
+        found = [abs(codes).max(axis=0) for _, codes in self._encoded(X, numbers)]
         return np.max([each.toarray().ravel() for each in found], axis=0)
-
-    def _encode(self, X):
-        """Codes in CSR, float64."""
-        codes = self.estimator.transform(X)
-        dtype = np.dtype(getattr(codes, "dtype", np.float64))
-        self._kind = issparse(codes), dtype if dtype.kind == "f" else np.dtype(np.float64)
-        codes = csr_array(codes, dtype=np.float64)
-        codes.sum_duplicates()
-        return codes
 
     def _decode(self, codes):
         """Reconstructions of codes in CSR, which are given to the estimator as it gives its own."""
         sparse, dtype = self._kind
         codes = codes.astype(dtype)
         decoded = self.estimator.inverse_transform(codes if sparse else codes.toarray())
-        decoded = decoded.toarray() if issparse(decoded) else decoded
-        return np.asarray(decoded, dtype=np.float64)
+        decoded = np.asarray(decoded.toarray() if issparse(decoded) else decoded, dtype=np.float64)
+        assert_all_finite(decoded, input_name="reconstruction")
+        return decoded
 
     def _atoms(self, values):
         """What each unit alone adds to the reconstruction of a row, at the given code."""

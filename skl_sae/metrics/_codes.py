@@ -12,8 +12,29 @@ from .._kernels.sparse_structure import check_sparse_structure
 from ._blocks import row_chunks
 
 
-def _active_counts(codes):
+def mean_active(blocks):
+    """`l0` of codes that come by blocks of rows."""
+    counts, n_samples = _active_counts(blocks)
+    return float(counts.sum() / n_samples)
+
+
+def share_of_dead(blocks):
+    """`dead_fraction` of codes that come by blocks of rows."""
+    counts, _ = _active_counts(blocks)
+    return float(np.mean(counts == 0))
+
+
+def _active_counts(blocks):
     """The number of rows in which each unit is active, and the number of rows."""
+    counts = n_samples = 0
+    for codes in blocks:
+        active, n_rows = _active_in(codes)
+        counts, n_samples = counts + active, n_samples + n_rows
+    return counts, n_samples
+
+
+def _active_in(codes):
+    """The same of one block."""
     check_sparse_structure(codes, "codes")
     codes = check_array(codes, accept_sparse="csr", dtype="numeric", input_name="codes")
     n_samples, n_units = codes.shape
@@ -47,8 +68,7 @@ def l0(codes):
     >>> l0([[0.0, 2.0, 0.0], [1.0, 3.0, 0.0]])
     1.5
     """
-    counts, n_samples = _active_counts(codes)
-    return float(counts.sum() / n_samples)
+    return mean_active([codes])
 
 
 def feature_density(codes):
@@ -70,7 +90,7 @@ def feature_density(codes):
     >>> feature_density([[0.0, 2.0, 0.0], [1.0, 3.0, 0.0]])
     array([0.5, 1. , 0. ])
     """
-    counts, n_samples = _active_counts(codes)
+    counts, n_samples = _active_counts([codes])
     return counts / n_samples
 
 
@@ -93,5 +113,4 @@ def dead_fraction(codes):
     >>> dead_fraction([[0.0, 2.0, 0.0, 0.0], [1.0, 3.0, 0.0, 0.0]])
     0.5
     """
-    counts, _ = _active_counts(codes)
-    return float(np.mean(counts == 0))
+    return share_of_dead([codes])

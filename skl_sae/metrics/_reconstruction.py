@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 from .._kernels.reductions import explained_fraction
 from .._kernels.sparse_structure import check_sparse_structure
 from .._warning import warn
-from ._blocks import dense_rows, row_chunks
+from ._blocks import dense_rows, encoded_blocks, row_chunks
 
 _AVERAGES = ("variance_weighted", "uniform_average", "raw_values")
 # Differences whose binary exponent is larger than this, or smaller than minus this, are scaled before they are squared.
@@ -67,24 +67,49 @@ def explained_variance(X, X_reconstructed, *, multioutput="variance_weighted"):
     >>> explained_variance(X, np.nan_to_num(X, nan=7.0))
     1.0
     """
+    X = _check_data(X)
+    blocks = [(slice(0, X.shape[0]), _check_reconstruction(X_reconstructed, X.shape))]
+    return _explained_variance(X, blocks, multioutput)
+
+
+def explained_variance_of_estimator(estimator, X):
+    """The same of what an estimator decodes from its codes, of which one block of rows is held at a time."""
+    numbers = _check_data(X)
+    decoded = (
+        (rows, _check_reconstruction(estimator.inverse_transform(codes), (rows.stop - rows.start, numbers.shape[1])))
+        for rows, codes in encoded_blocks(estimator, X, numbers.shape[1])
+    )
+    return _explained_variance(numbers, decoded, "variance_weighted")
+
+
+def _check_data(X):
     check_sparse_structure(X)
-    check_sparse_structure(X_reconstructed, "X_reconstructed")
-    X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
-    X_reconstructed = check_array(X_reconstructed, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
-    if X_reconstructed.shape != X.shape:
-        raise ValueError(f"X_reconstructed has shape {X_reconstructed.shape}; expected the shape of X, {X.shape}.")
+    return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+
+
+def _check_reconstruction(decoded, shape):
+    check_sparse_structure(decoded, "X_reconstructed")
+    decoded = check_array(decoded, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
+    if decoded.shape != shape:
+        raise ValueError(f"X_reconstructed has shape {decoded.shape}; expected the shape of X, {shape}.")
+    return decoded
+
+
+def _explained_variance(X, blocks, multioutput):
+    """Explained variance of checked data by a reconstruction that comes in blocks, with the slices of their rows."""
     weights = _check_weights(multioutput, X.shape[1])
     raw = isinstance(multioutput, str) and multioutput == "raw_values"
     if X.shape[0] < 2:
         warn("R2 is not defined with less than two rows.", UndefinedMetricWarning)
         return np.full(X.shape[1], np.nan) if raw else float("nan")
-    survey = _survey(X, X_reconstructed)
-    residual, total = _sums(X, X_reconstructed, survey)
+    survey = _survey(X)
+    residual, error_exponents = _squared_errors(X, blocks)
+    total = _squared_deviations(X, survey)
     if isinstance(multioutput, str) and multioutput == "variance_weighted":
-        residual, exponent = _add(residual, survey.error_exponents)
-        total, exponent_of_total = _add(total, survey.deviation_exponents)
+        residual, exponent = _add(residual, error_exponents)
+        total, exponent_of_total = _add(total, survey.exponents)
         return float(explained_fraction(residual, total, exponent - exponent_of_total))
-    values = explained_fraction(residual, total, 2 * (survey.error_exponents - survey.deviation_exponents))
+    values = explained_fraction(residual, total, 2 * (error_exponents - survey.exponents))
     values[survey.counts == 0] = np.nan
     if raw:
         return values
@@ -109,25 +134,24 @@ def _check_weights(multioutput, n_features):
 
 
 class _Survey(NamedTuple):
-    """What has to be known of each column before its differences are summed.
+    """What has to be known of each column before its deviations are summed.
 
     The reference is the first observed value: the deviations of a constant column are then exactly zero, and those of
-    a column with a large offset lose no digits. Before they are squared, errors and deviations from the reference are
-    divided by two to the power of an exponent, which is 0 unless squares would leave the range of numbers.
+    a column with a large offset lose no digits. Before they are squared, deviations from the reference are divided by
+    two to the power of an exponent, which is 0 unless squares would leave the range of numbers.
     """
 
     reference: np.ndarray
     counts: np.ndarray
-    error_exponents: np.ndarray
-    deviation_exponents: np.ndarray
+    exponents: np.ndarray
 
 
-def _survey(X, X_reconstructed):
+def _survey(X):
     """Look at all of the data once."""
     n_features = X.shape[1]
     reference = np.full(n_features, np.nan)
     counts = np.zeros(n_features, dtype=np.int64)
-    largest = np.zeros((2, n_features))
+    largest = np.zeros(n_features)
     for rows in row_chunks(X):
         block = dense_rows(X, rows)
         missing = np.isnan(block)
@@ -135,14 +159,22 @@ def _survey(X, X_reconstructed):
             first = block[missing.argmin(axis=0), np.arange(n_features)]
             reference = np.where(np.isnan(reference), first, reference)
         counts += len(block) - missing.sum(axis=0)
-        for i, other in enumerate((dense_rows(X_reconstructed, rows), reference)):
-            # Halved, because the difference of two large numbers can overflow.
-            np.fmax(largest[i], np.fmax.reduce(np.abs(0.5 * block - 0.5 * other)), out=largest[i])
+        largest = _larger(largest, block, reference)
     if not counts.any():
         raise ValueError("Every entry of X is NaN; expected at least one observed value.")
+    return _Survey(reference, counts, _exponents(largest))
+
+
+def _larger(largest, block, other):
+    """The largest absolute difference of each column so far, halved, because that of large numbers can overflow."""
+    return np.fmax(largest, np.fmax.reduce(np.abs(0.5 * block - 0.5 * other)))
+
+
+def _exponents(largest):
+    """By which halved differences up to `largest` are divided before they are squared."""
     exponents = np.frexp(largest)[1] + 1
     exponents[(largest == 0) | (np.abs(exponents) < _SAFE_EXPONENT)] = 0
-    return _Survey(reference, counts, *exponents)
+    return exponents
 
 
 def _difference(block, other, exponents):
@@ -152,21 +184,38 @@ def _difference(block, other, exponents):
     return difference
 
 
-def _sums(X, X_reconstructed, survey):
-    """Sums of squared errors, and of squared distances from the mean, of each column."""
-    mean = np.zeros(X.shape[1])
+def _squared_errors(X, blocks):
+    """Sums of the squared errors of each column, and the exponents of the errors.
+
+    A reconstruction is read once, so the exponents are those of what was seen so far; they grow with it.
+    """
+    largest, sums = np.zeros((2, X.shape[1]))
+    exponents = _exponents(largest)
+    for rows, decoded in blocks:
+        for chunk in row_chunks(decoded):
+            block = dense_rows(X, slice(rows.start + chunk.start, rows.start + chunk.stop))
+            other = dense_rows(decoded, chunk)
+            largest = _larger(largest, block, other)
+            known, exponents = exponents, _exponents(largest)
+            if (known != exponents).any():
+                sums = np.ldexp(sums, 2 * (known - exponents))
+            error = _difference(block, other, exponents)
+            sums += np.square(error, out=error).sum(axis=0)
+    return sums, exponents
+
+
+def _squared_deviations(X, survey):
+    """Sums of squared distances from the mean of each column."""
+    mean, total = np.zeros((2, X.shape[1]))
     for rows in row_chunks(X):
-        mean += _difference(dense_rows(X, rows), survey.reference, survey.deviation_exponents).sum(axis=0)
+        mean += _difference(dense_rows(X, rows), survey.reference, survey.exponents).sum(axis=0)
     mean /= np.maximum(survey.counts, 1)
-    residual, total = np.zeros((2, X.shape[1]))
     for rows in row_chunks(X):
         block = dense_rows(X, rows)
-        error = _difference(block, dense_rows(X_reconstructed, rows), survey.error_exponents)
-        residual += np.square(error, out=error).sum(axis=0)
-        deviation = _difference(block, survey.reference, survey.deviation_exponents)
+        deviation = _difference(block, survey.reference, survey.exponents)
         np.subtract(deviation, mean, out=deviation, where=~np.isnan(block))
         total += np.square(deviation, out=deviation).sum(axis=0)
-    return residual, total
+    return total
 
 
 def _add(sums, exponents):

@@ -1,8 +1,12 @@
-"""Scorers: higher is better."""
+"""Scorers: higher is better.
 
-from ._codes import dead_fraction, l0
+Rows are encoded by blocks, so the memory used does not depend on how many there are.
+"""
+
+from ._blocks import encoded_blocks
+from ._codes import mean_active, share_of_dead
 from ._description_length import description_length
-from ._reconstruction import explained_variance
+from ._reconstruction import explained_variance_of_estimator
 
 
 def explained_variance_scorer(estimator, X, y=None):
@@ -31,7 +35,7 @@ def explained_variance_scorer(estimator, X, y=None):
     >>> round(explained_variance_scorer(PCA(n_components=1).fit(X), X), 3)
     0.925
     """
-    return explained_variance(X, estimator.inverse_transform(estimator.transform(X)))
+    return explained_variance_of_estimator(estimator, X)
 
 
 def neg_l0_scorer(estimator, X, y=None):
@@ -58,7 +62,7 @@ def neg_l0_scorer(estimator, X, y=None):
     >>> neg_l0_scorer(Binarizer(threshold=0.5).fit([[0.0, 2.0]]), [[0.0, 2.0], [3.0, 1.0]])
     -1.5
     """
-    return -l0(estimator.transform(X))
+    return -mean_active(codes for _, codes in encoded_blocks(estimator, X))
 
 
 def neg_dead_fraction_scorer(estimator, X, y=None):
@@ -85,7 +89,7 @@ def neg_dead_fraction_scorer(estimator, X, y=None):
     >>> neg_dead_fraction_scorer(Binarizer(threshold=2.5).fit([[0.0, 2.0]]), [[0.0, 2.0], [3.0, 1.0]])
     -0.5
     """
-    return -dead_fraction(estimator.transform(X))
+    return -share_of_dead(codes for _, codes in encoded_blocks(estimator, X))
 
 
 def neg_description_length_scorer(estimator, X, y=None, *, tolerance=0.05, n_rows=None):

@@ -62,7 +62,8 @@ def stability(fits, *, signed=False, random_state=None):
     fits : list of at least 2 estimators or array-likes of shape (n_components, n_features)
         Fits that differ in their seed, or in their rows: fitted estimators with `components_`, pipelines that end in
         one, searches that found one, or the dictionaries themselves, one unit a row. Norms do not matter; a row of
-        zeros matches nothing. Fits may differ in their number of units.
+        zeros matches nothing. Fits may differ in their number of units. Where estimators divide each feature by its unit
+        (`scale_` is an array), cosines are of directions in these units: a column of large numbers would hide the others.
     signed : bool, default=False
         Whether units that point in opposite ways count as different: cosines then keep their sign.
     random_state : int, RandomState instance or None, default=None
@@ -96,12 +97,15 @@ def stability(fits, *, signed=False, random_state=None):
     """
     if hasattr(fits, "fit") or not hasattr(fits, "__iter__"):
         raise TypeError(f"Got fits={fits!r}; expected a list of fits, or of their dictionaries.")
-    dictionaries = [_dictionary(fit, i) for i, fit in enumerate(fits)]
+    models = [_last_step(fit) for fit in fits]
+    dictionaries = [_dictionary(model, i) for i, model in enumerate(models)]
     if len(dictionaries) < 2:
         raise ValueError(f"Got {len(dictionaries)} fits; expected at least 2, of which the units are compared.")
     widths = [dictionary.shape[1] for dictionary in dictionaries]
     if len(set(widths)) > 1:
         raise ValueError(f"The fits have dictionaries of {widths} columns; expected the same number in all.")
+    units_of_columns = common_units(models)
+    dictionaries = [dictionary / units_of_columns for dictionary in dictionaries]
     rng = check_random_state(random_state)
     pairs, units = _compare(dictionaries, signed)
     random_pairs, _ = _compare([rng.standard_normal(dictionary.shape) for dictionary in dictionaries], signed)
@@ -109,10 +113,24 @@ def stability(fits, *, signed=False, random_state=None):
     return Stability(float(pairs[above].mean()), float(random_pairs[above].mean()), pairs, units)
 
 
-def _dictionary(fit, i):
-    """The dictionary of one fit, one unit a row."""
+def common_units(models):
+    """The units in which directions of several models are compared: what they divide features by, or else 1.
+
+    They may differ a little from fit to fit, so it is their geometric mean.
+    """
+    scales = [np.asarray(getattr(model, "scale_", 1.0), dtype=np.float64) for model in models]
+    scales = [scale for scale in scales if scale.ndim == 1]
+    return np.exp(np.mean(np.log(scales), axis=0)) if scales else 1.0
+
+
+def _last_step(fit):
+    """What has the dictionary of one fit."""
     fit = getattr(fit, "best_estimator_", fit)
-    model = fit.steps[-1][1] if isinstance(fit, Pipeline) else fit
+    return fit.steps[-1][1] if isinstance(fit, Pipeline) else fit
+
+
+def _dictionary(model, i):
+    """The dictionary of one fit, one unit a row."""
     if hasattr(model, "fit") or hasattr(model, "transform"):
         if not hasattr(model, "components_"):
             raise TypeError(

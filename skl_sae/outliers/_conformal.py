@@ -32,7 +32,11 @@ def p_values(scores, held_out):
 def threshold(held_out, level):
     """The score below which p-values are at most `level`; without such a p-value, that of the smallest there is."""
     most_extreme = max(1, int(level * (len(held_out) + 1) + 1e-9))
-    score = held_out[most_extreme - 1]
+    return below(held_out[most_extreme - 1])
+
+
+def below(score):
+    """A line below a score, and below those that are equal to it."""
     return float(score - _rounding(score))
 
 

@@ -14,7 +14,7 @@ from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
 from .._warning import warn
-from ._conformal import number_of_held_out, p_values, threshold
+from ._conformal import below, number_of_held_out, p_values, threshold
 from ._reasons import reasons
 from ._residuals import Residuals
 
@@ -187,7 +187,7 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
             offset = threshold(scores, FALSE_ALARMS)
             self._warn_of_few(scores)
         else:
-            offset = float(np.percentile(residuals.scores(X), 100 * self.contamination))
+            offset = below(np.percentile(residuals.scores(X), 100 * self.contamination))
         # Assigned together at the end: a fit that fails leaves what the last one has learned.
         vars(self).pop("feature_names_in_", None)
         vars(self).update({name: value for name, value in vars(seen).items() if name.endswith("_in_")})

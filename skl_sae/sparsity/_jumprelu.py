@@ -8,7 +8,7 @@ from .._kernels.exponentials import EXACT, tanh
 from .._kernels.jit import row_of
 from .._kernels.kernel import kernel, recordable
 from .._kernels.memory import read_only
-from .._kernels.quantile import upper_quantile
+from .._kernels.quantile import MARGIN, upper_quantile
 from .._model.codes import DenseCode
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
@@ -265,7 +265,7 @@ class JumpReLU(WeightMixin, BaseSparsity):
         np.clip(p.threshold, np.minimum(p.peak, LEAST * p.size), p.peak, out=p.threshold)
 
     def after_fit(self, tiles, p):
-        """Scale all thresholds so that the target is met, and keep each below its unit's largest pre-activation."""
+        """Scale all thresholds so that the target is met, and keep each within reach of its unit's pre-activations."""
         if self.target_l0 is not None:
             bound, reached = upper_quantile(lambda: (a / p.threshold for a in tiles()), self.target_l0)
             if bound <= 0:
@@ -274,7 +274,7 @@ class JumpReLU(WeightMixin, BaseSparsity):
             p.threshold[:] = np.minimum(p.threshold.astype(np.float64) * bound, np.finfo(p.threshold.dtype).max)
             warn_of_missed_target("JumpReLU", self.target_l0, reached)
         largest = np.max([a.max(axis=0) for a in tiles()], axis=0)
-        np.minimum(p.threshold, np.maximum(largest, 0), out=p.threshold)
+        np.minimum(p.threshold, np.maximum(largest, 0) * (1 + MARGIN), out=p.threshold)
 
     def publish(self, p, unit):
         """Set the thresholds and, with a target, the weight."""

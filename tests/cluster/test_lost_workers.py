@@ -110,6 +110,18 @@ def test_a_worker_is_sent_away_and_another_joins(client, cluster, monkeypatch, s
     assert_equal(fit(clone(sae), blocks), undisturbed)
 
 
+@pytest.mark.slow
+def test_a_cluster_that_adapts_itself(client, cluster, sae, blocks, undisturbed):
+    """It sends workers away while the client is at work, and has more of them when there are tasks."""
+    adaptive = cluster.adapt(minimum=1, maximum=3, interval="20ms", wait_count=1, target_duration="1ms")
+    try:
+        for _ in range(3):
+            assert_equal(fit(clone(sae), blocks), undisturbed)
+    finally:
+        adaptive.stop()
+    assert adaptive.log
+
+
 def test_workers_that_are_lost_again_and_again(client, monkeypatch, sae, blocks):
     """The client gives up at last, and keeps what the last round has left."""
     from distributed import CancelledError

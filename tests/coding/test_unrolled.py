@@ -3,6 +3,7 @@
 import naive_unrolled as naive
 import numpy as np
 import pytest
+from problems import gradient_of
 
 from skl_sae._kernels import addresses, crew, memory, threads
 from skl_sae._model.architecture import Architecture
@@ -47,19 +48,8 @@ class Problem:
 
     def gradient(self, spoil=False):
         """Value, gradient, and how often each parameter was told; with `spoil` it is destroyed then."""
-        theta, told = self.p.theta, np.zeros(self.p.theta.size, int)
-        gradient, kept = np.zeros(theta.size), theta.copy()
-
-        def update(start, part, check):
-            gradient[start : start + part.size] += part.ravel()
-            told[start : start + part.size] += 1
-            if spoil:
-                theta[start : start + part.size] = np.nan
-
         context = StepContext(self.network.architecture.activation, 1 / len(self.x), 1)
-        value = sum(self.step(self.load, len(self.x), context, update))
-        theta[:] = kept
-        return value, gradient, told
+        return gradient_of(lambda update: sum(self.step(self.load, len(self.x), context, update)), self.p.theta, spoil)
 
     def objective(self, theta):
         views = {name: (self.p.start[name], view.shape) for name, view in self.p.views.items()}

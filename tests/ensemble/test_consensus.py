@@ -87,6 +87,17 @@ def test_what_was_fitted(data, fitted):
     assert SAE.random_state is None and not hasattr(SAE, "components_")
 
 
+def test_the_units_of_columns_play_no_part(data):
+    """Units are pooled and compared in the units that features are divided by."""
+    X, factors = data[:600, :8].astype(np.float64), 2.0 ** np.arange(-16, 16, 4)
+    sae = SparseAutoencoder(10, sparsity=TopK(2), max_iter=6)
+    a, b = (ConsensusAutoencoder(sae, n_fits=3, random_state=0).fit(X * f) for f in (factors, factors[::-1]))
+    assert a.estimator_.scale_.shape == (8,)
+    assert_allclose(a.components_ / factors, b.components_ / factors[::-1], rtol=1e-6)
+    assert_allclose(a.stability_.pairs, b.stability_.pairs, rtol=1e-6)
+    assert_allclose(a.unit_stability_, b.unit_stability_, rtol=1e-6)
+
+
 def test_rare_units_are_left_out(data):
     kept = [
         len(ConsensusAutoencoder(SAE, n_fits=3, min_fits=n, similarity=0.8, random_state=0).fit(data).components_)

@@ -156,9 +156,9 @@ def meta_of(data):
 
 
 def with_meta(data, change):
-    """The file with other numbers, and a checksum that fits them."""
+    """The file with other numbers or arrays, and a checksum that fits them."""
     meta, members = meta_of(data)
-    change(meta)
+    change(meta, members)
     members["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     del members["checksum"]
     members["checksum"] = np.frombuffer(checkpoints._checksum(members), np.uint8)
@@ -219,9 +219,46 @@ def test_bits_that_flip(tmp_path):
 
 @pytest.mark.parametrize("name, value", [("version", "0.0.1"), ("format", 99)])
 def test_another_version(name, value, tmp_path):
-    (tmp_path / "checkpoint.npz").write_bytes(with_meta(written(tmp_path), lambda meta: meta.update({name: value})))
+    (tmp_path / "checkpoint.npz").write_bytes(with_meta(written(tmp_path), lambda meta, _: meta.update({name: value})))
     with pytest.raises(ValueError, match=f"was written by skl_sae .*{value}.*Nothing was changed"):
         SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+
+
+def as_in_the_first_format(meta, members):
+    state = meta["state"]
+    training, meta["format"] = state.pop("training"), 1
+    state["steps"] = [training["n_steps"], training["optimizer_steps"]]
+    state |= {"key": training["key"], "densities": training["densities"]}
+    state["dead_units_rows"] = training["dead_units"]["n_rows"]
+    if "good" in state:
+        n_steps, counts, n_epochs = state["good"]
+        state["good"] = [n_steps, counts["n_rows"], n_epochs]
+    for name in [name for name in members if name.startswith("training.")]:
+        other = name.removeprefix("training.")
+        members["idle" if other == "dead_units.idle" else f"moment.{other}"] = members.pop(name)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("n_steps", [4, 9, 12])
+def test_a_file_of_the_first_format_is_resumed(n_steps, solver, tmp_path, monkeypatch):
+    """Also one that was written within an epoch, with the parameters of the end of the one before."""
+    params, step, taken = {**FEW, "solver": solver, "dropout": 0.1}, Training._step, []
+
+    def until(*args):
+        if len(taken) == n_steps:
+            raise Stopped
+        taken.append(None)
+        return step(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Training, "_step", until)
+        SparseAutoencoder(**params).fit(X, checkpoint=tmp_path, every=ALWAYS)
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(with_meta(path.read_bytes(), as_in_the_first_format))
+    resumed = SparseAutoencoder(**params).fit(X, checkpoint=tmp_path)
+    whole = SparseAutoencoder(**params).fit(X)
+    assert resumed.loss_curve_ == whole.loss_curve_ and resumed.n_steps_ == whole.n_steps_
+    assert_array_equal(resumed.transform(X), whole.transform(X))
 
 
 # folders

@@ -71,10 +71,14 @@ MORE_CHECKS = {
 
 
 def with_checks(estimators):
-    """scikit-learn's decorator with its checks in a list: it may pass a generator, which pytest 9 warns of."""
+    """scikit-learn's decorator with its checks in a list: it may pass a generator, which pytest 9 warns of.
+
+    An estimator is written out once: its decorator does so for each check, seconds in every process that collects.
+    """
     mark = parametrize_with_checks(estimators).mark
-    names, cases = mark.args
-    return pytest.mark.parametrize(names, list(cases), **mark.kwargs)
+    (names, cases), write = mark.args, mark.kwargs["ids"]
+    written = {id(estimator): write(estimator) for estimator in estimators}
+    return pytest.mark.parametrize(names, list(cases), ids=lambda value: written.get(id(value)) or write(value))
 
 
 def fits(estimator, name):

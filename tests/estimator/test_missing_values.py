@@ -168,10 +168,15 @@ def test_a_fit_that_goes_on_takes_the_means_of_its_own_data():
 # score and score_samples
 
 
-@given(hnp.arrays(bool, (9, 8), elements=st.booleans()))
+@pytest.fixture(scope="module")
+def fitted():
+    return make(sparsity=None, max_iter=20).fit(X)
+
+
+@given(missing=hnp.arrays(bool, (9, 8), elements=st.booleans()))
 @settings(max_examples=40, deadline=None)
-def test_any_pattern_of_missing_values(missing):
-    sae, data = FITTED, np.where(missing, np.nan, COMPLETE[:9])
+def test_any_pattern_of_missing_values(fitted, missing):
+    sae, data = fitted, np.where(missing, np.nan, COMPLETE[:9])
     filled = np.where(missing, np.nanmean(X, axis=0), data)
     x_hat = reconstructed(sae, filled)
     assert_allclose(reconstructed(sae, data), x_hat, atol=1e-10)
@@ -185,9 +190,6 @@ def test_any_pattern_of_missing_values(missing):
     imputed = sae.impute(data)
     assert_array_equal(imputed[~missing], data[~missing])
     assert_allclose(imputed[missing], x_hat[missing], atol=1e-10)
-
-
-FITTED = make(sparsity=None, max_iter=20).fit(X)
 
 
 def test_the_validation_score_is_that_of_observed_entries():
@@ -226,15 +228,15 @@ def test_observed_values_stay_as_they_are(fitted, dtype):
     assert_array_equal(complete, COMPLETE.astype(dtype))
 
 
-def test_impute_takes_any_container(tmp_path):
+def test_impute_takes_any_container(fitted, tmp_path):
     pandas = pytest.importorskip("pandas")
     file = np.memmap(tmp_path / "X", float, "w+", shape=X.shape)
     file[:] = X
     file.flush()
     read_only = np.memmap(tmp_path / "X", float, "r", shape=X.shape)
-    expected = FITTED.impute(X)
+    expected = fitted.impute(X)
     for container in (np.asfortranarray(X), read_only, X.tolist()):
-        assert_array_equal(FITTED.impute(container), expected)
+        assert_array_equal(fitted.impute(container), expected)
     assert_array_equal(theta(make().fit(read_only)), theta(make().fit(X)))
     table = pandas.DataFrame(X).convert_dtypes().rename(columns=str)
     assert table.iloc[7, 0] is pandas.NA
@@ -304,19 +306,19 @@ def test_an_unpickled_estimator_goes_on_with_the_same_fill(params):
     assert_array_equal(sae.transform(X), again.transform(X))
 
 
-def test_what_is_refused():
+def test_what_is_refused(fitted):
     assert get_tags(SparseAutoencoder()).input_tags.allow_nan
     infinite = X.copy()
     infinite[3, 3] = np.inf
     stored = sparse.csr_array(np.nan_to_num(X))
     stored.data[5] = np.nan
-    for method in (make().fit, make().partial_fit, FITTED.transform, FITTED.impute, FITTED.score):
+    for method in (make().fit, make().partial_fit, fitted.transform, fitted.impute, fitted.score):
         with pytest.raises(ValueError, match="infinity"):
             method(infinite)
         with pytest.raises(ValueError, match="NaN"):
             method(stored)
     with pytest.raises(ValueError, match="NaN"):
-        FITTED.inverse_transform(np.full((2, 12), np.nan))
+        fitted.inverse_transform(np.full((2, 12), np.nan))
 
 
 def test_cross_entropy():

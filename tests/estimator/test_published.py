@@ -21,6 +21,7 @@ def digits_accuracy(features, y):
     return search.fit(Z, y).score(Z_test, y_test)
 
 
+@pytest.mark.slow
 def test_winner_take_all_digits():
     """After FC-WTA (Makhzani & Frey, 2015); a reproduction got about 99 %, with C chosen on the test set."""
     X, y = load_digits(return_X_y=True)

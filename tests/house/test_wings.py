@@ -13,7 +13,7 @@ import skl_sae
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
-GROUND = {"_callbacks", "_doc_link", "_extras", "_kept_model", "_named_parameters", "_version", "_warning"}
+GROUND = {"_callbacks", "_disk", "_doc_link", "_extras", "_kept_model", "_named_parameters", "_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {
     *("metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"),
@@ -35,7 +35,7 @@ REACH_FURTHER = {
     *("transfer._networks", "transfer._wider", "outliers._residuals"),
     *(f"io.{name}" for name in ("_plain", "_onnx", "_own_network", "_own_training", "_own_estimator", "_target_l0")),
     *(f"dask.{name}" for name in ("_blocks", "_checks", "_facts", "_fetching", "_fit", "_gradients", "_loop")),
-    *(f"dask.{name}" for name in ("_rounds", "_share", "_start", "_transform")),
+    *(f"dask.{name}" for name in ("_rounds", "_share", "_transform")),
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "numba", "llvmlite", "threadpoolctl", "joblib"} | sys.stdlib_module_names
 

@@ -1,6 +1,7 @@
 """Two data sets compared, against slow twins, and errors of the first kind at the rate that is promised."""
 
 import itertools
+from math import comb
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from skl_sae import SparseAutoencoder
 from skl_sae.inspection import compare_data
 from skl_sae.inspection._comparing.differences import compare_levels, compare_rates, superiority_interval, wilson
 from skl_sae.inspection._comparing.exchange import permutation_test
+from skl_sae.inspection._comparing.fisher import fisher_p_values
+from skl_sae.inspection._comparing.mann_whitney import mann_whitney
 
 pd = pytest.importorskip("pandas")
 
@@ -261,3 +264,63 @@ def test_frames_with_columns_in_another_order():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=list("abc"))
     with pytest.raises(ValueError, match="in the same order"):
         compare_data(PCA(2).fit(X.to_numpy()), X[:10], X[10:][list("bac")])
+
+
+# the tests of a unit
+
+
+def test_fisher_against_its_definition_and_scipy():
+    """Sums of whole numbers have no rounding, so ties of probabilities are what they are."""
+    for n_a, n_b in ((1, 1), (1, 5), (7, 4), (12, 12), (30, 20)):
+        active_a, active_b = (each.ravel() for each in np.meshgrid(np.arange(n_a + 1), np.arange(n_b + 1)))
+        found = fisher_p_values(active_a, active_b, n_a, n_b)
+        for a, b, p in zip(active_a.tolist(), active_b.tolist(), found):
+            ways = [comb(n_a, x) * comb(n_b, a + b - x) for x in range(max(0, a + b - n_b), min(a + b, n_a) + 1)]
+            rare = [each for each in ways if each <= comb(n_a, a) * comb(n_b, b)]
+            assert p == pytest.approx(sum(rare) / sum(ways), rel=1e-13)
+    random = np.random.default_rng(0)
+    for n_a, n_b in ((50_000, 50_000), (30_000, 71_000)):
+        rates = random.random(6) ** 3
+        active = random.binomial(n_a, rates), random.binomial(n_b, rates * random.uniform(0.97, 1.0, 6))
+        expected = [fisher_exact([[a, n_a - a], [b, n_b - b]]).pvalue for a, b in zip(*active)]
+        assert_allclose(fisher_p_values(*active, n_a, n_b), expected, rtol=1e-8, atol=1e-10)
+
+
+def test_fisher_of_sets_that_have_nothing_in_common():
+    assert_array_equal(fisher_p_values(np.array([0, 9000]), np.array([0, 9000]), 9000, 9000), 1)
+    assert fisher_p_values(np.array([9000]), np.array([0]), 9000, 9000)[0] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mann_whitney_against_scipy(dtype):
+    random = np.random.default_rng(0)
+    for m, n in ((1, 1), (1, 30), (8, 8), (3, 101), (60, 8), (9, 9), (40, 70)):
+        for _ in range(5):
+            a, b = random.normal(size=m).astype(dtype), random.normal(random.normal(), size=n).astype(dtype)
+            tied = random.integers(0, 4, m).astype(dtype), random.integers(1, 6, n).astype(dtype)
+            for x, y in ((a, b), tied):
+                expected = mannwhitneyu(y.astype(np.float64), x.astype(np.float64))
+                if np.ptp(np.concatenate([x, y])):
+                    assert_allclose(mann_whitney(x, y), [expected.statistic / (m * n), expected.pvalue], rtol=1e-10)
+
+
+def test_ranks_of_many_values_in_single_precision():
+    random = np.random.default_rng(0)
+    a, b = random.integers(1, 999, (2, 20_000)).astype(np.float32)
+    expected = mannwhitneyu(b.astype(np.float64), a.astype(np.float64))
+    levels = compare_levels(sparse.csc_array(a[:, None]), sparse.csc_array(b[:, None]), 0.95)
+    assert_allclose([levels.estimate[0], levels.p_value[0]], [expected.statistic / 4e8, expected.pvalue], rtol=1e-9)
+
+
+def test_few_values_against_many():
+    """The distribution of scipy takes minutes here."""
+    a, b = np.arange(8) + 0.5, np.arange(50_000.0)
+    superiority, p = mann_whitney(a, b)
+    assert superiority == pytest.approx(1 - 36 / 4e5)
+    # the eight values among the lowest: 0, 1, ... have 1, 2, ... of them below, as few as in so many partitions
+    counts = np.zeros(37)
+    counts[0] = 1
+    for part in range(1, 9):
+        for i in range(part, 37):
+            counts[i] += counts[i - part]
+    assert p == pytest.approx(2 * counts.sum() / comb(50_008, 8), rel=1e-10)

@@ -113,9 +113,10 @@ def test_other_units_are_drawn_from_the_same_data(cancer, monkeypatch):
     model, X, _ = cancer
     display = UnitDisplay.from_estimator(model, X, "sparseautoencoder1")
     assert display.unit == 1 and any(text.startswith("unit 1: ") for text in written(display))
-    monkeypatch.setattr("skl_sae.inspection._displays.unit_data.unit_facts", None)
+    monkeypatch.setattr("skl_sae.inspection._displays.unit_data.gather", None)
     assert any(text.startswith("unit 5: ") for text in written(display.plot(unit=5, n_bars=3)))
     assert len(display.axes_["columns"].patches) == 3
+    assert any(text.startswith("unit 4: ") for text in written(display.plot(unit="sparseautoencoder4")))
     figure, axes = plt.subplots(1, 2, layout="constrained")
     assert display.plot(axes[0]).figure_ is figure
 
@@ -169,9 +170,13 @@ def test_wrong_arguments(digits):
         with pytest.raises(ValueError, match=said):
             UnitDisplay.from_estimator(sae, X, unit, **options)
     display = UnitDisplay.from_estimator(sae, X, 0)
-    for unit in (-1, 12, "sparseautoencoder0"):
+    for unit in (-1, 12):
         with pytest.raises(ValueError, match="from 0 to 11"):
             display.plot(unit=unit)
+    with pytest.raises(ValueError, match="or a name such as 'sparseautoencoder0'"):
+        display.plot(unit="sparseautoencoder12")
+    with pytest.raises(TypeError, match="Got the unit True, a bool"):
+        display.plot(unit=True)
     with pytest.raises(NotFittedError):
         UnitDisplay.from_estimator(SparseAutoencoder(), X, 0)
 

@@ -308,12 +308,6 @@ def test_read_only_memory_maps(tmp_path):
     assert_array_equal(mapped.density, unit_facts(Directions().fit(X), X).density)
 
 
-@pytest.mark.parametrize("y", [Y == "ant", np.where(Y == "ant", 3, 5), pd.Series(Y, dtype="category"), list(Y)])
-def test_classes_of_any_kind(y):
-    facts = unit_facts(Directions().fit(X), X, y=y)
-    assert {each[0] for each in facts.classes[0]} == set(np.unique(y).tolist())
-
-
 def test_what_does_not_match_is_refused():
     model = Directions().fit(X)
     with pytest.raises(ValueError, match="Got 89 values of y for 90 rows"):

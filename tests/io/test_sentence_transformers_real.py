@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from real_files import D, X, assert_close, shaken
 
 from skl_sae import SparseAutoencoder
 from skl_sae.io import load, save
 from skl_sae.sparsity import TopK
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-X = load_digits().data[:300].astype(np.float32) / 16
-D = X.shape[1]
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -31,17 +24,9 @@ def results(torch, module):
     return features["sentence_embedding"].numpy(), features["decoded_embedding_k"].numpy()
 
 
-def assert_close(found, expected, tol=1e-5):
-    for one, other in zip(found, expected):
-        np.testing.assert_allclose(one, other, rtol=tol, atol=tol * max(1, abs(other).max()))
-
-
 def test_reads_theirs(tmp_path, torch, modules):
     torch.manual_seed(0)
-    module = modules.SparseAutoEncoder(D, 96, k=7, k_aux=20)
-    with torch.no_grad():
-        for each in module.parameters():
-            each.add_(0.2 * torch.randn_like(each))
+    module = shaken(torch, modules.SparseAutoEncoder(D, 96, k=7, k_aux=20))
     module.save(str(tmp_path))
     sae = load(tmp_path)
     assert_close((sae.transform(X), sae.reconstruct(X)), results(torch, module))

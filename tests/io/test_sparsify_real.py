@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from real_files import D, X, assert_close, shaken
 
 from skl_sae import SparseAutoencoder
 from skl_sae.io import load, save
 from skl_sae.sparsity import TopK
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-X = load_digits().data[:300].astype(np.float32) / 16
-D = X.shape[1]
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -28,25 +21,11 @@ def dense(torch, acts, index, units):
     return torch.zeros(len(acts), units, dtype=acts.dtype).scatter_(1, index, acts).detach().numpy()
 
 
-def shaken(torch, model, size=0.2):
-    """A model with other numbers than those at its start."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for each in model.parameters():
-            each.add_(size * torch.randn(each.shape, generator=generator).to(each.dtype))
-    return model
-
-
 def results(torch, model, data=X):
     """Codes and reconstructions of a model of sparsify."""
     x = torch.tensor(data)
     code = model.encode(x)
     return dense(torch, code.top_acts, code.top_indices, model.num_latents), model(x).sae_out.detach().numpy()
-
-
-def assert_close(found, expected, tol=1e-5):
-    for one, other in zip(found, expected):
-        np.testing.assert_allclose(one, other, rtol=tol, atol=tol * max(1, abs(other).max()))
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "bfloat16", "float16"])

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_common import with_checks
 
 from skl_sae import SparseAutoencoder
 from skl_sae.coding import KSVD
@@ -22,13 +22,6 @@ CONFIGURATIONS = [
 ]
 # The checks that `check_estimator` does not yield, and the library that each needs.
 MORE_CHECKS = {"check_dataframe_column_names_consistency": "pandas", "check_param_validation": "sklearn"}
-
-
-def with_checks(estimators):
-    """scikit-learn's decorator with its checks in a list: it may pass a generator, which pytest 9 warns of."""
-    mark = parametrize_with_checks(estimators).mark
-    names, cases = mark.args
-    return pytest.mark.parametrize(names, list(cases), **mark.kwargs)
 
 
 few_rows = pytest.mark.filterwarnings("ignore:With .* held-out rows the smallest p-value")

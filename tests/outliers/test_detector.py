@@ -173,6 +173,43 @@ def test_contamination_is_the_share_of_the_rows_of_fit():
     assert_array_equal(detector.fit_predict(X), detector.predict(X))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_rows_are_on_one_side_of_the_line(dtype):
+    """Whatever rows they are predicted with: the rounding of products depends on that."""
+    data = np.repeat(np.random.default_rng(0).normal(size=(10, 100)), 30, axis=0).astype(dtype)
+    for contamination in (0.15, 0.25):
+        detector = fitted(PCA(20), data=data, contamination=contamination)
+        whole = detector.predict(data)
+        assert_array_equal([detector.predict(data[[i]])[0] for i in range(0, 300, 7)], whole[::7])
+        assert_array_equal(detector.predict(data[7:90]), whole[7:90])
+
+
+@pytest.mark.parametrize("data", [X, X.astype(np.float32)])
+def test_rows_of_fit_are_not_kept(data):
+    few, many = (fitted(data=data[:n], calibration=39) for n in (100, 300))
+    assert len(pickle.dumps(many)) - len(pickle.dumps(few)) < 100
+    rows = [value for value in vars(many).values() if np.shape(value)[:1] == (300,) or np.shape(value)[:1] == (261,)]
+    assert not rows
+
+
+@pytest.mark.parametrize("kind", ["continuous", "tied"])
+def test_p_values_are_valid_for_each_level(kind):
+    """Of one new row, over draws of all rows: P(p <= a) is a at multiples of 1 / (n + 1), and at most a where rows tie."""
+    p = []
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        data = random.standard_t(3, size=(41, 2)) if kind == "continuous" else 1.0 * random.integers(0, 3, size=(41, 2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            p.append(fitted(PCA(1), data=data[1:], calibration=9, random_state=seed).p_values(data[:1])[0])
+    p = np.array(p)
+    assert_allclose(p * 10, np.rint(p * 10), atol=1e-9)
+    for level in np.arange(1, 10) / 10:
+        share, error = np.mean(p <= level + 1e-9), np.sqrt(level * (1 - level) / len(p))
+        assert share <= level + 3 * error
+        assert kind == "tied" or share >= level - 3 * error
+
+
 def false_alarms(make, data, draws):
     """Share of new rows with a p-value of at most 5 %, over random halves."""
     shares = []

@@ -18,7 +18,7 @@ from skl_sae.datasets import make_sparse_features
 from skl_sae.metrics import SCORERS, description_length, neg_description_length_scorer
 from skl_sae.sparsity import TopK
 
-BLOCK = "skl_sae.metrics._coded_rows.BLOCK_ENTRIES"
+BLOCKS = "skl_sae.metrics._blocks.BLOCK_ENTRIES", "skl_sae.metrics._coded_rows.BLOCK_ENTRIES"
 PARTS = "support", "values", "residual", "dictionary"
 
 
@@ -141,7 +141,8 @@ def test_a_refitted_model_of_other_units_is_as_long(fitted):
 @pytest.mark.parametrize("block", [2000, 10**6])
 def test_blocks_play_no_part(fitted, block, monkeypatch):
     expected = description_length(*fitted)
-    monkeypatch.setattr(BLOCK, block)
+    for name in BLOCKS:
+        monkeypatch.setattr(name, block)
     assert_allclose(description_length(*fitted).total, expected.total, rtol=1e-9)
 
 
@@ -150,7 +151,8 @@ def test_csr_lists_and_frames(fitted):
     sae, X = fitted
     expected = description_length(sae, X).total
     assert description_length(sae, X.tolist()).total == pytest.approx(expected, rel=1e-5)
-    assert description_length(sae, sparse.csr_array(X)).total == pytest.approx(expected, rel=1e-5)
+    for container in (sparse.csr_array, sparse.csc_matrix, sparse.coo_array):
+        assert description_length(sae, container(X)).total == pytest.approx(expected, rel=1e-5)
     assert description_length(sae, pd.DataFrame(X)).total == pytest.approx(expected, rel=1e-9)
     sae = SparseAutoencoder(**{**sae.get_params(deep=False), "sparse_output": True}).fit(X)
     assert description_length(sae, X).total == pytest.approx(expected, rel=1e-5)
@@ -234,6 +236,30 @@ def test_parameters_are_checked(fitted):
         description_length(object(), [[1.0]])
     with pytest.raises(ValueError, match="'n_rows' parameter"):
         description_length(*fitted, n_rows=0)
+
+
+class Broken(Dictionary):
+    """Its codes, or what it decodes, have a value that is no number."""
+
+    def __init__(self, codes=0.0, decoded=0.0):
+        self.codes = codes
+        self.decoded = decoded
+
+    def transform(self, X):
+        return X + self.codes
+
+    def inverse_transform(self, codes):
+        return codes + self.decoded
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(bad):
+    """A sum over observed values would have left such errors out."""
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match="Input codes contains"):
+        description_length(Broken(codes=bad), X)
+    with pytest.raises(ValueError, match="Input reconstruction contains"):
+        description_length(Broken(decoded=bad), X)
 
 
 class WholeCodes:

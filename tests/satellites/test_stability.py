@@ -78,6 +78,36 @@ def test_fits_of_an_estimator_and_of_a_pipeline():
     assert_allclose(stability([pipelines[0], pipelines[0]], random_state=0).mean, 1)
 
 
+FAR_APART = np.geomspace(1e-3, 1e3, 8)
+
+
+def of_a_raw_table(seed, factors=FAR_APART, n_rows=None):
+    X = (np.random.default_rng(0).normal(size=(400, 8)) * factors)[:n_rows]
+    return SparseAutoencoder(6, sparsity=TopK(2), max_iter=3, random_state=seed).fit(X)
+
+
+def test_the_units_of_columns_play_no_part():
+    """Where features are divided by their units; or all units would point along the column of the largest numbers."""
+    fits = [of_a_raw_table(seed) for seed in range(3)]
+    assert fits[0].scale_.shape == (8,)
+    found = stability(fits, signed=True, random_state=0)
+    expected = stability([fit.components_ / fit.scale_ for fit in fits], signed=True, random_state=0)
+    assert found.mean == pytest.approx(expected.mean, rel=1e-6)
+    assert found.random == expected.random
+    assert found.mean < stability([fit.components_ for fit in fits], signed=True, random_state=0).mean - 0.1
+    other = [of_a_raw_table(seed, FAR_APART[::-1]) for seed in range(3)]
+    assert_allclose(stability(other, signed=True, random_state=0).pairs, found.pairs, rtol=1e-3)
+
+
+def test_units_of_columns_that_differ_a_little():
+    """Fits of other rows, and a plain dictionary: all are compared in the same units."""
+    fits = [of_a_raw_table(0), of_a_raw_table(1, n_rows=300)]
+    units = np.sqrt(fits[0].scale_ * fits[1].scale_)
+    expected = stability([fit.components_ / units for fit in fits], random_state=0).mean
+    assert stability(fits, random_state=0).mean == pytest.approx(expected, rel=1e-12)
+    assert_allclose(stability([fits[0], fits[0].components_], random_state=0).mean, 1)
+
+
 def test_what_cannot_be_compared():
     with pytest.raises(ValueError, match="Got 1 fits; expected at least 2"):
         stability([np.eye(3)])

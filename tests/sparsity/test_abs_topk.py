@@ -20,37 +20,39 @@ def make(rule, n_components=ATOMS, **options):
     return SparseAutoencoder(n_components, sparsity=rule, **{"random_state": 0, "max_iter": 60, **options})
 
 
-SIGNED = make(AbsTopK(2)).fit(X)
+@pytest.fixture(scope="module")
+def signed():
+    return make(AbsTopK(2)).fit(X)
 
 
-def test_atoms_are_found_whatever_the_sign_of_their_codes():
+def test_atoms_are_found_whatever_the_sign_of_their_codes(signed):
     """The relu code of as many units has one side of some atoms, and misses others."""
     plain = make(TopK(2)).fit(X)
-    found, missed = (dictionary_match(sae.components_, DICTIONARY, random_state=0) for sae in (SIGNED, plain))
+    found, missed = (dictionary_match(sae.components_, DICTIONARY, random_state=0) for sae in (signed, plain))
     assert found.hungarian > 0.97 > 0.85 > missed.hungarian
-    assert SIGNED.score(X) > 0.9 > 0.8 > plain.score(X)
-    codes = SIGNED.transform(X)[:, found.assignment]
+    assert signed.score(X) > 0.9 > 0.8 > plain.score(X)
+    codes = signed.transform(X)[:, found.assignment]
     agree = np.array([np.corrcoef(codes[:, j], CODES[:, j])[0, 1] for j in range(ATOMS)])
     assert np.median(abs(agree)) > 0.95
     assert 0.4 < (codes < 0).sum() / (codes != 0).sum() < 0.6
 
 
-def test_codes_are_the_largest_in_size_with_their_sign():
-    codes, weights = SIGNED.transform(X), SIGNED.coefs_[0]
-    a = X @ weights + SIGNED.intercepts_[0]
+def test_codes_are_the_largest_in_size_with_their_sign(signed):
+    codes, weights = signed.transform(X), signed.coefs_[0]
+    a = X @ weights + signed.intercepts_[0]
     kept = np.argsort(-abs(a), axis=1, kind="stable")[:, :2]
     expected = np.zeros_like(a)
     np.put_along_axis(expected, kept, np.take_along_axis(a, kept, axis=1), axis=1)
     assert_allclose(codes, expected, atol=1e-10)
-    assert_allclose(codes @ SIGNED.components_ + SIGNED.intercept_, SIGNED.inverse_transform(codes), atol=1e-10)
+    assert_allclose(codes @ signed.components_ + signed.intercept_, signed.inverse_transform(codes), atol=1e-10)
 
 
-def test_negative_entries_count_as_active():
-    codes = SIGNED.transform(X)
+def test_negative_entries_count_as_active(signed):
+    codes = signed.transform(X)
     assert l0(codes) == 2 == l0(sparse.csr_array(codes))
     assert_allclose(feature_density(codes), (codes != 0).mean(axis=0))
     assert_allclose(np.sqrt(np.mean(codes[codes != 0] ** 2)), 1, rtol=1e-9)
-    assert dead_fraction(codes) == SIGNED.dead_fraction_ == 0
+    assert dead_fraction(codes) == signed.dead_fraction_ == 0
 
 
 def test_a_unit_with_one_sign_alone_is_not_dead():
@@ -72,12 +74,12 @@ def test_sparse_input_and_output_give_the_same_codes(rule, options):
     assert dense.activation_ == "identity"
 
 
-def test_transform_k_adds_entries():
+def test_transform_k_adds_entries(signed):
     more = make(AbsTopK(2, transform_k=4)).fit(X)
-    few, many = SIGNED.transform(X), more.transform(X)
+    few, many = signed.transform(X), more.transform(X)
     assert (np.count_nonzero(many, axis=1) == 4).all()
     assert_array_equal(np.where(few != 0, many, 0), few)
-    assert more.score(X) == SIGNED.score(X)
+    assert more.score(X) == signed.score(X)
 
 
 def test_more_than_there_are_units_means_all():

@@ -90,8 +90,8 @@ def test_gradient(case, loss_case, monkeypatch):
     layouts = test_gradients.layouts(*case[1:])
     assert len(layouts) == (2 if case[2] == "relu" else 1)
     product = itertools.product([case], [loss_case], test_gradients.DEPTHS, layouts)
-    monkeypatch.setattr(test_gradients, "CONFIGURATIONS", list(product))
-    test_gradients.test_gradient(case, loss_case, monkeypatch)
+    monkeypatch.setattr(test_gradients, "CONFIGURATIONS", [list(product)])
+    test_gradients.test_gradient(0, case, loss_case, monkeypatch)
 
 
 @pytest.mark.parametrize("tied", [False, True])

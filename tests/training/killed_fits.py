@@ -79,7 +79,7 @@ def progress(folder):
     if not (folder / "checkpoint.npz").exists():
         return 0, 0
     state = Checkpoints(folder, 1, None)._read()[0]["state"]
-    return len(state["ended"]), state["steps"][0]
+    return len(state["ended"]), state["training"]["n_steps"]
 
 
 def kill_often(folder, n_kills, chance, interpreters=False):

@@ -83,17 +83,11 @@ def test_more_checks(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))
 
 
-FITTED = [
-    SparseTransfer(fitted(SAE), **FINETUNE),
-    SparseTransfer(fitted(ONLINE), **EXTEND),
-    SparseTransfer(fitted(RECOVERY)),
-]
-
-
-@with_checks(FITTED)
+@with_checks([SparseTransfer(SAE, **FINETUNE), SparseTransfer(ONLINE, **EXTEND), SparseTransfer(RECOVERY)])
 def test_with_one_source(estimator, check):
+    """The source is fitted here: at the import, each process that collects would compile what it needs."""
     try:
-        check(estimator)
+        check(SparseTransfer(**{**estimator.get_params(deep=False), "source": fitted(estimator.source)}))
     except (ValueError, AssertionError) as error:
         told = "".join(str(each) for each in (error, error.__cause__, error.__context__))
         assert f"was fitted on {WIDTH} features" in told

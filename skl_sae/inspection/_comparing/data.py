@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ..._extras import extra
 from .._model import InspectedModel
-from .._units.facts import unit_facts
+from .._units.facts import facts_of
+from .._units.gathering import gather
 from .differences import compare_levels, compare_rates
 from .exchange import permutation_test
 from .wording import summarise
@@ -184,10 +185,11 @@ def compare_data(
     if X_a.shape[1] != X_b.shape[1]:
         raise ValueError(f"X_a has {X_a.shape[1]} columns and X_b {X_b.shape[1]}; expected the same columns.")
     X, n_a, n_b = _stacked(X_a, X_b), X_a.shape[0], X_b.shape[0]
-    facts = unit_facts(model.model, X, feature_names=model.feature_names if model.has_names else None, n_top=n_top)
-    codes = vstack([code for _, code in model.blocks(X)], format="csr")
+    of_numbers = InspectedModel(model.model, model.feature_names if model.has_names else None)
+    gathered = gather(of_numbers, X, n_top=n_top, keep_codes=True)
+    codes, unit_names = gathered.codes, facts_of(gathered, n_top).names
     statistic, p_value = permutation_test(codes, n_a, n_permutations, check_random_state(random_state))
-    table, order = _table(facts.names, codes[:n_a].tocsc(), codes[n_a:].tocsc(), level, confidence, n_top)
+    table, order = _table(unit_names, codes[:n_a].tocsc(), codes[n_a:].tocsc(), level, confidence, n_top)
     units = pd.DataFrame(table, index=pd.RangeIndex(len(order), name="unit")).iloc[order]
     return DataComparison(units, statistic, p_value, (n_a, n_b), names, level, n_permutations)
 

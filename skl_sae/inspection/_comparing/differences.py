@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import fisher_exact, mannwhitneyu
+
+from .fisher import fisher_p_values
+from .mann_whitney import mann_whitney
 
 # Halvings of an interval in which a bound is sought: more than a float64 has digits.
 _HALVINGS = 60
@@ -40,9 +42,7 @@ def compare_rates(active_a, active_b, n_a, n_b, confidence):
     (low_a, high_a), (low_b, high_b) = wilson(active_a, n_a, z), wilson(active_b, n_b, z)
     low = b - a - np.hypot(b - low_b, high_a - a)
     high = b - a + np.hypot(high_b - b, a - low_a)
-    tables = [[[i, n_a - i], [j, n_b - j]] for i, j in zip(active_a.tolist(), active_b.tolist(), strict=True)]
-    p = np.array([fisher_exact(table).pvalue for table in tables])
-    return Effect(b - a, low, high, np.minimum(p, 1.0))
+    return Effect(b - a, low, high, fisher_p_values(active_a, active_b, n_a, n_b))
 
 
 def wilson(successes, n, z):
@@ -75,11 +75,7 @@ def compare_levels(codes_a, codes_b, confidence):
     m, n = np.diff(codes_a.indptr), np.diff(codes_b.indptr)
     for j in np.flatnonzero((m > 0) & (n > 0)):
         a, b = (codes.data[codes.indptr[j] : codes.indptr[j + 1]] for codes in (codes_a, codes_b))
-        if min(a.min(), b.min()) == max(a.max(), b.max()):
-            estimate[j], p[j] = 0.5, 1.0
-        else:
-            test = mannwhitneyu(b, a)
-            estimate[j], p[j] = test.statistic / (m[j] * n[j]), test.pvalue
+        estimate[j], p[j] = mann_whitney(a, b)
     low, high = superiority_interval(estimate, m, n, ndtri(0.5 + confidence / 2))
     return Effect(estimate, low, high, p)
 

@@ -1,7 +1,5 @@
 """A unit as a card."""
 
-from numbers import Integral
-
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._chosen_units import unit_index
@@ -85,8 +83,8 @@ class UnitDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw in, made by ``plt.subplots``; panels are put inside of it. None makes a new figure.
-        unit : int, default=None
-            Index of the unit. None takes that of the display.
+        unit : int or str, default=None
+            The unit, by index or by name. None takes that of the display.
         n_bars : int, default=8
             Columns or terms to draw, at most.
 
@@ -99,12 +97,11 @@ class UnitDisplay:
         ------
         ValueError
             If the unit does not exist.
+        TypeError
+            If it is neither an int nor a name.
         """
-        facts = self.data.facts
-        unit = self.unit if unit is None else unit
-        if not isinstance(unit, Integral) or not 0 <= unit < len(facts.names):
-            raise ValueError(f"Got unit={unit!r}; expected one of the units, from 0 to {len(facts.names) - 1}.")
-        n_bars = check_count("n_bars", n_bars, len(facts.feature_names))
+        unit = unit_index(self.data.model, self.unit if unit is None else unit)
+        n_bars = check_count("n_bars", n_bars, len(self.data.facts.feature_names))
         self._unit, self._n_bars, self.axes_ = unit, n_bars, {}
         main, side = self._main_panels(), self._side_panels()
         ratios = [*(width for _, width, _ in main), *([1.15] if side else [])]
@@ -185,8 +182,8 @@ class UnitDisplay:
             The unit, by index or by name.
         feature_names : array-like of str of shape (n_features,), default=None
             Names of the columns. None takes those that the estimator knows.
-        y : array-like of shape (n_samples,), default=None
-            Class of each row.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class of each row, or zeros and ones, a column a class: as of `describe_units`.
         texts : array-like of str of shape (n_samples,), default=None
             Text of each row, to show. None shows X, if these are texts.
         image_shape : tuple of int, default=None
@@ -211,6 +208,7 @@ class UnitDisplay:
             If the estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        unit = unit_index(InspectedModel(estimator, feature_names), unit)
-        options = {"feature_names": feature_names, "y": y, "texts": texts, "image_shape": image_shape}
-        return cls(data=unit_data(estimator, X, n_top=n_top, **options), unit=unit).plot(ax, **kwargs)
+        model = InspectedModel(estimator, feature_names)
+        unit = unit_index(model, unit)
+        data = unit_data(model, X, y=y, texts=texts, image_shape=image_shape, n_top=n_top)
+        return cls(data=data, unit=unit).plot(ax, **kwargs)

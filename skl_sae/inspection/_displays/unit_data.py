@@ -4,12 +4,13 @@ import re
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csc_array, issparse, vstack
+from scipy.sparse import csc_array, issparse
 
 from .._model import InspectedModel
 from .._units.describe import shorten
 from .._units.effects import strongest
-from .._units.facts import UnitFacts, unit_facts
+from .._units.facts import UnitFacts, facts_of
+from .._units.gathering import gather
 from .common import as_images
 
 
@@ -18,6 +19,8 @@ class UnitData(NamedTuple):
 
     Parameters
     ----------
+    model : InspectedModel
+        The model.
     facts : UnitFacts
         What the units stand for.
     codes : csc_array of shape (n_samples, n_units)
@@ -28,6 +31,7 @@ class UnitData(NamedTuple):
         Shape of a row that is an image.
     """
 
+    model: InspectedModel
     facts: UnitFacts
     codes: csc_array
     X: object
@@ -88,15 +92,12 @@ class UnitData(NamedTuple):
         return ", ".join(parts)
 
 
-def unit_data(estimator, X, *, feature_names, y, texts, image_shape, n_top):
-    """Collect what a card shows, for all units."""
-    facts = unit_facts(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
-    model = InspectedModel(estimator, feature_names)
-    numbers = model.read(X)
+def unit_data(model, X, *, y, texts, image_shape, n_top):
+    """Collect what a card shows, for all units, in one pass over the data."""
     if image_shape is not None:
-        as_images(facts.amounts[:1], image_shape)
-    codes = vstack([codes for _, codes in model.blocks(numbers)], format="csr").tocsc()
-    return UnitData(facts, codes, numbers, image_shape)
+        as_images(model.at_zero, image_shape)
+    gathered = gather(model, X, y=y, texts=texts, n_top=n_top, keep_codes=True)
+    return UnitData(model, facts_of(gathered, n_top), gathered.codes.tocsc(), gathered.numbers, image_shape)
 
 
 def beginning(text, n_letters):

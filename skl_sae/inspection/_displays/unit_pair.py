@@ -8,7 +8,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._chosen_units import unit_indices
 from .._model import InspectedModel
-from .._units.company import has_missing
+from .._units.classes import has_missing
 from .common import start_plot
 
 # A target with more different numbers is drawn as a scale of colours.

@@ -49,8 +49,8 @@ def unit_report(
         Units to show, by index or by name. None shows all: some kilobytes for each.
     feature_names : array-like of str of shape (n_features,), default=None
         Names of the columns. None takes those that the estimator knows.
-    y : array-like of shape (n_samples,), default=None
-        Class of each row.
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+        Class of each row, or zeros and ones, a column a class: as of `describe_units`.
     texts : array-like of str of shape (n_samples,), default=None
         Text of each row, to show. None shows X, if these are texts.
     image_shape : tuple of int, default=None
@@ -90,8 +90,7 @@ def unit_report(
     """
     model = InspectedModel(estimator, feature_names)
     chosen = unit_indices(model, units)
-    options = {"feature_names": feature_names, "y": y, "texts": texts, "image_shape": image_shape}
-    data = unit_data(estimator, X, n_top=n_top, **options)
+    data = unit_data(model, X, y=y, texts=texts, image_shape=image_shape, n_top=n_top)
     title = f"Units of {type(model.learner).__name__}" if title is None else title
     cards = [_card(data, int(unit), set(chosen.tolist())) for unit in chosen]
     text = page(markup.text(title), _introduction(estimator, data, len(chosen)), cards)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _num_samples, column_or_1d
+from sklearn.utils.validation import _num_samples
+
+from .classes import row_classes
 
 
 class Company(NamedTuple):
@@ -14,8 +15,8 @@ class Company(NamedTuple):
 
     Parameters
     ----------
-    labels : ndarray of shape (n_rows,) or None
-        The number of each row's class.
+    members : csr_array of shape (n_rows, n_classes) or None
+        One where a row belongs to a class.
     classes : list
         The classes.
     texts : list of str or None
@@ -26,16 +27,16 @@ class Company(NamedTuple):
         The terms.
     """
 
-    labels: np.ndarray | None
+    members: object
     classes: list
     texts: list | None
     terms: object
     term_names: np.ndarray | None
 
     def of(self, rows):
-        """Return labels of a slice of the rows, and ones in CSR where a row has a term."""
-        labels = None if self.labels is None else self.labels[rows]
-        return labels, None if self.terms is None else csr_array(self.terms[rows] != 0, dtype=np.float64)
+        """Return classes and terms of a slice of the rows, ones in CSR where a row has them."""
+        members = None if self.members is None else self.members[rows]
+        return members, None if self.terms is None else csr_array(self.terms[rows] != 0, dtype=np.float64)
 
 
 def company(model, given, X, y, texts):
@@ -52,7 +53,7 @@ def company(model, given, X, y, texts):
         The data as it was given.
     X : {ndarray, csr_matrix} of shape (n_rows, n_features)
         The numbers read from it.
-    y : array-like of shape (n_rows,) or None
+    y : {array-like, sparse matrix} of shape (n_rows,) or (n_rows, n_classes), or None
         Classes.
     texts : sequence of str or None
         Texts.
@@ -62,48 +63,22 @@ def company(model, given, X, y, texts):
     Company
         All of it.
     """
-    labels, classes = _labels(y, X.shape[0])
-    if texts is None and model.reader is not None and len(getattr(given, "shape", (0,))) == 1:
-        texts = list(given) if all(isinstance(each, str) for each in given) else None
-    elif texts is not None:
-        texts = _check_texts(texts, X.shape[0])
+    members, classes = row_classes(y, X.shape[0])
+    texts = row_texts(model, given, texts, X.shape[0])
     terms = names = None
     columns_are_terms = issparse(X) and X.data.min(initial=0) >= 0
     if columns_are_terms and (model.has_names or texts is None):
         terms, names = X, model.feature_names
     elif texts is not None:
         terms, names = _words(texts)
-    return Company(labels, classes, texts, terms, names)
+    return Company(members, classes, texts, terms, names)
 
 
-def _labels(y, n_rows):
-    """Number of each row's class, and the classes."""
-    if y is None:
-        return None, []
-    y = column_or_1d(y)
-    if len(y) != n_rows:
-        raise ValueError(f"Got {len(y)} values of y for {n_rows} rows of X; expected one a row.")
-    if has_missing(y):
-        raise ValueError("y has missing values; expected a class of each row. Drop these rows, or give them one.")
-    if type_of_target(y).startswith("continuous"):
-        raise ValueError("Got continuous values in y; expected classes. Cut it first, for instance by numpy.digitize.")
-    try:
-        classes, labels = np.unique(y, return_inverse=True)
-    except TypeError as error:
-        raise ValueError("y mixes types that have no order; expected classes of one type, such as str.") from error
-    return labels, classes.tolist()
-
-
-def has_missing(y):
-    """Whether None, NaN or NA stands in an array."""
-    return any(map(_is_missing, y.tolist() if y.dtype.kind in "Of" else ()))
-
-
-def _is_missing(value):
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # NA of pandas, which is neither
-        return True
+def row_texts(model, given, texts, n_rows):
+    """Return the text of each row: those given, or else the data where this is texts, or else None."""
+    if texts is None and model.reader is not None and len(getattr(given, "shape", (0,))) == 1:
+        return list(given) if all(isinstance(each, str) for each in given) else None
+    return None if texts is None else _check_texts(texts, n_rows)
 
 
 def _check_texts(texts, n_rows):

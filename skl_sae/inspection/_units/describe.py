@@ -28,8 +28,9 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         Data to describe the units with, best held out. NaN in dense data is a missing value, if the estimator takes it.
     feature_names : array-like of str of shape (n_features,), default=None
         Names of the columns. None takes those that the estimator or X knows.
-    y : array-like of shape (n_samples,), default=None
-        Class or category of each row: strings, ints or bools.
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+        Class or category of each row: strings, ints or bools. Or zeros and ones, a column a class, where a row may have
+        several classes or none; a data frame names them. Numbers that are amounts have to be cut into classes first.
     texts : sequence of str of shape (n_samples,), default=None
         A text of each row, for examples and terms. None takes X where this is texts.
     n_top : int, default=5
@@ -84,7 +85,8 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
     TypeError
         If the estimator does not decode.
     ValueError
-        If y or texts do not match the rows of X, if y has continuous or missing values, or if names do not match the
+        If y or texts do not match the rows of X, if y has continuous or missing values or
+        nearly as many classes as rows, or if names do not match the
         columns.
 
     See Also

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import gen_batches
 
-from .._model import BLOCK_ENTRIES
+from .._model import BLOCK_ENTRIES, InspectedModel
 from .effects import strongest
 from .gathering import gather
 from .lifts import class_lifts
@@ -97,7 +97,7 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
-    gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts, n_top=n_top)
+    gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
 
@@ -162,7 +162,7 @@ def unit_classes(gathered, n_top, confidence):
         return None
     found = []
     for units in gen_batches(len(totals.on), max(1, BLOCK_ENTRIES // len(classes))):
-        joint, on = totals.by_class[units], totals.on[units]
+        joint, on = totals.by_class[units].toarray(), totals.on[units]
         lift, low, high = class_lifts(joint, on, totals.n_class, gathered.n_rows, confidence)
         order = largest(np.nan_to_num(low), min(n_top, len(classes)))
         found += [

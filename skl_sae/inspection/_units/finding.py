@@ -1,4 +1,4 @@
-"""Units that are looked for, and rows and columns of given units."""
+"""Units that are looked for, and columns of given units."""
 
 from numbers import Integral, Real
 
@@ -8,64 +8,11 @@ from ..._extras import extra
 from .._chosen_units import unit_indices
 from .._displays.common import check_count
 from .._model import InspectedModel
-from .describe import shorten
 from .effects import row_gains, strongest
-from .facts import facts_of, unit_facts
+from .facts import facts_of
 from .gathering import gather
 from .lifts import class_lifts
 from .terms import term_log_odds
-
-
-def top_examples(estimator, X, *, units=None, n_top=5, texts=None):
-    """Show the rows with the largest values of units.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted estimator with `transform` and `inverse_transform`, or a pipeline of such.
-    X : {array-like, sparse matrix, data frame, sequence of str} of shape (n_samples, n_features)
-        Data.
-    units : int, str or array-like of such, default=None
-        The units, by index or by the estimator's name of an output. None takes all.
-    n_top : int, default=5
-        Rows of each unit, fewer if it is active in fewer. Of a unit whose values have both signs, values of the more
-        frequent one.
-    texts : sequence of str of shape (n_samples,), default=None
-        A text of each row. None takes X where this is texts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With the index "unit" and "rank", and the columns "row", "value", and with texts "text".
-
-    See Also
-    --------
-    describe_units : All that is known of units.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from skl_sae import SparseAutoencoder
-    >>> from skl_sae.inspection import top_examples
-    >>> X, y = load_digits(return_X_y=True)
-    >>> sae = SparseAutoencoder(20, max_iter=5, random_state=0).fit(X)
-    >>> top_examples(sae, X, units=[3, 7], n_top=2).columns.tolist()
-    ['row', 'value']
-    """
-    with extra("report"):
-        import pandas as pd
-    facts = unit_facts(estimator, X, texts=texts, n_top=n_top)
-    rows = [
-        (unit, rank, row, value)
-        for unit in unit_indices(InspectedModel(estimator), units)
-        for rank, (row, value) in enumerate(zip(facts.top_rows[unit], facts.top_values[unit], strict=True))
-    ]
-    table = pd.DataFrame(rows, columns=["unit", "rank", "row", "value"]).set_index(["unit", "rank"])
-    sign = np.sign(facts.typical_value)[table.index.get_level_values("unit")]
-    table["value"] *= sign
-    if facts.texts is not None:
-        table["text"] = [shorten(facts.texts[row]) for row in table["row"]]
-    return table
 
 
 def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
@@ -109,7 +56,7 @@ def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
     """
     with extra("report"):
         import pandas as pd
-    gathered = gather(estimator, X, feature_names=feature_names, n_top=n_top)
+    gathered = gather(InspectedModel(estimator, feature_names), X, n_top=n_top)
     names, amounts = gathered.model.feature_names, gathered.amounts
     best = strongest(amounts, gathered.columns.spreads(), n_top)
     rows = [
@@ -152,8 +99,8 @@ def find_units(
         Name of a column. Units that change it most come first.
     feature_names : array-like of str of shape (n_features,), default=None
         Names of the columns. None takes those that the estimator or X knows.
-    y : array-like of shape (n_samples,), default=None
-        Class of each row, for `label`.
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes), default=None
+        Class of each row, for `label`, or zeros and ones, a column a class: as of `describe_units`.
     texts : sequence of str of shape (n_samples,), default=None
         A text of each row, for `term`. None takes X where this is texts.
     n_top : int, default=5
@@ -205,7 +152,7 @@ def find_units(
         got = ", ".join(wanted) or "none"
         raise ValueError(f"Got {got} of example, label, term and column; expected exactly one of them.")
     check_count("n_top", n_top)
-    gathered = gather(estimator, X, feature_names=feature_names, y=y, texts=texts)
+    gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts)
     names = facts_of(gathered, confidence=confidence).names
     for kind, value in wanted.items():
         if kind == "example":
@@ -250,7 +197,7 @@ def _of_label(gathered, label, confidence):
         raise ValueError(f"Got label={label!r}; expected {known}.")
     k = classes.index(label)
     units = np.flatnonzero(totals.on)
-    joint, on, n_class = totals.by_class[units][:, [k]], totals.on[units], totals.n_class[[k]]
+    joint, on, n_class = totals.by_class[units][:, [k]].toarray(), totals.on[units], totals.n_class[[k]]
     lift, low, high = (each[:, 0] for each in class_lifts(joint, on, n_class, gathered.n_rows, confidence))
     columns = {"lift": lift, "low": low, "high": high}
     columns |= {"precision": joint[:, 0] / on, "recall": joint[:, 0] / n_class}

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import vstack
 from sklearn.utils import check_random_state
 
 from .._displays.common import check_count
@@ -43,6 +44,10 @@ class Gathered(NamedTuple):
         Spreads of the columns.
     weights : ndarray of shape (n_columns,)
         What columns are multiplied by in the space of the learner before squares are summed.
+    numbers : {ndarray, csr_array} of shape (n_rows, n_features)
+        The data as numbers.
+    codes : csr_array of shape (n_rows, n_units) or None
+        Codes of all rows, if they were asked for.
     """
 
     model: InspectedModel
@@ -54,6 +59,8 @@ class Gathered(NamedTuple):
     relations: Relations
     columns: Columns
     weights: np.ndarray
+    numbers: object
+    codes: object
 
     @property
     def typical_value(self):
@@ -61,11 +68,10 @@ class Gathered(NamedTuple):
         return self.totals.signs * self.totals.magnitude / np.maximum(self.totals.active, 1)
 
 
-def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
+def gather(model, X, *, y=None, texts=None, n_top=5, keep_codes=False):
     """Look at all rows; see `describe_units` for the parameters."""
     check_count("n_top", n_top)
-    model, given = InspectedModel(estimator, feature_names), X
-    X = model.read(X)
+    given, X = X, model.read(X)
     around = company(model, given, X, y, texts)
     seen = survey(model, X)
     atoms = directions(model.learner_decode, model.n_units, seen.codes)
@@ -76,10 +82,12 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
     totals, columns = Totals(seen, n_top, len(around.classes)), Columns(seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
+    kept = []
     for rows in model.batches(X):
         block = X[rows]
         Z = model.for_learner(block)
         codes = model.learner_encode(Z)
+        kept += [codes] if keep_codes else []
         totals.add(rows.start, codes, *around.of(rows))
         shares.add(Z, codes, model.learner_decode)
         columns.add(block)
@@ -95,7 +103,8 @@ def gather(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5):
         weighted, gains = local.directions * weights, local.gains * totals.gram.diagonal()
     related = relations(weighted, totals, X.shape[0], n_top)
     share = shares.finish(totals.gram.diagonal(), related.common, gains)
-    gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights)
+    kept = vstack(kept, format="csr") if keep_codes else None
+    gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights, X, kept)
     if not is_local:
         amounts = outer * gathered.typical_value[:, None].astype(outer.dtype)
     return gathered._replace(amounts=amounts)

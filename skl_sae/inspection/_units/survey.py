@@ -39,28 +39,51 @@ class Survey(NamedTuple):
 
 def survey(model, X):
     """Look at some rows."""
-    n = X.shape[0]
-    chosen = np.unique(np.linspace(0, n - 1, min(n, _ROWS)).astype(np.int64))
     codes, largest, largest_for_learner = [], 0.0, 0.0
-    for rows in model.batches(chosen):
-        block = X[chosen[rows]]
-        Z = model.for_learner(block)
-        codes.append(model.learner_encode(Z))
+    for block, Z, code in _surveyed(model, X):
+        codes.append(code)
         largest = np.maximum(largest, _largest(block))
         largest_for_learner = np.maximum(largest_for_learner, _largest(Z))
     codes = vstack(codes, format="csr")
-    n_units = codes.shape[1]
-    positive, negative = (
-        np.bincount(codes.indices[side], minlength=n_units) for side in (codes.data > 0, codes.data < 0)
-    )
-    signs = np.where(positive + negative == 0, 0.0, np.where(positive >= negative, 1.0, -1.0))
+    positive, negative = _counts(codes)
+    signs = _signs(positive, negative)
     often = np.flatnonzero(positive + negative > _OFTEN * codes.shape[0])
-    thresholds = np.zeros(n_units)
+    thresholds = np.zeros(len(signs))
     columns = codes.tocsc()
     for unit in often:
         values = columns[:, [unit]].toarray() * signs[unit]
         thresholds[unit] = max(0.0, np.quantile(values, _HIGHEST) * (1 - _SLIGHTLY))
     return Survey(codes, signs, thresholds, _power_above(largest), _power_above(largest_for_learner))
+
+
+def survey_signs(model, X):
+    """Return the signs alone."""
+    return _signs(*sum(np.array(_counts(codes)) for _, _, codes in _surveyed(model, X)))
+
+
+def known_signs(signs, units, values):
+    """Replace signs that no row has told yet by those of these values."""
+    return np.where(signs == 0, np.sign(np.bincount(units, values, len(signs))), signs)
+
+
+def _surveyed(model, X):
+    """Yield blocks of rows spread over the data, the same as the learner takes them, and their codes."""
+    n = X.shape[0]
+    chosen = np.unique(np.linspace(0, n - 1, min(n, _ROWS)).astype(np.int64))
+    for rows in model.batches(chosen):
+        block = X[chosen[rows]]
+        Z = model.for_learner(block)
+        yield block, Z, model.learner_encode(Z)
+
+
+def _counts(codes):
+    """Numbers of positive and of negative values of each unit."""
+    sides = codes.data > 0, codes.data < 0
+    return [np.bincount(codes.indices[side], minlength=codes.shape[1]) for side in sides]
+
+
+def _signs(positive, negative):
+    return np.where(positive + negative == 0, 0.0, np.where(positive >= negative, 1.0, -1.0))
 
 
 def _largest(X):

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from .survey import known_signs
 from .top_rows import TopRows
 
 # Stored codes that wait for their products: one large sparse product costs less than many small ones.
@@ -29,12 +30,12 @@ class Totals:
         n_units = len(self.signs)
         self.active, self.positive, self.on, self.magnitude = np.zeros((4, n_units))
         self.gram, self.joint = (csr_array((n_units, n_units)) for _ in range(2))
-        self.by_class, self.n_class = np.zeros((n_units, n_classes)), np.zeros(n_classes)
+        self.by_class, self.n_class = csr_array((n_units, n_classes)), np.zeros(n_classes)
         self.by_term, self.n_term = None, None
         self.top = TopRows(n_units, n_top)
         self._waiting = []
 
-    def add(self, first_row, codes, labels=None, terms=None):
+    def add(self, first_row, codes, members=None, terms=None):
         """Add a block.
 
         Parameters
@@ -43,13 +44,13 @@ class Totals:
             Place of its first row.
         codes : csr_array of shape (n, n_units)
             Codes, without stored zeros.
-        labels : ndarray of shape (n,), default=None
-            The number of each row's class.
+        members : csr_array of shape (n, n_classes), default=None
+            Ones where a row belongs to a class.
         terms : csr_array of shape (n, n_terms), default=None
             Ones where a row has a term.
         """
         n_units, units, values = codes.shape[1], codes.indices, codes.data.astype(np.float64)
-        self.signs = np.where(self.signs == 0, np.sign(np.bincount(units, values, n_units)), self.signs)
+        self.signs = known_signs(self.signs, units, values)
         self.active += np.bincount(units, minlength=n_units)
         self.positive += np.bincount(units[values > 0], minlength=n_units)
         self.magnitude += np.bincount(units, np.abs(values), n_units)
@@ -58,10 +59,9 @@ class Totals:
         on.data = (aligned > self._thresholds[units]).astype(np.float64)
         on.eliminate_zeros()
         self.on += np.bincount(on.indices, minlength=n_units)
-        if labels is not None:
-            n, n_classes = len(labels), len(self.n_class)
-            self.n_class += np.bincount(labels, minlength=n_classes)
-            self.by_class += on.T @ csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, n_classes))
+        if members is not None:
+            self.n_class += members.sum(axis=0)
+            self.by_class = self.by_class + csr_array(on.T @ members)
         self.top.add(units, rows_of(codes) + first_row, aligned)
         self._waiting.append((codes.astype(np.float64), on, terms))
         if sum(each[0].nnz for each in self._waiting) > _WAITING:
