@@ -6,7 +6,8 @@ One class against the rest: for each class and seed, detectors learn from 80 % o
 rows of all other classes (2000 at most); of MNIST from 2000 training images, once, and all test images are ranked. ROC
 AUC, mean over classes and seeds. Detectors have their defaults: `ReconstructionOutlierDetector`, PyOD's `AutoEncoder`
 (which standardises features itself), and the squared error of a PCA that keeps 95 % of the variance, of the features
-as they are and after a `StandardScaler`. PyOD is skipped if it is missing.
+as they are and after a `StandardScaler`; and, without any reconstruction, the distance from the mean after that. PyOD
+is skipped if it is missing.
 
 False alarms: a draw splits the rows of a data set at random into those of `fit` and new ones. What is counted is the
 share of new rows with a p-value of at most 5 %, and of rows that `predict` calls outliers; means over the draws, with
@@ -65,6 +66,11 @@ def scaled_pca(X, seed):
     return lambda T: error(scaler.transform(T))
 
 
+def distance(X, seed):
+    scaler = StandardScaler().fit(X)
+    return lambda T: np.square(scaler.transform(T)).sum(axis=1)
+
+
 def error_of(pca):
     return lambda T: np.square(T - pca.inverse_transform(pca.transform(T))).sum(axis=1)
 
@@ -74,6 +80,7 @@ DETECTORS = {
     "PyOD's AutoEncoder": pyod,
     "PCA's error": pca,
     "StandardScaler, PCA's error": scaled_pca,
+    "StandardScaler, distance": distance,
 }
 
 

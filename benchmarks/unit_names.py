@@ -15,9 +15,10 @@ has both signs. A unit that mixes two parts, or shows a piece of one, is wrong. 
 "overlap" is the mean share of words in common, of all words in either. Dead units are left out and counted.
 
 The rule that names are made by (at most three columns, each at least half as strong as the first) and the settings of
-the models were fixed after a look at seed 10; seeds 0 to 4, of the table, changed nothing. What is below 80 % are
-models that do not find the parts: of twelve units the default rule keeps one active, where rows have 1.2 parts, and
-half of 24 units learn pairs of parts. Writes unit_names.md.
+the models were fixed after a look at seed 10; seeds 0 to 4, of the table, changed nothing. Names are made of what is
+high or low in the rows of a unit, by its reconstructions; by what a unit adds to a code of zeros, 91.7, 41.1, 56.5 and
+93.3 % of the names agree: where one unit is active in each row, what all of them have in common is in each. Of the 24
+units, half learn pairs of parts. Writes unit_names.md.
 """
 
 import argparse

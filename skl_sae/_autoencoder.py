@@ -1,12 +1,10 @@
 """The estimator: checks its input, puts the parts together, and leaves the computing to them."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -25,6 +23,7 @@ from ._model import inference
 from ._model.activations import ACTIVATIONS
 from ._model.losses import LOSSES
 from ._model.rows import Rows
+from ._parameters import PlainParametersMixin, integer, real
 from ._training.optimizers import OPTIMIZERS
 from ._training.schedule import SCHEDULES
 from ._warning import warn
@@ -41,6 +40,7 @@ class SparseAutoencoder(
     FittingMixin,
     RuleParametersMixin,
     KeptModelMixin,
+    PlainParametersMixin,
 ):
     r"""Sparse autoencoder.
 
@@ -387,11 +387,11 @@ class SparseAutoencoder(
     _named_parameters, _kept_model = ("sparsity",), "init"
 
     _parameter_constraints = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [integer()],
         "sparsity": "no_validation",  # RuleParametersMixin checks it, against the names of the moment
         "dead_units": [StrOptions({"auto", "auxiliary", "resample"}), None],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "hidden_layer_sizes": ["array-like", integer()],
+        "decoder_layer_sizes": ["array-like", integer(), None],
         "activation": [StrOptions(set(ACTIVATIONS)), None],
         "hidden_activation": [StrOptions(set(ACTIVATIONS))],
         "output_activation": [StrOptions(set(ACTIVATIONS))],
@@ -402,28 +402,28 @@ class SparseAutoencoder(
         "scale": [StrOptions({"auto", "total", "features"}), "boolean"],
         "init": "no_validation",  # looked at in fit, where the network is known
         "solver": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [StrOptions({"auto"}), real(0, None, closed="neither")],
         "learning_rate": [StrOptions(set(SCHEDULES))],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "momentum": [real(0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "beta_1": [real(0, 1, closed="left")],
+        "beta_2": [real(0, 1, closed="left")],
+        "epsilon": [real(0, None, closed="neither")],
+        "batch_size": [integer()],
         "shuffle": ["boolean", StrOptions({"blocks"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "weight_l1": [Interval(Real, 0, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [real(0, None, closed="left")],
+        "weight_l1": [real(0, None, closed="left")],
+        "dropout": [real(0, 1, closed="left")],
         "corruption": [StrOptions({"gaussian", "masking"}), None],
-        "corruption_level": [Interval(Real, 0, None, closed="left")],
-        "corruption_emphasis": [Interval(Real, 0, 1, closed="both")],
+        "corruption_level": [real(0, None, closed="left")],
+        "corruption_emphasis": [real(0, 1, closed="both")],
         "pretrain": [StrOptions({"layerwise", "layerwise_only"}), None],
-        "pretrain_max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "pretrain_max_iter": [StrOptions({"auto"}), integer()],
+        "max_iter": [StrOptions({"auto"}), integer()],
+        "tol": [real(0, None, closed="left")],
+        "n_iter_no_change": [integer()],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [real(0, 1, closed="neither")],
         "sparse_output": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],

@@ -5,15 +5,17 @@ from numbers import Real
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context, clone
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils._param_validation import MissingValues
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._autoencoder import SparseAutoencoder
 from ._doc_link import DocLinkMixin
 from ._named_parameters import NamedParametersMixin
+from ._parameters import MissingMarker, PlainParametersMixin
 
 
-class SparseAutoencoderImputer(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, NamedParametersMixin):
+class SparseAutoencoderImputer(
+    DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, NamedParametersMixin, PlainParametersMixin
+):
     """Fill missing values with the reconstruction of an autoencoder.
 
     The autoencoder learns on the rows of ``fit``, with or without missing values. Noise on its input teaches it to
@@ -94,7 +96,7 @@ class SparseAutoencoderImputer(DocLinkMixin, OneToOneFeatureMixin, TransformerMi
     _parameter_constraints = {
         "estimator": [SparseAutoencoder, None],
         "standardize": ["boolean"],
-        "missing_values": [MissingValues(numeric_only=True)],
+        "missing_values": [MissingMarker(numeric_only=True)],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
         "copy": ["boolean"],

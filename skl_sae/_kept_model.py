@@ -2,6 +2,7 @@
 
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import InvalidParameterError
 
 
 def unwrapped(model):
@@ -11,13 +12,46 @@ def unwrapped(model):
     return model
 
 
+def holds(model, wanted):
+    """Whether an object is a model, or one of those that are its parameters, at any depth; circles are no trouble."""
+    left, seen = [model], set()
+    while left:
+        each = left.pop()
+        if each is wanted:
+            return True
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        if isinstance(each, list | tuple):  # the steps of a pipeline
+            left.extend(each)
+        elif hasattr(each, "get_params"):
+            left.extend(each.get_params(deep=False).values())
+    return False
+
+
 class KeptModelMixin(BaseEstimator):
-    """Keeps the parameter that `_kept_model` names as it is, and the parameters of such a model to itself."""
+    """Keeps the parameter that `_kept_model` names as it is, and the parameters of such a model to itself.
+
+    Clones and parameters are made without a look into the model: it may hold this estimator, or be it.
+    """
+
+    def _validate_params(self):
+        kept = self._kept_model
+        if unwrapped(vars(self).get(kept)) is self:
+            raise InvalidParameterError(
+                f"The {kept!r} parameter of {type(self).__name__} is the estimator itself: expected another object, "
+                "which stays as it is when this one is fitted. Give a copy, as by copy.deepcopy."
+            )
+        super()._validate_params()
 
     def __sklearn_clone__(self):
-        other, name = super().__sklearn_clone__(), self._kept_model
-        if name in vars(self):
-            setattr(other, name, getattr(self, name))
+        without, kept = object.__new__(type(self)), self._kept_model
+        vars(without).update({name: value for name, value in vars(self).items() if name != kept})
+        if kept in vars(self):
+            vars(without)[kept] = None
+        other = super(KeptModelMixin, without).__sklearn_clone__()
+        if kept in vars(self):
+            setattr(other, kept, vars(self)[kept])
         return other
 
     def get_params(self, deep=True):
@@ -33,8 +67,12 @@ class KeptModelMixin(BaseEstimator):
         params : dict
             Parameter names mapped to their values.
         """
-        params, beginning = super().get_params(deep), f"{self._kept_model}__"
-        return {name: value for name, value in params.items() if not name.startswith(beginning)}
+        params = super().get_params(deep=False)
+        others = {name: value for name, value in params.items() if name != self._kept_model} if deep else {}
+        for name, value in others.items():
+            if hasattr(value, "get_params") and not isinstance(value, type):
+                params.update({f"{name}__{key}": each for key, each in value.get_params().items()})
+        return params
 
     def set_params(self, **params):
         """Set parameters.

@@ -56,6 +56,7 @@ class BuildingMixin:
             if training is not None:
                 return training
         if differ(self._parameters(), self._params):
+            self._validate_params()  # scikit-learn does that before the first chunk alone
             return self._build(seen, rows, None, "partial_fit")
         training = self._training
         if training is None:

@@ -11,12 +11,12 @@ import re
 import time
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
 from .._disk import to_disk
+from .._parameters import is_count
 from .._version import __version__
 from .._warning import warn
 from .folder_lock import FolderLock
@@ -61,7 +61,7 @@ def checkpoints_in(folder, every):
 def interval(every):
     """Numbers of epochs and of seconds between two checkpoints, one of them None."""
     seconds = None
-    if isinstance(every, Integral) and not isinstance(every, bool) and every >= 1:
+    if is_count(every):
         return int(every), None
     if isinstance(every, timedelta):
         seconds = every.total_seconds()

@@ -7,6 +7,8 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import assert_all_finite
 
+from .._parameters import is_count
+
 # With more features, the weights of a path past the code and their moments take more than 12 GB in float32.
 MOST_SKIP_FEATURES = 1 << 15
 
@@ -66,9 +68,11 @@ def check_skip(n_features):
 
 def check_widths(name, sizes):
     """Return widths of layers as a tuple of ints; a single number is one layer."""
+    if isinstance(sizes, str | dict | set | frozenset):  # of which some have no order
+        raise ValueError(f"Got {name}={sizes!r}, expected a tuple or list of ints, one a layer.")
     is_number = isinstance(sizes, Integral) or getattr(sizes, "ndim", 1) == 0
     widths = (sizes[()] if hasattr(sizes, "ndim") else sizes,) if is_number else tuple(sizes)
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in widths):
+    if not all(map(is_count, widths)):
         raise ValueError(f"Got {name}={sizes!r}, expected positive ints, one a layer, or an int for one layer.")
     return tuple(int(n) for n in widths)
 
@@ -106,8 +110,8 @@ def _equal(a, b):
     if isinstance(a, BaseEstimator):
         if type(a) is not type(b):
             return False
-        params = a.get_params(deep=False)  # once: to find the names takes long
-        return not differ(params, {name: getattr(b, name) for name in params})
+        names = a.get_params(deep=False)  # once: to find the names takes long
+        return not differ(*({name: getattr(each, name) for name in names} for each in (a, b)))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.array_equal(a, b)
     return type(a) is type(b) and bool(a == b)

@@ -9,6 +9,7 @@ from .._callbacks import Epochs
 from .._kernels.blas import single_threaded_blas
 from .._kernels.compiling import announced, tell_of_compiling
 from .._model import inference
+from .._parameters import named
 from .._training.course import Course
 from .._training.dead_units import STREAM_ROWS
 from .._training.loop import train
@@ -37,7 +38,8 @@ class FittingMixin(BuildingMixin):
         rows = self._with_target(self._read_to_learn(seen, X, reset=True, known_means=True), y)
         validation = watched = None
         if X_val is not None:
-            validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)
+            with named("X_val"):
+                validation = self._read_to_learn(seen, X_val, reset=False, dtype=rows.dtype)
         random_state = check_random_state(self.random_state)
         if checkpoints is not None:
             checkpoints.begin(identity(self, rows, validation), random_state)

@@ -2,11 +2,11 @@
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .._kept_model import unwrapped
 from .._model.brought_in import are_alike, bring_in
+from .._parameters import check_named_array
 
 EXPECTED = "expected a fitted SparseAutoencoder, another fitted model with components_, an array or None"
 
@@ -87,10 +87,10 @@ def _components(model, network):
         rows = getattr(model, "components_", None)
         if rows is None:
             raise ValueError(f"init={_named(model)} has no components_: {EXPECTED}.")
-    elif isinstance(model, str | bytes | dict | set) or np.ndim(model) == 0:
+    elif isinstance(model, str | bytes | dict | set) or (not isinstance(model, list | tuple) and np.ndim(model) == 0):
         raise ValueError(f"Got init={model!r:.80}, {EXPECTED}.")
     with np.errstate(all="ignore"):  # numbers too large for the type become infinite, and are refused
-        rows = check_array(rows, dtype=network.dtype, order="C", input_name="init")
+        rows = check_named_array("init", rows, dtype=network.dtype, order="C")
     expected = kind.n_units, kind.decoder_sizes[0]
     if rows.shape != expected:
         remedy = "give others" if rows.shape[1] != expected[1] else f"set n_components={rows.shape[0]}, or give others"

@@ -1,16 +1,14 @@
 """Basis pursuit: of all codes that explain a signal, the one with the smallest l1 norm."""
 
 from functools import cached_property
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, validate_params
 
 from .._kernels.blas import single_threaded_blas
 from .._kernels.threads import run
+from .._parameters import check_named_array, checked, integer, real
 from .._warning import warn
 from ._coders.coder import Coder
 from ._coders.measurements import Measurements
@@ -22,14 +20,14 @@ FEWEST, ROWS = 32, 256
 GAP = 1e-8
 
 
-@validate_params(
+@checked(
     {
         "A": ["array-like"],
         "y": ["array-like"],
-        "noise": [Interval(Real, 0, None, closed="left")],
+        "noise": [real(0, None, closed="left")],
         "positive": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [real(0, None, closed="neither")],
+        "max_iter": [integer()],
     },
     prefer_skip_nested_validation=True,
 )
@@ -97,9 +95,9 @@ def basis_pursuit(A, y, *, noise=0.0, positive=False, tol=GAP, max_iter=10000):
     """
     dtype = np.result_type(np.asarray(A).dtype, np.asarray(y).dtype)
     dtype = np.float32 if dtype == np.float32 else np.float64
-    A = check_array(A, dtype=dtype, input_name="A")
+    A = check_named_array("A", A, dtype=dtype)
     single = np.ndim(y) == 1
-    y = check_array(np.atleast_2d(y), dtype=dtype, input_name="y")
+    y = check_named_array("y", np.atleast_2d(y), dtype=dtype)
     if y.shape[1] != A.shape[0]:
         raise ValueError(
             f"y has {y.shape[1]} measurements a signal, and A, of shape {A.shape}, makes {A.shape[0]}. Expected y of "

@@ -1,11 +1,11 @@
 """How alike the atoms of a dictionary are."""
 
 import numpy as np
-from sklearn.utils import check_array
 
 from .._kernels.blas import single_threaded_blas
 from .._kernels.norms import unit_rows
 from .._kernels.threads import run
+from .._parameters import check_named_array
 
 # Number of atoms whose products with the others are held at a time.
 BLOCK = 256
@@ -45,7 +45,7 @@ def mutual_coherence(dictionary):
     >>> mutual_coherence([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]])
     0.8
     """
-    atoms = check_array(dictionary, dtype=[np.float64, np.float32], input_name="dictionary")
+    atoms = check_named_array("dictionary", dictionary, dtype=[np.float64, np.float32])
     zeros = np.flatnonzero(~atoms.any(axis=1))
     if zeros.size:
         raise ValueError(

@@ -1,12 +1,11 @@
 """K-SVD and online dictionary learning: the estimator, which checks and wires."""
 
-from numbers import Integral, Real
-
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from .._callbacks import CallbackSupportMixin
 from .._doc_link import DocLinkMixin
+from .._parameters import integer, real
 from ._learning.dictionary_fitting import DictionaryFittingMixin
 from ._learning.dictionary_start import STARTS
 from ._learning.fitted_dictionary import FittedDictionaryMixin
@@ -108,7 +107,7 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, DictionaryFittingMixin, FittedDic
         rows are few: try 0.2, with a `batch_size` of all rows and many iterations.
 
     relaxation : float, default=1.0
-        Online: atoms go this much further than to the minimum of a step. Up to 2 it can save iterations.
+        Online: atoms go this much further than to the minimum of a step, at most 2. Above 1 it can save iterations.
 
     **Iterations and stopping**
 
@@ -197,30 +196,30 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, DictionaryFittingMixin, FittedDic
     """
 
     _parameter_constraints = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [integer()],
         "method": [StrOptions({"ksvd", "online"})],
         "update": [StrOptions(set(UPDATES))],
         "algorithm": [StrOptions({*CODERS})],
-        "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "alpha": [Interval(Real, 0, None, closed="left"), None],
-        "alpha_start": [Interval(Real, 0, None, closed="neither"), None],
+        "n_nonzero_coefs": [integer(), None],
+        "tol": [real(0, None, closed="left"), None],
+        "alpha": [real(0, None, closed="left"), None],
+        "alpha_start": [real(0, None, closed="neither"), None],
         "positive": ["boolean"],
         "dict_init": [StrOptions(set(STARTS)), "array-like"],
-        "n_frozen_components": [Interval(Integral, 0, None, closed="left")],
-        "min_usage": [Interval(Integral, 0, None, closed="left")],
-        "max_coherence": [Interval(Real, 0, 1, closed="right")],
-        "replace_every": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "memory": [Interval(Integral, 1, None, closed="left"), None],
-        "max_share": [Interval(Real, 0, 1, closed="right"), None],
-        "relaxation": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "convergence_tol": [Interval(Real, 0, None, closed="left")],
+        "n_frozen_components": [integer(0)],
+        "min_usage": [integer(0)],
+        "max_coherence": [real(0, 1, closed="right")],
+        "replace_every": [integer()],
+        "batch_size": [integer()],
+        "memory": [integer(), None],
+        "max_share": [real(0, 1, closed="right"), None],
+        "relaxation": [real(0, 2, closed="right")],
+        "max_iter": [integer()],
+        "convergence_tol": [real(0, None, closed="left")],
         "transform_algorithm": [StrOptions({*CODERS}), None],
-        "transform_n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
-        "transform_tol": [Interval(Real, 0, None, closed="left"), None],
-        "transform_alpha": [Interval(Real, 0, None, closed="left"), None],
+        "transform_n_nonzero_coefs": [integer(), None],
+        "transform_tol": [real(0, None, closed="left"), None],
+        "transform_alpha": [real(0, None, closed="left"), None],
         "sparse_output": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -1,23 +1,21 @@
 """Signals from few measurements, with a fixed dictionary."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import PlainParametersMixin, check_named_array, integer, real
 from ..metrics import explained_variance
 from ._certificate import certify
 from ._refit import refit
 from ._sparse_encode import CODERS, sparse_encode
 
 
-class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, PlainParametersMixin):
     r"""Recover sparse codes, and the signals that they make, from linear measurements.
 
     A row of measurements is :math:`y = A x + e`, of a signal :math:`x = z D` whose code z has few entries that are not
@@ -105,12 +103,12 @@ class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerM
         "dictionary": ["array-like", None],
         "measurement_matrix": ["array-like", None],
         "algorithm": [StrOptions({*CODERS})],
-        "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "alpha": [Interval(Real, 0, None, closed="left"), None],
+        "n_nonzero_coefs": [integer(), None],
+        "tol": [real(0, None, closed="left"), None],
+        "alpha": [real(0, None, closed="left"), None],
         "positive": ["boolean"],
         "polish": ["boolean"],
-        "transform_max_iter": [Interval(Integral, 1, None, closed="left")],
+        "transform_max_iter": [integer()],
         "sparse_output": ["boolean"],
     }
 
@@ -335,7 +333,7 @@ class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def _check_codes(self, Z):
         check_sparse_structure(Z)
-        return check_array(Z, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="Z")
+        return check_named_array("Z", Z, accept_sparse="csr", dtype=[np.float64, np.float32])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -347,4 +345,4 @@ class SparseRecovery(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerM
 
 
 def _checked(array, name):
-    return check_array(array, dtype=[np.float64, np.float32], input_name=name)
+    return check_named_array(name, array, dtype=[np.float64, np.float32])

@@ -1,10 +1,8 @@
 """The sparse recovery autoencoder: an autoencoder whose encoder recovers a sparse code."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +11,7 @@ from .._estimator.checks import offers_partial_fit
 from .._estimator.output import like_the_input
 from .._kernels.memory import read_only
 from .._model import inference
+from .._parameters import integer, real
 from ..metrics import explained_variance
 from ._unrolling.recovery_building import RecoveryBuildingMixin
 from ._unrolling.recovery_start import check_matrix, check_target, lift
@@ -329,12 +328,12 @@ class SparseRecoveryAutoencoder(RecoveryBuildingMixin, SparseAutoencoder):
     _parameter_constraints = {
         **{name: SparseAutoencoder._parameter_constraints[name] for name in SHARED},
         "recovery": [StrOptions({"lista", "omp", "lasso", "fista"})],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [integer()],
         "variant": [StrOptions({"coupled", "lista", "step"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
+        "alpha": [real(0, None, closed="left")],
+        "n_nonzero_coefs": [integer(), None],
         "positive": ["boolean"],
-        "unshrunk": [Interval(Real, 0, 1, closed="both")],
+        "unshrunk": [real(0, 1, closed="both")],
         "dict_init": ["array-like", None],
         "learn_dictionary": ["boolean"],
         "measurement_matrix": ["array-like", None],

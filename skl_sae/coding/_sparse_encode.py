@@ -1,14 +1,13 @@
 """`sparse_encode`, and the algorithms by name."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import StrOptions
 
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array, checked, integer, real
 from .._warning import warn
 from ._basis_pursuit import BasisPursuit
 from ._coders.coder import Options, encode
@@ -38,18 +37,18 @@ CONSTRAINTS = {
     "X": ["array-like", "sparse matrix"],
     "dictionary": ["array-like"],
     "algorithm": [StrOptions({*CODERS})],
-    "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
-    "tol": [Interval(Real, 0, None, closed="left"), None],
-    "alpha": [Interval(Real, 0, None, closed="left"), None],
+    "n_nonzero_coefs": [integer(), None],
+    "tol": [real(0, None, closed="left"), None],
+    "alpha": [real(0, None, closed="left"), None],
     "positive": ["boolean"],
     "mask": ["array-like", None],
     "groups": ["array-like", None],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "max_iter": [integer()],
     "sparse_output": ["boolean"],
 }
 
 
-@validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
+@checked(CONSTRAINTS, prefer_skip_nested_validation=True)
 def sparse_encode(
     X,
     dictionary,
@@ -190,7 +189,7 @@ def check_signals(X, dictionary, masked=False):
             "X is sparse and has NaN: got a missing value among the stored ones. Use a dense array or fill it."
         )
     dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-    atoms = check_array(dictionary, dtype=dtype, input_name="dictionary")
+    atoms = check_named_array("dictionary", dictionary, dtype=dtype)
     if atoms.shape[1] != X.shape[1]:
         raise ValueError(
             f"The dictionary has shape {atoms.shape}, that is atoms of {atoms.shape[1]} features, and X has "

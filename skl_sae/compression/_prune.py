@@ -1,7 +1,6 @@
 """Pruning: weights of small magnitude become zero and stay so."""
 
 from copy import copy, deepcopy
-from numbers import Integral, Real
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from .._estimator.checks import copy_parameters
 from .._estimator.fitted import attributes_of
 from .._estimator.sparse_weights import trainable_or_stored
 from .._model.stored_network import StoredNetwork
+from .._parameters import checked, is_count, is_number, named
 from ._dead_units import fixes_numbers, living_units, rule_for_fewer, without_units
 from ._fine_tuning import fine_tune, one_epoch, publish
 from ._masks import MASKS
@@ -18,6 +18,7 @@ from ._pruning import names_of_layers, pruned
 SCHEDULES = (None, "cubic")
 
 
+@checked({"drop_dead": ["boolean"]}, prefer_skip_nested_validation=False)
 def prune(
     sae,
     amount,
@@ -108,7 +109,8 @@ def prune(
     names = names_of_layers(sae._network.architecture, layers)
     result = deepcopy(sae)
     if fine_tune_X is not None:
-        result._read(copy(result), fine_tune_X)  # of the same features, in the same order
+        with named("fine_tune_X"):
+            result._read(copy(result), fine_tune_X)  # of the same features, in the same order
     rounds = max(1, fine_tune_epochs // 2) if schedule == "cubic" else 1
     first = _share_pruned(result._network, names)
     for t in range(1, rounds + 1):
@@ -128,15 +130,15 @@ def _check(sae, amount, scope, schedule, X, n_epochs):
         raise TypeError(f"prune takes a fitted SparseAutoencoder, got {type(sae).__name__}.")
     if isinstance(trainable_or_stored(sae, "prune"), StoredNetwork):
         raise ValueError("prune needs dense weights in full precision; call densify() first.")
-    if isinstance(amount, bool) or not isinstance(amount, Real) or not 0 <= amount < 1:
+    if not is_number(amount) or not 0 <= amount < 1:
         raise ValueError(f"Got amount={amount!r}, expected a number in [0, 1): the share of weights to be zero.")
-    if scope not in list(MASKS):
+    if not isinstance(scope, str) or scope not in MASKS:
         raise ValueError(f"Got scope={scope!r}, expected one of {list(MASKS)}.")
-    if schedule not in SCHEDULES:
+    if not isinstance(schedule, str | None) or schedule not in SCHEDULES:
         raise ValueError(f"Got schedule={schedule!r}, expected one of {list(SCHEDULES)}.")
     if schedule is not None and X is None:
         raise ValueError(f"schedule={schedule!r} trains between prunings: got fine_tune_X=None, expected data.")
-    if isinstance(n_epochs, bool) or not isinstance(n_epochs, Integral) or n_epochs < 1:
+    if not is_count(n_epochs):
         raise ValueError(f"Got fine_tune_epochs={n_epochs!r}, expected an int of at least 1.")
 
 

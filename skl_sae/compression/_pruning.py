@@ -4,6 +4,7 @@ import numpy as np
 
 from .._model.restraint import Restraint
 from .._model.stored_matrix import TINY
+from .._parameters import plain_list
 from ._masks import MASKS
 
 # What rules have for each unit: numbers on the scale of its pre-activation, and those that have nothing to do with it.
@@ -20,7 +21,7 @@ def names_of_layers(architecture, layers):
         known["skip"] = "skip.weight"
     if layers is None:
         layers = list(known)
-    layers = [layers] if isinstance(layers, str) or np.ndim(layers) == 0 else list(layers)
+    layers = [layers] if isinstance(layers, str) or np.ndim(layers) == 0 else plain_list(layers)
     wrong = [layer for layer in layers if isinstance(layer, bool) or layer not in list(known)]
     if wrong or not layers:
         raise ValueError(f"Got layers={layers}, expected some of {list(known)}, the numbers of the matrices in coefs_.")

@@ -5,11 +5,13 @@ from copy import deepcopy
 from .._autoencoder import SparseAutoencoder
 from .._estimator.sparse_weights import trainable_or_stored
 from .._model.stored_network import StoredNetwork
+from .._parameters import is_count, with_plain_arguments
 
 # Share of the weights up to which sparse ones take less memory: a place takes 4 bytes, a number 2 or 1.
 WORTH_IT = {16: 2 / 6, 8: 1 / 5}
 
 
+@with_plain_arguments
 def quantize(sae, bits=16):
     r"""Keep the weights in 16 or in 8 bits; returns a copy for inference, the estimator that is given stays as it is.
 
@@ -62,7 +64,7 @@ def quantize(sae, bits=16):
     """
     if not isinstance(sae, SparseAutoencoder):
         raise TypeError(f"quantize takes a fitted SparseAutoencoder, got {type(sae).__name__}.")
-    if isinstance(bits, bool) or bits not in list(WORTH_IT):
+    if not is_count(bits) or bits not in WORTH_IT:
         raise ValueError(f"Got bits={bits!r}, expected one of {list(WORTH_IT)}.")
     network = trainable_or_stored(sae, "quantize")
     sparsely = sae.density_ < WORTH_IT[bits]

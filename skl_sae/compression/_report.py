@@ -78,6 +78,8 @@ def compression_report(before, after=None, X=None):
     rows = {name: _sizes(model) for name, model in models.items()}
     if X is not None:
         X = X.tocsr() if issparse(X) else X if hasattr(X, "shape") else np.asarray(X)
+        if X.ndim != 2:
+            raise ValueError(f"Got X of shape {X.shape}; expected rows of data, two dimensions.")
         rates = _rates(models, X)
         rows = {
             name: rows[name] | {"explained_variance": model.score(X)} | rates[name] for name, model in models.items()

@@ -1,9 +1,8 @@
 """What a fit on a cluster cannot do is said before any work."""
 
-from numbers import Integral
-
 from .._autoencoder import SparseAutoencoder
 from .._estimator.building import BuildingMixin
+from .._parameters import is_count
 from ..sparsity import L1, AbsTopK, BaseSparsity, Gated, Matryoshka, TopK
 
 SYNCS = "rounds", "gradient"
@@ -26,7 +25,7 @@ def check_estimator(sae, sync, block_rows, round_steps):
     if sync not in SYNCS:
         raise ValueError(f"Got sync={sync!r}, expected one of {SYNCS}.")
     for name, value in {"block_rows": block_rows, "round_steps": round_steps}.items():
-        if value is not None and not (isinstance(value, Integral) and value >= 1):
+        if value is not None and not is_count(value):
             raise ValueError(f"Got {name}={value!r}, expected None or an int of at least 1.")
     if round_steps is not None and sync != "rounds":
         raise ValueError(f"Got round_steps={round_steps} with sync={sync!r}: it is about sync='rounds'.")

@@ -5,6 +5,7 @@ from sklearn.utils import check_random_state
 
 from .._callbacks import Epochs
 from .._extras import extra
+from .._parameters import with_plain_arguments
 from ._blocks import place_blocks
 from ._checks import check_client, check_estimator
 from ._cluster import Cluster
@@ -14,6 +15,7 @@ from ._loop import finish, schedule_of, train
 from ._rounds import Rounds
 
 
+@with_plain_arguments
 def fit(sae, X, *, sync="rounds", client=None, block_rows=None, round_steps=None):
     """Fit a sparse autoencoder to blocks of rows on a Dask cluster.
 

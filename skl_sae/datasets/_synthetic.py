@@ -1,13 +1,12 @@
 """Sparse features in superposition, with the codes and the dictionary that they were made of."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy.sparse import vstack
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 
 from .._kernels.norms import unit_rows
+from .._parameters import check_named_array, checked, integer, is_count, real
 from ._dtype import check_dtype
 from ._world import MAGNITUDES, Trees, World, zipf_probabilities
 
@@ -15,24 +14,26 @@ from ._world import MAGNITUDES, Trees, World, zipf_probabilities
 # most this many rows, and about this many entries.
 _BLOCK_ROWS = 1 << 12
 _BLOCK_ENTRIES = 1 << 21
+# With larger noise, bias or correlations the numbers would not be finite in float32.
+LARGEST = 1e18
 
 
-@validate_params(
+@checked(
     {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "n_features": [Interval(Integral, 1, None, closed="left")],
-        "n_dim": [Interval(Integral, 1, None, closed="left")],
-        "mean_active": [Interval(Real, 0, None, closed="neither")],
-        "zipf_exponent": [Interval(Real, 0, None, closed="left")],
+        "n_samples": [integer()],
+        "n_features": [integer()],
+        "n_dim": [integer()],
+        "mean_active": [real(0, None, closed="neither")],
+        "zipf_exponent": [real(0, None, closed="left")],
         "firing_probabilities": ["array-like", None],
-        "correlation_scale": [Interval(Real, 0, None, closed="left")],
-        "correlation_rank": [Interval(Integral, 1, None, closed="left")],
+        "correlation_scale": [real(0, LARGEST, closed="both")],
+        "correlation_rank": [integer()],
         "hierarchy": [tuple, list, None],
         "magnitude": [StrOptions(set(MAGNITUDES))],
-        "noise": [Interval(Real, 0, None, closed="left")],
-        "bias": [Interval(Real, 0, None, closed="left")],
+        "noise": [real(0, LARGEST, closed="both")],
+        "bias": [real(0, LARGEST, closed="both")],
         "orthogonalize": ["boolean"],
-        "start": [Interval(Integral, 0, None, closed="left")],
+        "start": [integer(0)],
         "sparse_codes": ["boolean"],
         "dtype": "no_validation",
         "random_state": ["random_state"],
@@ -206,8 +207,8 @@ def _check_probabilities(n_features, mean_active, zipf_exponent, firing_probabil
         if mean_active > n_features:
             raise ValueError(f"mean_active is {mean_active}; expected at most n_features = {n_features}.")
         return zipf_probabilities(n_features, zipf_exponent, mean_active)
-    probabilities = check_array(
-        firing_probabilities, ensure_2d=False, dtype=np.float64, copy=True, input_name="firing_probabilities"
+    probabilities = check_named_array(
+        "firing_probabilities", firing_probabilities, ensure_2d=False, dtype=np.float64, copy=True
     )
     if probabilities.shape != (n_features,):
         raise ValueError(
@@ -225,7 +226,7 @@ def _check_hierarchy(hierarchy, n_features):
     """The trees, or None."""
     if hierarchy is None:
         return None
-    if len(hierarchy) != 3 or not all(isinstance(n, Integral) and n >= 1 for n in hierarchy):
+    if len(hierarchy) != 3 or not all(map(is_count, hierarchy)):
         raise ValueError(f"hierarchy is {hierarchy}; expected three positive integers (n_roots, n_children, depth).")
     trees = Trees(*hierarchy)
     if trees.size > n_features:

@@ -51,6 +51,11 @@ def zipf_probabilities(n_features, exponent, mean_active):
         certain += 1
         if certain == n_features:
             return np.ones(n_features)
+        if weights[certain] == 0:
+            raise ValueError(
+                f"zipf_exponent is {exponent}: only {certain} features can fire, and mean_active is {mean_active}; "
+                "expected a smaller exponent."
+            )
     probabilities = weights * (mean_active - certain) / weights[certain:].sum()
     probabilities[:certain] = 1.0
     return probabilities

@@ -1,12 +1,12 @@
 """An autoencoder of the units that several fits have in common."""
 
 from copy import copy
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -14,16 +14,23 @@ from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
+from .._parameters import PlainParametersMixin, integer, real
 from ..metrics import stability
-from ..metrics._stability import common_units
+from ..metrics._dictionaries import common_units
 from ._pooling import most_common, pool
 
 # Seeds of the fits are below.
 SEEDS = 2**31
 
 
+def _decodes_codes_alone(consensus):
+    """Tell ``available_if`` that the estimator has ``inverse_transform``, or raise its reason why not."""
+    estimator = vars(consensus).get("estimator_", consensus._stand_in("estimator", consensus.estimator))
+    return estimator.inverse_transform is not None
+
+
 class ConsensusAutoencoder(
-    DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NamedParametersMixin, BaseEstimator
+    DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NamedParametersMixin, PlainParametersMixin
 ):
     r"""Sparse autoencoder of the units that several fits have in common.
 
@@ -40,19 +47,21 @@ class ConsensusAutoencoder(
         d_g = \frac{s_g}{\|s_g\|}, \qquad s_g = \sum_{j \in g} \pm \frac{d_j}{\|d_j\|}, \qquad
         f_g \ge \text{min\_fits}
 
-    with the signs that make the units point the same way, and at most as many groups as the estimator has units.
+    with the signs that make the units point the same way, and at most as many groups as the estimator has units. Where
+    the fits divide each feature by its unit (`scale_` is an array), directions are compared and added in these units.
 
     Parameters
     ----------
     estimator : estimator, default=None
         What is fitted: a :class:`~skl_sae.SparseAutoencoder` with a decoder of one layer. None is one with its default
-        parameters. It is cloned, never fitted itself. Its parameters can be set and searched in either case:
-        ``set_params(estimator__n_components=64)``.
+        parameters. It is cloned, never fitted itself; its `init` must be None, so that fits start differently. Its
+        parameters can be set and searched in either case: ``set_params(estimator__n_components=64)``.
     n_fits : int, default=5
         Number of fits that are pooled, 2 at least.
     min_fits : int, default=2
         Number of fits, `n_fits` at most, in which a unit must be found. 1 lets units of a single fit fill the places
-        that are left. Otherwise the last fit has fewer units than `estimator` says, if fewer recur.
+        that are left. Otherwise the last fit has fewer units than `estimator` says, if fewer recur; as many of them are
+        active in a row.
     similarity : float, default=0.7
         Smallest cosine, above 0, of two units that are the same.
     signed : bool, default=True
@@ -106,11 +115,11 @@ class ConsensusAutoencoder(
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "transform"]), None],
-        "n_fits": [Interval(Integral, 2, None, closed="left")],
-        "min_fits": [Interval(Integral, 1, None, closed="left")],
-        "similarity": [Interval(Real, 0, 1, closed="right")],
+        "n_fits": [integer(2)],
+        "min_fits": [integer()],
+        "similarity": [real(0, 1, closed="right")],
         "signed": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [integer(None), None],
         "random_state": ["random_state"],
     }
 
@@ -158,7 +167,7 @@ class ConsensusAutoencoder(
         seeds = check_random_state(self.random_state).randint(SEEDS, size=self.n_fits + 1)
         fits = Parallel(n_jobs=self.n_jobs)(delayed(_fit)(template, X, seed) for seed in seeds[:-1])
         agreement = stability(fits, signed=self.signed, random_state=0)
-        last = _refit(template, X, seeds[-1], self._pooled(fits, agreement))
+        last = _refit(template, X, seeds[-1], self._pooled(fits, agreement), fits[0])
         fitted = {"estimator_": last, "estimators_": fits, "stability_": agreement}
         fitted["unit_stability_"] = np.mean(
             [stability([last, fit], signed=self.signed, random_state=0).units[0] for fit in fits], axis=0
@@ -178,6 +187,11 @@ class ConsensusAutoencoder(
             raise TypeError(
                 f"Got estimator={estimator!r}; expected a SparseAutoencoder, which can start from given units. Scale "
                 "or otherwise prepare the data in a pipeline around the consensus."
+            )
+        if estimator.init is not None:
+            raise ValueError(
+                "Got an estimator with init, from which all fits would start and so agree; expected init=None, so that "
+                "what they have in common was found from different starts."
             )
         sizes = estimator.decoder_layer_sizes
         if np.size(estimator.hidden_layer_sizes if sizes is None else sizes) > 0:
@@ -232,8 +246,9 @@ class ConsensusAutoencoder(
         check_is_fitted(self)
         return self.estimator_.transform(self._read(X))
 
+    @available_if(_decodes_codes_alone)
     def inverse_transform(self, X):
-        """Decode.
+        """Decode. Not with `skip`, where the reconstruction needs X as well; see ``reconstruct``.
 
         Parameters
         ----------
@@ -247,6 +262,22 @@ class ConsensusAutoencoder(
         """
         check_is_fitted(self)
         return self.estimator_.inverse_transform(X)
+
+    def reconstruct(self, X):
+        """Encode and decode, as the last fit does.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            Reconstructions, dense.
+        """
+        check_is_fitted(self)
+        return self.estimator_.reconstruct(self._read(X))
 
     def score(self, X, y=None):
         """Explained variance of the reconstruction.
@@ -281,7 +312,22 @@ def _fit(template, X, seed):
     return clone(template).set_params(random_state=seed).fit(X)
 
 
-def _refit(template, X, seed, directions):
-    """A fit that starts from given directions."""
+def _refit(template, X, seed, directions, fit):
+    """A fit that starts from given directions, with as many active units as another fit had."""
     parameters = {"n_components": len(directions), "init": directions, "random_state": seed}
+    if len(directions) < fit.n_components:
+        parameters.update(_numbers_of_active(fit))
     return clone(template).set_params(**parameters).fit(X)
+
+
+def _numbers_of_active(fit):
+    """Parameters of a fitted rule that may be shares of its units, or depend on these, as numbers."""
+    numbers = {}
+    for name in fit.get_params():
+        first, *others = name.split("__")
+        if first == "sparsity" and others and others[-1] in ("k", "transform_k"):
+            rule = fit.sparsity_
+            for part in others[:-1]:
+                rule = getattr(rule, f"{part}_", None)
+            numbers[name] = getattr(rule, f"{others[-1]}_", None)
+    return {name: number for name, number in numbers.items() if number is not None}

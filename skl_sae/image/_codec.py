@@ -1,8 +1,8 @@
 """Images as streams of bytes, and back."""
 
 import math
-from numbers import Integral, Real
 
+from .._parameters import is_count, is_number
 from ._codebook import Codebook, atoms_of, axes_of, has_atoms
 from ._codes import read_codes
 from ._decoding import COARSEST, decode, nearest_step, scale
@@ -67,9 +67,9 @@ def compress(images, codebook, psnr, max_bytes):
 
 
 def _check(psnr, max_bytes):
-    if psnr is not None and not (isinstance(psnr, Real) and psnr > 0):
+    if psnr is not None and not (is_number(psnr) and psnr > 0):
         raise ValueError(f"psnr must be a positive number of decibels or None: got {psnr!r}.")
-    if max_bytes is not None and not (isinstance(max_bytes, Integral) and max_bytes > 0):
+    if max_bytes is not None and not is_count(max_bytes):
         raise ValueError(f"max_bytes must be a positive int or None: got {max_bytes!r}.")
 
 
@@ -99,7 +99,7 @@ def decompress(data, codebook, max_pixels):
     """What was compressed; see `SparseImageCoder.decompress`."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be bytes: got {type(data).__name__}.")
-    if not isinstance(max_pixels, Real):
+    if not (is_number(max_pixels) or (isinstance(max_pixels, float) and max_pixels == math.inf)):
         raise TypeError(f"max_pixels must be a number: got {max_pixels!r}.")
     header, reader = read_stream(bytes(data), max_pixels)
     sizes = header.patch_height, header.patch_width, header.channels

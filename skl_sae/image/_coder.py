@@ -1,14 +1,15 @@
 """Images by sparse codes of their patches: the estimator, which checks and wires."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import _fit_context, clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from .._doc_link import DocLinkMixin
+from .._parameters import PlainParametersMixin, integer, is_count, real
 from ..coding import KSVD
 from ._codec import learn_codebook
 from ._compressing import CompressingMixin
@@ -19,10 +20,10 @@ from ._learning import accept_noise, draw_patches, learn_to_remove
 from ._noise import check_sigma
 from ._pictures import full_scale, list_of_images, read_picture, read_pictures
 
-COUNT = Interval(Integral, 1, None, closed="left")
+COUNT = integer()
 
 
-class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterMixin, BaseEstimator):
+class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterMixin, PlainParametersMixin):
     """Restore and compress images by sparse codes of their patches.
 
     A coder learns to describe small patches of images, each less its mean, by a few atoms.
@@ -99,9 +100,9 @@ class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterM
         "patch_size": [COUNT, tuple],
         "stride": [COUNT],
         "max_patches": [COUNT, None],
-        "noise": [Interval(Real, 0, None, closed="neither"), None],
-        "gain": [Interval(Real, 0, None, closed="neither")],
-        "blend": [Interval(Real, 0, None, closed="left")],
+        "noise": [real(0, None, closed="neither"), None],
+        "gain": [real(0, None, closed="neither")],
+        "blend": [real(0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -181,7 +182,7 @@ class SparseImageCoder(DocLinkMixin, DenoiserMixin, CompressingMixin, InpainterM
     def _patch(self):
         """Height and width of a patch."""
         size = (self.patch_size,) * 2 if isinstance(self.patch_size, Integral) else self.patch_size
-        if len(size) != 2 or not all(isinstance(side, Integral) and side >= 1 for side in size):
+        if len(size) != 2 or not all(map(is_count, size)):
             raise ValueError(f"patch_size must be an int or a pair of ints of at least 1: got {size}.")
         self._check_stride(size)
         return tuple(int(side) for side in size)

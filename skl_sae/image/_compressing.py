@@ -2,12 +2,14 @@
 
 from sklearn.utils.validation import check_is_fitted
 
+from .._parameters import with_plain_arguments
 from ._codec import compress, decompress
 
 
 class CompressingMixin:
     """Compression by the dictionary of the coder, which stays out of the bytes."""
 
+    @with_plain_arguments
     def compress(self, image, *, psnr=None, max_bytes=None):
         """Compress an image to bytes.
 
@@ -60,6 +62,7 @@ class CompressingMixin:
         """
         return compress(image, self._known_codebook(), psnr, max_bytes)
 
+    @with_plain_arguments
     def decompress(self, data, *, max_pixels=1 << 26):
         """Decompress bytes from `compress`.
 

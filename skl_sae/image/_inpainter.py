@@ -1,10 +1,9 @@
 """The methods of `SparseImageCoder` that fill in what is missing: they check and wire."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._parameters import is_count, with_plain_arguments
 from ._denoising import Network
 from ._filling import fill_smoothly
 from ._inpainting import BoundedPursuit, Cosines, MeanOf, falling_errors, inpaint
@@ -21,6 +20,7 @@ FIRST_ERROR = 1 / 4
 class InpainterMixin:
     """Inpainting by a coder of patches."""
 
+    @with_plain_arguments
     def inpaint(self, image, mask=None, *, sigma=0.0, max_iter=30):
         """Fill in the missing pixels of an image.
 
@@ -62,6 +62,7 @@ class InpainterMixin:
         cosines = self._fill_by_cosines(values, missing, self.patch_shape_[:2], sigma, max_iter)
         return _write(self._fill_by_coder(cosines, missing, sigma, max_iter), missing, image)
 
+    @with_plain_arguments
     def fit_inpaint(self, image, mask=None, *, sigma=0.0, max_iter=30):
         """Fill in the missing pixels of an image with a coder that is fitted to the image itself.
 
@@ -109,7 +110,7 @@ class InpainterMixin:
 def _read(image, mask, sigma, max_iter):
     """The values of an incomplete image, where they are missing, and their noise in their own unit."""
     check_sigma(sigma, "")
-    if not isinstance(max_iter, Integral) or max_iter < 1:
+    if not is_count(max_iter):
         raise ValueError(f"max_iter must be an integer of at least 1: got {max_iter!r}.")
     values, missing = read_incomplete(image, mask)
     return values, missing, sigma / full_scale(np.asarray(image).dtype)

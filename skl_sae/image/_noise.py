@@ -1,9 +1,8 @@
 """How noisy an image is."""
 
-from numbers import Real
-
 import numpy as np
 
+from .._parameters import is_number
 from ._pictures import LARGEST
 
 # The high-pass filter of Daubechies' wavelet with two vanishing moments: slopes leave no trace in it.
@@ -48,6 +47,6 @@ def estimate_sigma(values):
 
 def check_sigma(sigma, otherwise=", or None"):
     """A standard deviation; the error names what else is possible."""
-    if not isinstance(sigma, Real) or not 0 <= float(sigma) <= LARGEST:
+    if not is_number(sigma) or not 0 <= float(sigma) <= LARGEST:
         raise ValueError(f"sigma must be a number of at least 0 and at most {LARGEST:.0e}{otherwise}: got {sigma!r}.")
     return float(sigma)

@@ -1,17 +1,16 @@
 """Images that look like a query, found by their sparse codes."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import _fit_context, clone
 from sklearn.preprocessing import normalize
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import PlainParametersMixin, checked, integer, is_count, with_plain_arguments
 from ..metrics._retrieval import average_precisions, mean_of
 from ._inverted_index import nearest, similarities
 
@@ -19,7 +18,7 @@ from ._inverted_index import nearest, similarities
 BATCH = 4096
 
 
-class ImageRetrieval(DocLinkMixin, BaseEstimator):
+class ImageRetrieval(DocLinkMixin, PlainParametersMixin):
     r"""Find the images whose sparse codes are nearest to those of a query, by cosine.
 
     ``fit`` encodes a database of images, and keeps for each unit the list of the images in which it is active: an
@@ -95,7 +94,7 @@ class ImageRetrieval(DocLinkMixin, BaseEstimator):
 
     _parameter_constraints = {
         "coder": [HasMethods(["fit", "transform"])],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [integer()],
     }
 
     def __init__(self, coder, *, n_neighbors=10):
@@ -131,6 +130,7 @@ class ImageRetrieval(DocLinkMixin, BaseEstimator):
         self.nbytes_ = sum(x.nbytes for x in (self.index_.data, self.index_.indices, self.index_.indptr))
         return self
 
+    @checked({"return_distance": ["boolean"]}, prefer_skip_nested_validation=False)
     def kneighbors(self, X, n_neighbors=None, return_distance=True):
         """Find the nearest images of the database.
 
@@ -152,13 +152,14 @@ class ImageRetrieval(DocLinkMixin, BaseEstimator):
         """
         check_is_fitted(self)
         n, n_images = self.n_neighbors if n_neighbors is None else n_neighbors, self.index_.shape[0]
-        if not isinstance(n, Integral) or not 1 <= n <= n_images:
+        if not is_count(n) or n > n_images:
             raise ValueError(f"n_neighbors={n!r}: expected an integer from 1 to {n_images}, the number of images.")
         cosines, images = nearest(self.index_, self._queries(X), n)
         if not return_distance:
             return images
         return np.clip(1 - cosines, 0, 2), images
 
+    @with_plain_arguments
     def mean_average_precision(self, X, y, k=None):
         """Compute the mean average precision of what is found for queries.
 
@@ -182,7 +183,7 @@ class ImageRetrieval(DocLinkMixin, BaseEstimator):
         check_is_fitted(self)
         if self.labels_ is None:
             raise ValueError("The images of the database have no labels: expected them in fit(X, y), got y=None.")
-        if k is not None and (not isinstance(k, Integral) or k < 1):
+        if k is not None and not is_count(k):
             raise ValueError(f"k={k!r}: expected a positive integer, or None for the whole database.")
         queries, y = self._queries(X), column_or_1d(y)
         check_consistent_length(queries, y)

@@ -37,6 +37,8 @@ def unit_indices(model, units):
         return np.arange(model.n_units)
     if isinstance(units, str | Integral):
         units = [units]
+    if isinstance(units, dict | set | frozenset) or not hasattr(units, "__len__") or getattr(units, "ndim", 1) == 0:
+        raise TypeError(f"Got units={units!r}; expected an int or a name, or a list, tuple or array of these.")
     chosen = np.array([unit_index(model, unit) for unit in units], dtype=np.intp)
     if len(chosen) == 0 or len(np.unique(chosen)) < len(chosen):
         raise ValueError(f"Got units={list(units)!r}; expected at least one unit, and each of them once.")

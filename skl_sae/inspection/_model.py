@@ -70,6 +70,8 @@ class InspectedModel:
             self._check_columns(list(X.columns))
         check_sparse_structure(X)
         X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name="X")
+        if self._given_names is not None:  # before work that takes long
+            _check_names(self._given_names, X.shape[1])
         return _as_numbers(X)
 
     def _check_columns(self, columns):
@@ -157,8 +159,7 @@ class InspectedModel:
     def feature_names(self):
         """Names of the columns, an array of str."""
         names = self._known_names if self.has_names else [f"x{i}" for i in range(self.n_features)]
-        if len(names) != self.n_features:
-            raise ValueError(f"Got {len(names)} feature_names; expected {self.n_features}, one a column.")
+        _check_names(names, self.n_features)
         return np.array([str(name) for name in names], dtype=object)
 
     @cached_property
@@ -207,6 +208,11 @@ def directions(decode, n_units, codes):
     error = np.abs(some @ atoms - decoded).max(axis=0)
     rounding = _ROUNDING * np.abs(zero[0])
     return atoms if (error <= _TOLERANCE * np.abs(decoded).max(axis=0) + rounding).all() else None
+
+
+def _check_names(names, n_columns):
+    if len(names) != n_columns:
+        raise ValueError(f"Got {len(names)} feature_names; expected {n_columns}, one a column.")
 
 
 def _as_dense(X):

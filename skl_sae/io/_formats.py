@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sklearn.utils.validation import check_is_fitted
 
 from .._autoencoder import SparseAutoencoder
+from .._parameters import checked
 from ..sparsity import BaseSparsity
 from . import _dictionary_learning, _gemma_scope, _own, _saelens, _sentence_transformers, _sparsify
 from ._atomic import locked
@@ -101,7 +102,7 @@ def save(sae, folder, format="skl_sae"):
             "with joblib.dump or skops.io.dump."
         )
     writable = [name for name, each in FORMATS.items() if each.write]
-    if format not in writable:
+    if not isinstance(format, str) or format not in writable:
         raise ValueError(f"Got format={format!r}, expected one of {', '.join(map(repr, writable))}.")
     check_is_fitted(sae)
     check_metadata(getattr(sae, "file_metadata_", {}))
@@ -114,6 +115,7 @@ def save(sae, folder, format="skl_sae"):
     FORMATS[format].write(sae, folder)
 
 
+@checked({"verify": ["boolean"], "trusted": [type, list, tuple, set]}, prefer_skip_nested_validation=False)
 def load(folder, *, trusted=(), verify=True):
     """Read an autoencoder from a folder or a file, whatever format it has.
 

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._autoencoder import SparseAutoencoder
 from .._estimator.sparse_weights import trainable_or_stored
 from .._model.stored_network import StoredNetwork
+from .._parameters import checked
 from .._version import __version__
 from . import _onnx_network as layers
 from ._atomic import write_files
@@ -41,6 +42,7 @@ def _inverse_transform(graph, network):
 METHODS = {"transform": _transform, "reconstruct": _reconstruct, "inverse_transform": _inverse_transform}
 
 
+@checked({"methods": [str, tuple, list]}, prefer_skip_nested_validation=False)
 def to_onnx(sae, path=None, *, methods="transform"):
     """Write what a fitted autoencoder computes as an ONNX model.
 

@@ -1,17 +1,18 @@
 """Thresholds set by data, for models whose files have wrong ones."""
 
 from copy import copy, deepcopy
-from numbers import Real
 
 import numpy as np
 
 from .._estimator.fitted import attributes_of
 from .._kernels.quantile import upper_quantile
 from .._model import inference
+from .._parameters import is_number, with_plain_arguments
 from ..sparsity._batch_topk import Threshold
 from ..sparsity._target import warn_of_missed_target
 
 
+@with_plain_arguments
 def meet_target_l0(sae, X, target_l0):
     """Multiply all thresholds by one factor, with which rows of X have so many active units on average.
 
@@ -53,7 +54,7 @@ def meet_target_l0(sae, X, target_l0):
     if not isinstance(network.rule.deployed(), Threshold):
         raise ValueError(f"meet_target_l0 changes thresholds, and the rule {network.rule!r} has none.")
     n_units = network.architecture.n_units
-    if not (isinstance(target_l0, Real) and 0 < target_l0 <= n_units):
+    if not (is_number(target_l0) and 0 < target_l0 <= n_units):
         raise ValueError(f"Got target_l0={target_l0!r}, expected a number above 0 and at most {n_units}.")
     network = network.copy()
     threshold = network.parameters.units.threshold

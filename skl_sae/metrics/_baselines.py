@@ -4,11 +4,12 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils._param_validation import HasMethods, validate_params
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import HasMethods
 
 from .._kernels.norms import unit_rows
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array, checked
 from ._blocks import dense_rows, encoded_blocks, row_chunks
 from ._codes import l0
 from ._scorers import explained_variance_scorer
@@ -21,7 +22,7 @@ MOSTLY_ZERO = 0.1
 MOST_COLUMNS = 500
 
 
-@validate_params(
+@checked(
     {
         "estimator": [HasMethods(["transform", "inverse_transform"])],
         "X": ["array-like", "sparse matrix"],
@@ -110,7 +111,7 @@ def baseline_scores(estimator, X, y=None, *, X_train=None, scoring=explained_var
 
 def _check(X, name):
     check_sparse_structure(X, name)
-    return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan", input_name=name)
+    return check_named_array(name, X, accept_sparse="csr", dtype="numeric", ensure_all_finite="allow-nan")
 
 
 def _kind_of_codes(estimator, X, n_features):

@@ -6,9 +6,9 @@ zero": an entry that a rule selected but that is 0, and an explicit zero of a sp
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_array
 
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array
 from ._blocks import row_chunks
 
 
@@ -36,7 +36,7 @@ def _active_counts(blocks):
 def _active_in(codes):
     """The same of one block."""
     check_sparse_structure(codes, "codes")
-    codes = check_array(codes, accept_sparse="csr", dtype="numeric", input_name="codes")
+    codes = check_named_array("codes", codes, accept_sparse="csr", dtype="numeric")
     n_samples, n_units = codes.shape
     if issparse(codes):
         if not codes.has_canonical_format:

@@ -1,13 +1,13 @@
 """How many bits describe a row by means of a model."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods
 
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import checked, integer, real
 from ._coded_rows import CodedRows
 from ._rate import bits_of_columns, noise_level, spread
 
@@ -46,12 +46,16 @@ class DescriptionLength:
     without_model: float
 
 
-@validate_params(
+# Smaller errors have bits that cannot be told from infinitely many.
+SMALLEST = 1e-100
+
+
+@checked(
     {
         "estimator": [HasMethods(["transform", "inverse_transform"])],
         "X": ["array-like", "sparse matrix"],
-        "tolerance": [Interval(Real, 0, 1, closed="neither")],
-        "n_rows": [Interval(Integral, 1, None, closed="left"), None],
+        "tolerance": [real(SMALLEST, 1, closed="left")],
+        "n_rows": [integer(), None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -78,7 +82,8 @@ def description_length(estimator, X, *, tolerance=0.05, n_rows=None):
     **Codes** are rounded to steps of :math:`\sqrt{12 D} / \|d_j\|`, by which a value costs an error of D in the
     row, and :math:`\hat x` is decoded from the rounded codes. :math:`a_j` is the number of rows in which unit j is then
     active, and :math:`c_{jb}` how often it has its b-th value, of :math:`B_j` between its smallest and its largest.
-    Both are told by a code that learns the frequencies as it goes, for which nothing else has to be sent [2]_:
+    Both are told by a code that learns the frequencies as it goes, so that these need not be sent [2]_ (the smallest
+    and the largest are not counted: a few bits a unit, shared by all rows):
 
     .. math::
 

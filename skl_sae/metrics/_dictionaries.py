@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.utils import check_array, check_random_state
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
 
 from .._kernels.norms import unit_rows
+from .._parameters import check_named_array, checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,7 @@ class DictionaryMatch:
     assignment: np.ndarray
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def dictionary_match(learned, true, *, signed=False, random_state=None):
     r"""Compare a learned dictionary with the true one.
 
@@ -91,8 +94,8 @@ def dictionary_match(learned, true, *, signed=False, random_state=None):
     >>> match.random_hungarian < 0.4
     True
     """
-    learned = check_array(learned, dtype=np.float64, input_name="learned")
-    true = check_array(true, dtype=np.float64, input_name="true")
+    learned = check_named_array("learned", learned, dtype=np.float64)
+    true = check_named_array("true", true, dtype=np.float64)
     if learned.shape[1] != true.shape[1]:
         raise ValueError(
             f"learned has {learned.shape[1]} columns; expected {true.shape[1]}, as in true. Rows are dictionary atoms."
@@ -117,3 +120,19 @@ def best_pairs(a, b, signed):
     if not signed:
         np.abs(cosines, out=cosines)
     return cosines, *linear_sum_assignment(cosines, maximize=True)
+
+
+def common_units(models):
+    """The units in which directions of several models are compared: what they divide features by, or else 1.
+
+    They may differ a little from fit to fit, so it is their geometric mean.
+    """
+    scales = [np.asarray(getattr(model, "scale_", 1.0), dtype=np.float64) for model in models]
+    scales = [scale for scale in scales if scale.ndim == 1]
+    return np.exp(np.mean(np.log(scales), axis=0)) if scales else 1.0
+
+
+def last_step(fit):
+    """What has the dictionary of a fit, which may be a pipeline or a search."""
+    fit = getattr(fit, "best_estimator_", fit)
+    return fit.steps[-1][1] if isinstance(fit, Pipeline) else fit

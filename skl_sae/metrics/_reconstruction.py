@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from .._kernels.reductions import explained_fraction
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array
 from .._warning import warn
 from ._blocks import dense_rows, encoded_blocks, row_chunks
 
@@ -89,7 +90,7 @@ def _check_data(X):
 
 def _check_reconstruction(decoded, shape):
     check_sparse_structure(decoded, "X_reconstructed")
-    decoded = check_array(decoded, accept_sparse="csr", dtype="numeric", input_name="X_reconstructed")
+    decoded = check_named_array("X_reconstructed", decoded, accept_sparse="csr", dtype="numeric")
     if decoded.shape != shape:
         raise ValueError(f"X_reconstructed has shape {decoded.shape}; expected the shape of X, {shape}.")
     return decoded
@@ -125,7 +126,7 @@ def _check_weights(multioutput, n_features):
         if multioutput not in _AVERAGES:
             raise ValueError(f"Got multioutput={multioutput!r}, expected one of {_AVERAGES} or an array of weights.")
         return np.ones(n_features)
-    weights = check_array(multioutput, dtype=np.float64, ensure_2d=False, input_name="multioutput")
+    weights = check_named_array("multioutput", multioutput, dtype=np.float64, ensure_2d=False)
     if weights.shape != (n_features,) or (weights < 0).any():
         raise ValueError(
             f"Got multioutput={multioutput!r}, expected {n_features} weights of at least 0, one a feature of X."

@@ -1,28 +1,26 @@
 """Mean average precision of what is found for queries."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import pairwise_distances_chunked
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from .._kernels import threads
 from .._kernels.sparse_structure import check_sparse_structure
+from .._parameters import check_named_array, checked, integer
 from .._warning import warn
 
 # Megabytes of distances that are computed at a time.
 WORKING_MEMORY = 64
 
 
-@validate_params(
+@checked(
     {
         "queries": ["array-like", "sparse matrix"],
         "database": ["array-like", "sparse matrix", None],
         "y_queries": ["array-like"],
         "y_database": ["array-like"],
-        "k": [Interval(Integral, 1, None, closed="left"), None],
+        "k": [integer(), None],
         "metric": [str, callable],
     },
     prefer_skip_nested_validation=True,
@@ -83,7 +81,7 @@ def mean_average_precision(queries, database, y_queries, y_database, *, k=None, 
     0.833...
     """
     check_sparse_structure(queries, "queries")
-    queries = check_array(queries, accept_sparse="csr", dtype="numeric", input_name="queries")
+    queries = check_named_array("queries", queries, accept_sparse="csr", dtype="numeric")
     y_queries, y_database = column_or_1d(y_queries), column_or_1d(y_database)
     check_consistent_length(queries, y_queries)
     if metric == "precomputed":
@@ -92,7 +90,7 @@ def mean_average_precision(queries, database, y_queries, y_database, *, k=None, 
             raise ValueError(f"The distances have shape {queries.shape}: expected {shape}, (n_queries, n_database).")
         return mean_of([average_precisions(queries, y_queries, y_database, k)])
     check_sparse_structure(database, "database")
-    database = check_array(database, accept_sparse="csr", dtype="numeric", input_name="database")
+    database = check_named_array("database", database, accept_sparse="csr", dtype="numeric")
     check_consistent_length(database, y_database)
 
     def of_block(distances, start):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
-from ._dictionaries import best_pairs
+from .._parameters import check_named_array, checked
+from ._dictionaries import best_pairs, common_units, last_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class Stability:
     units: list
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def stability(fits, *, signed=False, random_state=None):
     r"""Measure how far several fits of one model agree about their units.
 
@@ -62,8 +63,9 @@ def stability(fits, *, signed=False, random_state=None):
     fits : list of at least 2 estimators or array-likes of shape (n_components, n_features)
         Fits that differ in their seed, or in their rows: fitted estimators with `components_`, pipelines that end in
         one, searches that found one, or the dictionaries themselves, one unit a row. Norms do not matter; a row of
-        zeros matches nothing. Fits may differ in their number of units. Where estimators divide each feature by its unit
-        (`scale_` is an array), cosines are of directions in these units: a column of large numbers would hide the others.
+        zeros matches nothing. Fits may differ in their number of units. Where estimators divide each feature by its
+        unit (`scale_` is an array), cosines are of directions in these units, so that no column of large numbers hides
+        the others.
     signed : bool, default=False
         Whether units that point in opposite ways count as different: cosines then keep their sign.
     random_state : int, RandomState instance or None, default=None
@@ -97,7 +99,7 @@ def stability(fits, *, signed=False, random_state=None):
     """
     if hasattr(fits, "fit") or not hasattr(fits, "__iter__"):
         raise TypeError(f"Got fits={fits!r}; expected a list of fits, or of their dictionaries.")
-    models = [_last_step(fit) for fit in fits]
+    models = [last_step(fit) for fit in fits]
     dictionaries = [_dictionary(model, i) for i, model in enumerate(models)]
     if len(dictionaries) < 2:
         raise ValueError(f"Got {len(dictionaries)} fits; expected at least 2, of which the units are compared.")
@@ -113,22 +115,6 @@ def stability(fits, *, signed=False, random_state=None):
     return Stability(float(pairs[above].mean()), float(random_pairs[above].mean()), pairs, units)
 
 
-def common_units(models):
-    """The units in which directions of several models are compared: what they divide features by, or else 1.
-
-    They may differ a little from fit to fit, so it is their geometric mean.
-    """
-    scales = [np.asarray(getattr(model, "scale_", 1.0), dtype=np.float64) for model in models]
-    scales = [scale for scale in scales if scale.ndim == 1]
-    return np.exp(np.mean(np.log(scales), axis=0)) if scales else 1.0
-
-
-def _last_step(fit):
-    """What has the dictionary of one fit."""
-    fit = getattr(fit, "best_estimator_", fit)
-    return fit.steps[-1][1] if isinstance(fit, Pipeline) else fit
-
-
 def _dictionary(model, i):
     """The dictionary of one fit, one unit a row."""
     if hasattr(model, "fit") or hasattr(model, "transform"):
@@ -138,7 +124,7 @@ def _dictionary(model, i):
                 "row of 'components_' a unit, or an array of such rows."
             )
         model = model.components_
-    return check_array(model, dtype=np.float64, input_name=f"fits[{i}]")
+    return check_named_array(f"fits[{i}]", model, dtype=np.float64)
 
 
 def _compare(dictionaries, signed):

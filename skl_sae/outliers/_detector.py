@@ -1,18 +1,18 @@
 """The outlier detector: it checks its input, and lets an autoencoder say what it expects."""
 
 from copy import copy
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, _fit_context, clone
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import HasMethods, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
 from .._kernels.sparse_structure import check_sparse_structure
 from .._named_parameters import NamedParametersMixin
+from .._parameters import PlainParametersMixin, integer, is_count, real, with_plain_arguments
 from .._warning import warn
 from ._conformal import below, number_of_held_out, p_values, threshold
 from ._reasons import reasons
@@ -23,7 +23,7 @@ from ._residuals import Residuals
 FALSE_ALARMS, ENOUGH_HELD_OUT = 0.05, 19
 
 
-class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersMixin, BaseEstimator):
+class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersMixin, PlainParametersMixin):
     r"""Find rows that an autoencoder fails to reconstruct, with p-values and reasons.
 
     Most rows of ``fit`` train the estimator. The score of a row is minus the mean squared error of what it says about
@@ -148,8 +148,8 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "transform"]), None],
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
-        "calibration": [Interval(RealNotInt, 0, 1, closed="neither"), Interval(Integral, 1, None, closed="left")],
+        "contamination": [StrOptions({"auto"}), real(0, 0.5, closed="right")],
+        "calibration": [real(0, 1, closed="neither", kind=RealNotInt), integer()],
         "random_state": ["random_state"],
     }
 
@@ -262,6 +262,7 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
         self._warn_of_few(self.calibration_scores_)
         return p_values(scores, self.calibration_scores_)
 
+    @with_plain_arguments
     def explain(self, X, n_top=5):
         """Say which columns make each row unlike the training data; needs pandas.
 
@@ -281,7 +282,7 @@ class ReconstructionOutlierDetector(DocLinkMixin, OutlierMixin, NamedParametersM
             comparison with `usual_errors_`.
         """
         check_is_fitted(self)
-        if not isinstance(n_top, Integral) or n_top < 1:
+        if not is_count(n_top):
             raise ValueError(f"Got n_top={n_top!r}; expected a number of columns, 1 or more.")
         index = X.index if hasattr(X, "iloc") else None
         X = self._read(X)

@@ -1,13 +1,12 @@
 """What a sparsity rule is: the hooks that it may have."""
 
-from sklearn.base import BaseEstimator
-
 from .._doc_link import DocLinkMixin
 from .._kernels.kernel import recordable
 from .._model.codes import DenseCode
+from .._parameters import PlainParametersMixin
 
 
-class BaseSparsity(DocLinkMixin, BaseEstimator):
+class BaseSparsity(DocLinkMixin, PlainParametersMixin):
     """A sparsity rule, and by itself the rule of an ordinary autoencoder: no sparsity.
 
     A rule says which entries of the pre-activations become the code, what the code costs, and how a gradient of the

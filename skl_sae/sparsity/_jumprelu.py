@@ -1,7 +1,5 @@
 """JumpReLU: a learned threshold for each unit."""
 
-from numbers import Real
-
 import numpy as np
 
 from .._kernels.exponentials import EXACT, tanh
@@ -10,6 +8,7 @@ from .._kernels.kernel import kernel, recordable
 from .._kernels.memory import read_only
 from .._kernels.quantile import MARGIN, upper_quantile
 from .._model.codes import DenseCode
+from .._parameters import is_number
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
 from ._target import WeightMixin, check_non_negative, check_target, state, steer, warn_of_missed_target
@@ -205,11 +204,11 @@ class JumpReLU(WeightMixin, BaseSparsity):
         """Check the setting; thresholds are learned, sizes and peaks of the activations are state."""
         if activation != "relu":
             raise ValueError(f"JumpReLU is an activation of its own: expected activation='relu', got {activation!r}.")
-        if self.cost not in ("l0", "tanh"):
+        if not isinstance(self.cost, str) or self.cost not in ("l0", "tanh"):
             raise ValueError(f"JumpReLU: got cost={self.cost!r}, expected 'l0' or 'tanh'.")
         for name in ("threshold", "bandwidth", "sharpness"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 < value < np.inf):
+            if not (is_number(value) and value > 0):
                 raise ValueError(f"JumpReLU: got {name}={value!r}, expected a number above 0.")
         check_non_negative("JumpReLU", "alpha", self.alpha)
         check_target("JumpReLU", self.target_l0, n_units)

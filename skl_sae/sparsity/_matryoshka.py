@@ -1,11 +1,8 @@
 """Matryoshka: the first units alone must reconstruct the data too."""
 
-from numbers import Real
-
-import numpy as np
-
 from .._kernels.kernel import recordable
 from .._model.codes import Decoding
+from .._parameters import is_number, plain_list
 from ._base import BaseSparsity
 from ._batch_topk import BatchTopK
 from ._names import RuleParametersMixin
@@ -101,12 +98,12 @@ class Matryoshka(RuleParametersMixin, BaseSparsity):
         rule = self._new_rule("rule")
         if isinstance(rule, Matryoshka):
             raise ValueError("Matryoshka cannot wrap another Matryoshka; give all prefixes to one.")
-        prefixes = np.ravel(self.prefixes).tolist()
-        weights = [1.0] * len(prefixes) if self.weights is None else np.ravel(self.weights).tolist()
-        valid = all(isinstance(each, Real) and 0 <= each <= 1 for each in prefixes)
+        prefixes = plain_list(self.prefixes)
+        weights = [1.0] * len(prefixes) if self.weights is None else plain_list(self.weights)
+        valid = all(is_number(each) and 0 <= each <= 1 for each in prefixes)
         if not prefixes or not valid or sorted(prefixes) != prefixes or prefixes[-1] != 1:
             raise ValueError(f"Matryoshka: got prefixes={self.prefixes}, expected ascending fractions that end at 1.")
-        if len(weights) != len(prefixes) or not all(isinstance(each, Real) and 0 < each < np.inf for each in weights):
+        if len(weights) != len(prefixes) or not all(is_number(each) and each > 0 for each in weights):
             raise ValueError(
                 f"Matryoshka: got weights={self.weights}, expected {len(prefixes)} positive numbers, one a prefix."
             )

@@ -1,7 +1,6 @@
 """Rules that leave the code dense and charge for it: L1 and the KL divergence."""
 
 import math
-from numbers import Real
 
 import numpy as np
 
@@ -10,9 +9,10 @@ from .._kernels.kernel import kernel, recordable
 from .._kernels.memory import read_only
 from .._kernels.norms import row_norms
 from .._kernels.quantile import lowest, upper_quantile
+from .._parameters import is_number
 from ._base import BaseSparsity
 from ._batch_topk import Threshold
-from ._target import WeightMixin, check_non_negative, check_target, state, steer, warn_of_missed_target
+from ._target import WeightMixin, check_bools, check_non_negative, check_target, state, steer, warn_of_missed_target
 
 # A target raises the weight until active entries are as far below their least-squares values as this share of what is
 # left of them: more would end with codes of zero.
@@ -136,6 +136,7 @@ class L1(WeightMixin, BaseSparsity):
     def initialize(self, n_units, activation):
         """Check the setting; with a target, the weight changes during the fit and is state."""
         check_non_negative("L1", "alpha", self.alpha)
+        check_bools("L1", norm_aware=self.norm_aware, unit_decoder=self.unit_decoder)
         check_target("L1", self.target_l0, n_units)
         if self.target_l0 is None:
             return {}
@@ -281,9 +282,9 @@ class KLDivergence(BaseSparsity):
             raise ValueError(
                 f"KLDivergence needs a bounded code: expected activation='sigmoid' or 'tanh', got {activation!r}."
             )
-        if not (isinstance(self.target, Real) and 0 < self.target < 1):
+        if not (is_number(self.target) and 0 < self.target < 1):
             raise ValueError(f"KLDivergence: got target={self.target!r}, expected a number between 0 and 1.")
-        if not (isinstance(self.momentum, Real) and 0 <= self.momentum < 1):
+        if not (is_number(self.momentum) and 0 <= self.momentum < 1):
             raise ValueError(f"KLDivergence: got momentum={self.momentum!r}, expected a number in [0, 1).")
         check_non_negative("KLDivergence", "alpha", self.alpha)
         self._slope, self._offset = (1.0, 0.0) if activation == "sigmoid" else (0.5, 0.5)

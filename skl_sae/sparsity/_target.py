@@ -1,10 +1,9 @@
 """A mean number of active units as the target of a fit: the weight of a penalty is adapted until it is met."""
 
-from numbers import Real
-
 import numpy as np
 
 from .._kernels.kernel import kernel
+from .._parameters import is_number
 from .._warning import warn
 
 # A target moves the weight of a penalty within these bounds: far beyond any that makes a difference, and finite.
@@ -80,8 +79,7 @@ def steer(p, active, target, step, most=LARGEST_WEIGHT):
 
 def check_target(rule, target, n_units):
     """Raise where a target L0 is not a positive number, or more than there are units."""
-    number = isinstance(target, Real) and not isinstance(target, bool)
-    if target is not None and not (number and 0 < target < np.inf):
+    if target is not None and not (is_number(target) and target > 0):
         raise ValueError(f"{rule}: got target_l0={target!r}, expected None or a number above 0.")
     if target is not None and target > n_units:
         raise ValueError(
@@ -99,7 +97,14 @@ def warn_of_missed_target(rule, target, reached):
         )
 
 
+def check_bools(rule, **values):
+    """Raise where a setting is not True or False: of a text, as "no", nobody knows which."""
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{rule}: got {name}={value!r}, expected True or False.")
+
+
 def check_non_negative(rule, name, value):
     """Raise where a penalty's weight is not a number of at least 0."""
-    if not (isinstance(value, Real) and 0 <= value < np.inf):
+    if not (is_number(value) and value >= 0):
         raise ValueError(f"{rule}: got {name}={value!r}, expected a number of at least 0.")

@@ -1,13 +1,14 @@
 """Rules that keep the largest entries: of each row (TopK), or of each unit over a batch (LifetimeTopK)."""
 
 from copy import copy
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
 from .._kernels.kernel import recordable
 from .._kernels.top_k import clear_others, column_bounds, mark_reaching, select_largest_entries
 from .._model.codes import DenseCode, RowCode
+from .._parameters import is_count, is_number
 from ._base import BaseSparsity
 
 
@@ -95,7 +96,7 @@ class LifetimeTopK(BaseSparsity):
 
     def initialize(self, n_units, activation):
         """Check the fraction."""
-        if not (isinstance(self.fraction, Real) and 0 < self.fraction <= 1):
+        if not (is_number(self.fraction) and 0 < self.fraction <= 1):
             raise ValueError(f"LifetimeTopK: got fraction={self.fraction!r}, expected a number in (0, 1].")
         return {}
 
@@ -119,9 +120,9 @@ def resolve_k(name, k, n_units):
     """Number of units that `k` stands for, at most `n_units`."""
     if k is None:
         return max(1, min(32, n_units // 8))
-    if isinstance(k, Integral) and not isinstance(k, bool) and k >= 1:
+    if is_count(k):
         return min(int(k), n_units)
-    if isinstance(k, Real) and not isinstance(k, Integral) and 0 < k <= 1:
+    if is_number(k) and not isinstance(k, Integral) and 0 < k <= 1:
         return max(1, round(k * n_units))
     raise ValueError(
         f"Got {name}={k!r}, expected None, an int of at least 1 (a number of units) or a float in (0, 1] "

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._parameters import plain_list
+
 # What rules measure of the activations, and a weight that they adapt for all units at once: it follows the data.
 MEASURED = {f"rule.{name}" for name in ("size", "peak", "mean_activation", "alpha", "active", "first_active")}
 
@@ -13,7 +15,7 @@ def names_of(network, freeze):
     if isinstance(freeze, str):
         return decoder if freeze == "decoder" else [name for name in names if name not in decoder]
     depth, n_layers = kind.encoder_depth, kind.encoder_depth + kind.decoder_depth
-    chosen = np.atleast_1d(freeze).tolist()
+    chosen = plain_list(freeze)
     if network.parameters.further or not all(type(i) is int and 0 <= i < n_layers for i in chosen):
         expected = f"numbers of layers, 0 to {n_layers - 1} as in coefs_, or " if not network.parameters.further else ""
         raise ValueError(f"Got freeze={freeze!r}, expected {expected}'encoder', 'decoder' or None.")

@@ -2,18 +2,18 @@
 
 import warnings
 from copy import copy
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from .._autoencoder import SparseAutoencoder
 from .._doc_link import DocLinkMixin
-from .._kept_model import KeptModelMixin, unwrapped
+from .._kept_model import KeptModelMixin, holds, unwrapped
+from .._parameters import PlainParametersMixin, integer, real
 from ..coding import KSVD
 from ._as_it_is import AnyTransfer
 from ._dictionaries import DictionaryTransfer
@@ -35,7 +35,18 @@ def _learns_from_chunks(self):
     return encoder_has("partial_fit")(self)
 
 
-class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin):
+def _apart(transfer):
+    """The source; raises where it holds the transfer itself."""
+    source = unwrapped(transfer.source)
+    if not isinstance(source, tuple(KINDS)) and holds(source, transfer):  # one of these kinds needs no other model
+        raise ValueError(
+            f"The source of {type(transfer).__name__}, a {type(source).__name__}, is the transfer itself, or a model "
+            "that holds it: expected one that is made without it."
+        )
+    return source
+
+
+class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin, PlainParametersMixin):
     r"""Use what a fitted source has learned on other data, the target.
 
     ``mode="frozen"`` encodes the target with the source as it is. ``mode="finetune"`` lets a copy of the source go on
@@ -167,12 +178,12 @@ class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin):
         "source": [HasMethods(["transform"])],
         "mode": [StrOptions({"frozen", "finetune", "extend"})],
         "recenter": ["boolean"],
-        "n_new_components": [Interval(Integral, 1, None, closed="left"), None],
+        "n_new_components": [integer(), None],
         "freeze": [StrOptions({"encoder", "decoder"}), "array-like", None],
-        "l2_sp": [Interval(Real, 0, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "l2_sp": [real(0, None, closed="left")],
+        "learning_rate_init": [real(0, None, closed="neither"), None],
+        "max_iter": [StrOptions({"auto"}), integer(), None],
+        "batch_size": [integer(), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -205,6 +216,10 @@ class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin):
         self.verbose = verbose
 
     # fitting
+
+    def _validate_params(self):
+        _apart(self)  # one that holds the transfer itself cannot be asked for its methods
+        super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -296,7 +311,7 @@ class SparseTransfer(DocLinkMixin, EncodingMixin, KeptModelMixin):
     @property
     def _given(self):
         """The fitted source."""
-        return unwrapped(self.source)
+        return _apart(self)
 
     def _n_new(self, n_components):
         """Number of new units beside so many."""

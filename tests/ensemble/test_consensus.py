@@ -17,6 +17,7 @@ from skl_sae.datasets import make_sparse_features
 from skl_sae.ensemble import ConsensusAutoencoder
 from skl_sae.ensemble._pooling import most_common, pool
 from skl_sae.metrics import stability
+from skl_sae.outliers import ReconstructionOutlierDetector
 from skl_sae.sparsity import TopK
 
 
@@ -106,6 +107,52 @@ def test_rare_units_are_left_out(data):
     assert kept[0] == 48 > kept[1] > 0
 
 
+@pytest.mark.parametrize(
+    "rule, k, transform_k",
+    [("topk", 6, 6), (TopK(0.25), 12, 12), (TopK(4, transform_k=0.25), 4, 12), ("matryoshka", 6, None)],
+)
+def test_fewer_units_keep_the_number_that_is_active(data, rule, k, transform_k):
+    """Where that number depends on how many units there are."""
+    sae = SparseAutoencoder(48, sparsity=rule, max_iter=6)
+    consensus = ConsensusAutoencoder(sae, n_fits=3, similarity=0.7, random_state=0).fit(data[:600])
+    assert 12 < len(consensus.components_) < 44
+    for fit in (consensus.estimator_, *consensus.estimators_):
+        fitted = getattr(fit.sparsity_, "rule_", fit.sparsity_)
+        assert (fitted.k_, getattr(fitted, "transform_k_", None)) == (k, transform_k)
+
+
+def test_the_order_of_the_fits_plays_no_part():
+    rng = np.random.default_rng(0)
+    fits = [rng.normal(size=(6, 8)) for _ in range(4)]
+    fits[1][:4] = fits[0][[2, 0, 1, 3]] + 0.05 * rng.normal(size=(4, 8))
+    fits[2][:3], fits[3][2:5] = fits[0][:3], fits[0][1:4]
+
+    def pooled(order):
+        chosen = [fits[i] for i in order]
+        agreement = stability(chosen, random_state=0).pairs.sum(axis=0)
+        directions, n_found = pool(chosen, np.argsort(-agreement), 0.7, True)
+        rows = np.lexsort(directions.T)
+        return directions[rows], n_found[rows]
+
+    expected = pooled([0, 1, 2, 3])
+    assert expected[1].max() == 4
+    for order in ([3, 2, 1, 0], [1, 3, 0, 2]):
+        assert_allclose(pooled(order)[0], expected[0])
+        assert_array_equal(pooled(order)[1], expected[1])
+
+
+def test_a_path_past_the_code(data):
+    """Codes alone do not tell X; what reconstructs does."""
+    consensus = ConsensusAutoencoder(clone(SAE).set_params(skip=True, max_iter=3), n_fits=2, min_fits=1, random_state=0)
+    assert not hasattr(consensus, "inverse_transform")
+    consensus.fit(data[:300])
+    with pytest.raises(AttributeError, match="inverse_transform"):
+        _ = consensus.inverse_transform
+    assert_array_equal(consensus.reconstruct(data), consensus.estimator_.reconstruct(data))
+    scores = ReconstructionOutlierDetector(consensus, random_state=0).fit(data[:300]).score_samples(data)
+    assert np.isfinite(scores).all()
+
+
 def test_same_bits_for_any_number_of_jobs(data, fitted):
     other = clone(fitted).set_params(n_jobs=2).fit(data[:1000])
     assert_array_equal(other.components_, fitted.components_)
@@ -140,6 +187,9 @@ def test_what_it_refuses(data):
     deep = clone(SAE).set_params(decoder_layer_sizes=(8,))
     with pytest.raises(ValueError, match=r"decoder_layer_sizes=\(8,\); expected a decoder of one layer"):
         ConsensusAutoencoder(deep, n_fits=2).fit(data)
+    for init in (data[:48], clone(SAE).fit(data[:100])):
+        with pytest.raises(ValueError, match="Got an estimator with init, from which all fits would start"):
+            ConsensusAutoencoder(clone(SAE).set_params(init=init), n_fits=2).fit(data)
     with pytest.raises(AttributeError, match="no attribute 'components_' before fit"):
         _ = ConsensusAutoencoder().components_
 

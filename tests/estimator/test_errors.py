@@ -94,12 +94,12 @@ BAD_FITS = [
             rf"'{name}' parameter.* must be an array-like.* in the range \[1, inf\).* Got {sizes} instead",
         )
         for name in ("hidden_layer_sizes", "decoder_layer_sizes")
-        for sizes in (0, -3, 2.5)
+        for sizes in (0, -3, 2.5, True)
     ),
     *(
         ({name: sizes}, X, rf"Got {name}={re.escape(repr(sizes))}, expected positive ints, one a layer, or an int")
         for name in ("hidden_layer_sizes", "decoder_layer_sizes")
-        for sizes in ((0,), (4, -1), (1.5,), ("a",), [[3]], True, np.array([4.0]), np.array([[4, 3]]), np.array(2.5))
+        for sizes in ((0,), (4, -1), (1.5,), ("a",), [[3]], [True], np.array([4.0]), np.array([[4, 3]]), np.array(2.5))
     ),
     (
         {"tied_weights": True, "hidden_layer_sizes": (6, 5), "decoder_layer_sizes": (4,)},

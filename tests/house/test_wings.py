@@ -13,7 +13,8 @@ import skl_sae
 # From the bottom to the top: a file imports from its own entry and from those below.
 WINGS = [{"_kernels"}, {"_model"}, {"sparsity"}, {"_training"}, {"_estimator", "_autoencoder", "_imputer"}]
 # Small files at the top of the package that import nothing of it, so that anybody may use them.
-GROUND = {"_callbacks", "_disk", "_doc_link", "_extras", "_kept_model", "_named_parameters", "_version", "_warning"}
+GROUND = {"_callbacks", "_disk", "_doc_link", "_extras", "_kept_model", "_named_parameters", "_parameters"}
+GROUND |= {"_version", "_warning"}
 # They may use the kernels and public names, and one another as listed.
 SATELLITES = {
     *("metrics", "datasets", "coding", "transfer", "compression", "image", "inspection", "io", "dask"),

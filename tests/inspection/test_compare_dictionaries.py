@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl_sae import SparseAutoencoder
 from skl_sae.inspection import compare_dictionaries
+from skl_sae.metrics import stability
 
 random = np.random.default_rng(0)
 A, B = random.standard_normal((4, 6)), random.standard_normal((5, 6))
@@ -52,6 +53,18 @@ def test_order_length_and_sign_do_not_matter_unless_signed():
     assert_allclose(comparison.similarities, 1)
     assert_array_equal(comparison.pairs[np.argsort(comparison.pairs[:, 0]), 1], [1, 3, 0, 2])
     assert compare_dictionaries(A, other, signed=True).mean_similarity < 0.9
+
+
+def test_the_units_of_columns_play_no_part():
+    """As in `stability`, where features are divided by their units; or one column would decide."""
+    raw = np.random.default_rng(0).normal(size=(400, 8)) * np.geomspace(1e-3, 1e3, 8)
+    a, b = (SparseAutoencoder(6, max_iter=3, random_state=seed).fit(raw) for seed in (0, 1))
+    assert a.scale_.shape == (8,)
+    comparison = compare_dictionaries(a, b, random_state=0)
+    assert comparison.mean_similarity == pytest.approx(stability([a, b]).mean, rel=1e-12)
+    expected = compare_dictionaries(a.components_ / a.scale_, b.components_ / b.scale_, random_state=0)
+    assert comparison.mean_similarity == pytest.approx(expected.mean_similarity, rel=1e-12)
+    assert expected.mean_similarity < compare_dictionaries(a.components_, b.components_).mean_similarity - 0.1
 
 
 def test_chance_is_told_and_reproducible():

@@ -56,3 +56,10 @@ def test_examples_need_no_reconstruction(model):
     facts = unit_facts(model, X)
     assert found.loc[2, "row"].tolist() == facts.top_rows[2].tolist()
     pd.testing.assert_frame_equal(found.loc[[0]], top_examples(model, X, units=0))
+
+
+@pytest.mark.parametrize("options", [{"feature_names": ["a", "b"]}, {"confidence": 95}, {"y": X[:, 0]}, {"n_top": 0}])
+def test_wrong_arguments_are_told_before_rows_are_encoded(model, options):
+    with pytest.raises(ValueError, match="expected"):
+        describe_units(model, X, **options)
+    assert Counted.rows == 0

@@ -57,3 +57,9 @@ def test_many_classes(y):
 def test_names_of_rows_and_amounts_are_no_classes(y):
     with pytest.raises(ValueError, match="90 different values for 90 rows; expected classes"):
         unit_facts(Directions().fit(X), X, y=y)
+
+
+@pytest.mark.parametrize("y", [[["old"], ["old", "big"]] * 45, [{"old"}, {"big"}] * 45, pd.Series([["old"], []] * 45)])
+def test_lists_of_classes_are_refused_with_a_hint(y):
+    with pytest.raises(ValueError, match="MultiLabelBinarizer"):
+        unit_facts(Directions().fit(X), X, y=y)

@@ -124,13 +124,17 @@ def test_breast_cancer_names_columns_in_their_units():
     data = load_breast_cancer(as_frame=True)
     model = make_pipeline(StandardScaler(), SparseAutoencoder(8, max_iter=30, random_state=0)).fit(data.data)
     facts = unit_facts(model, data.data)
-    for name, effects, strengths in zip(facts.names, facts.effects, facts.amounts / facts.spreads):
+    codes, spreads = model.transform(data.data), data.data.std(ddof=0).to_numpy()
+    decoded = model.inverse_transform(codes)
+    for name, values, effects, strengths in zip(facts.names, codes.T, facts.effects, facts.amounts / facts.spreads):
         assert all(part.split(" ", 1)[1] in data.feature_names for part in name.partition(" #")[0].split(", "))
         column, amount = effects[0]
         assert amount == pytest.approx(
             strengths[data.feature_names.tolist().index(column)] * data.data[column].std(ddof=0)
         )
-        assert name.startswith(("high " if amount > 0 else "low ") + column)
+        contrast = (np.average(decoded, axis=0, weights=values) - decoded.mean(axis=0)) / spreads
+        best = np.abs(contrast).argmax()
+        assert name.startswith(("high " if contrast[best] > 0 else "low ") + data.feature_names[best])
 
 
 def test_digits_name_classes():

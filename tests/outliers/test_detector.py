@@ -194,7 +194,7 @@ def test_rows_of_fit_are_not_kept(data):
 
 @pytest.mark.parametrize("kind", ["continuous", "tied"])
 def test_p_values_are_valid_for_each_level(kind):
-    """Of one new row, over draws of all rows: P(p <= a) is a at multiples of 1 / (n + 1), and at most a where rows tie."""
+    """Of one new row, over draws of all rows: P(p <= a) is a at multiples of 1 / (n + 1); at most a where rows tie."""
     p = []
     for seed in range(400):
         random = np.random.default_rng(seed)

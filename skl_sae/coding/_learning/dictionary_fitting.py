@@ -44,6 +44,8 @@ class DictionaryFittingMixin:
     def _learn_chunk(self, X):
         """Learn online from rows that need not come again."""
         seen, first = copy(self), "components_" not in vars(self)
+        if not first:
+            self._validate_params()  # scikit-learn does that before the first chunk alone
         X = read(seen, X, first, *([] if first else [self.components_.dtype]))
         data = learning_data(X, None if first else self._exponent)
         with single_threaded_blas(), np.errstate(all="ignore"):

@@ -3,16 +3,17 @@
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..._kernels.sparse_structure import check_sparse_structure
+from ..._parameters import PlainParametersMixin
 from ...metrics import explained_variance
 from .residual import decode
 
 
-class FittedDictionaryMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class FittedDictionaryMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PlainParametersMixin):
     """Methods of an estimator with `components_` and a method `_coder`, which returns the `Coding` of `transform`."""
 
     def transform(self, X):

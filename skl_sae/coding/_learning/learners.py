@@ -1,8 +1,9 @@
 """The parts that a fit needs, made from the parameters of the estimator and the data."""
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
+from ..._parameters import check_named_array
 from .coding import PENALISED, Coding, Schedule
 from .dictionary_start import start_atoms
 from .ksvd_loop import Ksvd
@@ -42,7 +43,7 @@ def _parts(estimator, data, random_state):
     start, n_components = estimator.dict_init, estimator.n_components
     n_features, frozen = data.shape[1], estimator.n_frozen_components
     if not isinstance(start, str):
-        start = check_array(start, dtype=[np.float64, np.float32], input_name="dict_init")
+        start = check_named_array("dict_init", start, dtype=[np.float64, np.float32])
         if start.shape[1] != n_features or len(start) > n_components:
             raise ValueError(
                 f"dict_init has shape {start.shape}; expected at most n_components={n_components} rows, each with the "

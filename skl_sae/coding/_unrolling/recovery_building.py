@@ -32,7 +32,7 @@ class RecoveryBuildingMixin:
     """Networks, trainings and their start, for the parameters of a `SparseRecoveryAutoencoder`."""
 
     def _parameters(self):
-        return {**super()._parameters(), **self.get_params(deep=False)}
+        return {**super()._parameters(), **{name: getattr(self, name) for name in self.get_params(deep=False)}}
 
     @property
     def _unrolls(self):

@@ -1,13 +1,13 @@
 """Where a sparse recovery autoencoder begins: the atoms it is given, or that data and given codes tell."""
 
 import numpy as np
-from sklearn.utils import check_array
 
 from ..._kernels.blas import single_threaded_blas
 from ..._kernels.norms import unit_rows
 from ..._kernels.sparse_structure import check_sparse_structure
 from ..._model.initialization import draw_sample, initialize
 from ..._model.rows import Rows
+from ..._parameters import check_named_array
 
 # Weight, relative to the mean square of a unit's codes, that keeps least squares apart from units never used.
 RIDGE = 1e-8
@@ -17,7 +17,7 @@ def check_matrix(name, matrix, dtype, n_rows=None, n_columns=None):
     """Return a parameter that is a matrix as an array, or None; raise if it has not the shape expected."""
     if matrix is None:
         return None
-    matrix = check_array(matrix, dtype=dtype, order="C", input_name=name)
+    matrix = check_named_array(name, matrix, dtype=dtype, order="C")
     for axis, expected, what in (0, n_rows, "rows"), (1, n_columns, "columns"):
         if expected is not None and matrix.shape[axis] != expected:
             raise ValueError(f"{name} has {matrix.shape[axis]} {what}, expected {expected}.")
@@ -30,7 +30,7 @@ def check_target(kind, y, rows, width):
         raise ValueError(f"target={kind!r} learns from y, the {kind} that belong to X: got y=None.")
     check_sparse_structure(y)
     options = {"accept_sparse": "csr"} if kind == "codes" else {"ensure_all_finite": "allow-nan"}
-    y = check_array(y, dtype=rows.dtype, order="C", input_name="y", **options)
+    y = check_named_array("y", y, dtype=rows.dtype, order="C", **options)
     if y.shape[0] != len(rows) or width not in (None, y.shape[1]):
         expected = f"({len(rows)}, {'n_features' if width is None else width})"
         raise ValueError(f"target={kind!r}: y has the shape {y.shape}, expected {expected}.")

@@ -1,15 +1,14 @@
 """Two data sets, compared by the units of a model."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse, vstack
 from scipy.stats import false_discovery_control
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
 from ..._extras import extra
+from ..._parameters import checked, integer, real
 from .._model import InspectedModel
 from .._units.facts import facts_of
 from .._units.gathering import gather
@@ -69,12 +68,12 @@ class DataComparison:
         return self.summary
 
 
-@validate_params(
+@checked(
     {
-        "n_top": [Interval(Integral, 1, None, closed="left")],
-        "level": [Interval(Real, 0, 1, closed="neither")],
-        "confidence": [Interval(Real, 0, 1, closed="neither")],
-        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "n_top": [integer()],
+        "level": [real(0, 1, closed="neither")],
+        "confidence": [real(0, 1, closed="neither")],
+        "n_permutations": [integer()],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
@@ -215,8 +214,8 @@ def _table(unit_names, codes_a, codes_b, level, confidence, n_top):
 
 
 def _two_names(names):
-    given, names = names, tuple(str(name) for name in names) if hasattr(names, "__iter__") else ()
-    if isinstance(given, str) or len(names) != 2 or names[0] == names[1]:
+    given, names = names, tuple(map(str, names)) if hasattr(names, "__len__") and getattr(names, "ndim", 1) else ()
+    if isinstance(given, str | dict | set) or len(names) != 2 or names[0] == names[1]:
         raise ValueError(f"Got names={given!r}; expected two different ones, of X_a and of X_b.")
     return names
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ..._extras import extra
 from ..._kernels.norms import unit_rows
+from ..._parameters import check_named_array, checked, is_number
 from ...metrics import dictionary_match
+from ...metrics._dictionaries import common_units, last_step
 from .._model import InspectedModel
 
 
@@ -74,6 +75,8 @@ class DictionaryComparison:
         int
             Number of pairs.
         """
+        if not is_number(threshold):
+            raise ValueError(f"Got threshold={threshold!r}; expected a number, such as 0.7.")
         return int((self.similarities >= threshold).sum())
 
     def to_frame(self):
@@ -97,6 +100,7 @@ class DictionaryComparison:
         )
 
 
+@checked({"signed": ["boolean"], "random_state": ["random_state"]}, prefer_skip_nested_validation=False)
 def compare_dictionaries(a, b, *, signed=False, random_state=None):
     r"""Match the units of two dictionaries: two seeds, two sizes, two rules, or a model before and after.
 
@@ -116,7 +120,8 @@ def compare_dictionaries(a, b, *, signed=False, random_state=None):
     a, b : object, or array-like of shape (n_units, n_features)
         Fitted estimators, or dictionaries with a unit a row. Of an estimator, its `components_`; without these (a deep
         decoder), what a unit at 1 adds to the reconstruction of a code of zeros. Of a pipeline, the last step: columns
-        as that step sees them, so that after a scaler no column outweighs the others.
+        as that step sees them, so that after a scaler no column outweighs the others. Where estimators divide each
+        feature by its unit (`scale_` is an array), cosines are of directions in these units.
     signed : bool, default=False
         Whether units that point opposite ways are different: right for codes of one sign. Signed codes (PCA,
         :class:`~skl_sae.sparsity.AbsTopK`) have no direction of their own.
@@ -157,11 +162,14 @@ def compare_dictionaries(a, b, *, signed=False, random_state=None):
     >>> comparison.mean_similarity > 1.5 * comparison.random_similarity
     True
     """
-    a, b = _directions(a, "a"), _directions(b, "b")
+    models = last_step(a), last_step(b)
+    a, b = (_directions(model, name) for model, name in zip(models, "ab", strict=True))
     if a.shape[1] != b.shape[1]:
         raise ValueError(
             f"a has {a.shape[1]} columns and b has {b.shape[1]}; expected dictionaries of the same columns."
         )
+    units_of_columns = common_units(models)
+    a, b = a / units_of_columns, b / units_of_columns
     match = dictionary_match(b, a, signed=signed, random_state=random_state)
     cosines = unit_rows(a) @ unit_rows(b).T
     if not signed:
@@ -181,11 +189,9 @@ def compare_dictionaries(a, b, *, signed=False, random_state=None):
 def _directions(model, name):
     """A direction a unit, (n_units, n_features)."""
     if not hasattr(model, "fit"):
-        return check_array(model, dtype=np.float64, input_name=name)
+        return check_named_array(name, model, dtype=np.float64)
     check_is_fitted(model)
-    model = getattr(model, "best_estimator_", model)
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
-    if hasattr(last, "components_"):
-        return np.asarray(last.components_, dtype=np.float64)
-    inspected = InspectedModel(last)
+    if hasattr(model, "components_"):
+        return np.asarray(model.components_, dtype=np.float64)
+    inspected = InspectedModel(model)
     return inspected.decode(np.eye(inspected.n_units)) - inspected.decode(np.zeros((1, inspected.n_units)))

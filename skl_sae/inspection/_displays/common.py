@@ -1,11 +1,11 @@
 """What the displays share: checks, axes, and sheets of tiles."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+from ..._parameters import is_count
 
 
 def check_estimator(estimator, *needed):
@@ -24,7 +24,7 @@ def check_count(name, value, available=None):
     """Return the count, at most as many as there are, if this is known: then None means all."""
     if value is None and available is not None:
         return available
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not is_count(value):
         or_none = "" if available is None else ", or None"
         raise ValueError(f"Got {name}={value!r}; expected an int of at least 1{or_none}.")
     return value if available is None else min(value, available)
@@ -39,7 +39,7 @@ def check_option(name, value, options):
 def as_images(rows, image_shape):
     """Return rows of features as images (n, height, width), or (n, height, width, 3) if they have colours."""
     rows, shape = np.asarray(rows), tuple(np.atleast_1d(image_shape).tolist())
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
+    if not all(map(is_count, shape)) or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
         raise ValueError(
             f"Got image_shape={shape}; expected (height, width) or (height, width, channels) with 1 or 3 channels."
         )

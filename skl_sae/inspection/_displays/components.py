@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..._parameters import with_plain_arguments
 from ...metrics import feature_density
 from .common import (
     as_images,
@@ -67,6 +68,7 @@ class ComponentsDisplay:
         self.units = units
         self.name = name
 
+    @with_plain_arguments
     def plot(self, ax=None, *, n_columns=None, scale="tile", **kwargs):
         """Draw.
 
@@ -113,6 +115,7 @@ class ComponentsDisplay:
         return self
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(
         cls, estimator, X=None, *, image_shape, layer="decoder", order="norm", n_components=100, ax=None, **kwargs
     ):

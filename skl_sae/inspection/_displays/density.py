@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..._parameters import with_plain_arguments
 from ...metrics import feature_density
 from .common import check_estimator, start_plot
 
@@ -50,6 +51,7 @@ class ActivationDensityDisplay:
     def __init__(self, *, density):
         self.density = density
 
+    @with_plain_arguments
     def plot(self, ax=None, *, bins=30, dead_color="tab:red", **kwargs):
         """Draw.
 
@@ -98,6 +100,7 @@ class ActivationDensityDisplay:
         return self
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(cls, estimator, X, *, ax=None, **kwargs):
         """Encode X, count how often each unit is active, and draw.
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit, check_cv
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
+from ..._parameters import checked, integer, with_plain_arguments
 from ...metrics import SCORERS, explained_variance_scorer
 from .common import check_estimator, check_option, line_options, start_grid
 
@@ -100,6 +101,7 @@ class FrontierDisplay:
         self.bits = bits
         self.pca_score = pca_score
 
+    @with_plain_arguments
     def plot(self, ax=None, *, panels=("score", "l0", "dead", "time"), cmap="viridis", **kwargs):
         """Draw.
 
@@ -162,6 +164,7 @@ class FrontierDisplay:
         return lines
 
     @classmethod
+    @checked({"pca": ["boolean"], "n_jobs": [integer(None), None]}, prefer_skip_nested_validation=False)
     def from_estimator(
         cls,
         estimator,

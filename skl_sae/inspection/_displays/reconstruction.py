@@ -2,10 +2,13 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
+from ..._parameters import check_named_array, with_plain_arguments
+from .._model import InspectedModel
 from .common import (
     as_images,
     check_count,
@@ -87,6 +90,7 @@ class ReconstructionDisplay:
         self.X_reconstructed = X_reconstructed
         self.image_shape = image_shape
 
+    @with_plain_arguments
     def plot(
         self,
         ax=None,
@@ -212,13 +216,15 @@ class ReconstructionDisplay:
         self.axes_[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows), frameon=False)
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(cls, estimator, X, *, image_shape=None, n_samples=10, ax=None, **kwargs):
         """Encode and decode the first rows of X, and draw both.
 
         Parameters
         ----------
         estimator : object
-            Fitted transformer with `transform` and `inverse_transform`, such as a pipeline.
+            Fitted transformer with `transform` and `inverse_transform`, such as a pipeline. Where its first steps have
+            no inverse, as an imputer, what they give is drawn.
         X : {array-like, sparse matrix} of shape (n_total, n_features)
             Data. NaN is drawn as missing, where the estimator accepts it.
         image_shape : tuple of int, default=None
@@ -246,12 +252,19 @@ class ReconstructionDisplay:
             If the estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        check_estimator(estimator, "transform", "inverse_transform")
         X = _first_rows(X, n_samples)
-        X_reconstructed = estimator.inverse_transform(estimator.transform(X))
+        decodes = isinstance(estimator, Pipeline) and hasattr(estimator[-1], "inverse_transform")
+        model = InspectedModel(estimator) if decodes else None
+        if model is None or model.reader is None:
+            check_estimator(estimator, "transform", "inverse_transform")
+            X_reconstructed = estimator.inverse_transform(estimator.transform(X))
+        else:  # its first steps have no inverse, as an imputer; what they give is reconstructed
+            X = model.read(X)
+            X_reconstructed = model.decode(model.encode(X))
         return cls.from_predictions(X, X_reconstructed, image_shape=image_shape, n_samples=None, ax=ax, **kwargs)
 
     @classmethod
+    @with_plain_arguments
     def from_predictions(cls, X, X_reconstructed, *, image_shape=None, n_samples=10, ax=None, **kwargs):
         """Draw inputs and given reconstructions.
 
@@ -301,7 +314,7 @@ def _named(X_reconstructed):
 def _as_array(rows, n_samples, name):
     """The first rows, dense and checked."""
     rows = _first_rows(rows, n_samples)
-    array = check_array(rows, accept_sparse="csr", ensure_all_finite="allow-nan", input_name=name)
+    array = check_named_array(name, rows, accept_sparse="csr", ensure_all_finite="allow-nan")
     return array.toarray() if issparse(array) else array
 
 

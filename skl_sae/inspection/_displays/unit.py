@@ -2,6 +2,7 @@
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_index
 from .._model import InspectedModel
 from .common import check_count, start_grid
@@ -28,7 +29,8 @@ class UnitDisplay:
     terms where X counts terms; and else a bar chart of the columns it changes most: a bar is as long as the change in
     standard deviations of the column, and the number beside it is the change in the column's own unit, also if a
     pipeline scales it first. Classes have their lift, how many times as frequent they are where the unit is on as in
-    all rows, with an interval of 95 %.
+    all rows, with an interval of 95 %. The name above is that of `describe_units`: it tells the rows of the unit from
+    all rows, and other units that are active beside it have a part in that.
 
     Create it with `from_estimator`; the parameters are stored as attributes. `plot` draws other units as well, without
     looking at the data again.
@@ -76,6 +78,7 @@ class UnitDisplay:
         self.data = data
         self.unit = unit
 
+    @with_plain_arguments
     def plot(self, ax=None, *, unit=None, n_bars=8):
         """Draw.
 
@@ -155,6 +158,7 @@ class UnitDisplay:
         return panels
 
     @classmethod
+    @with_plain_arguments
     def from_estimator(
         cls,
         estimator,

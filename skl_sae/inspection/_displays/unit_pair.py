@@ -6,6 +6,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from ..._parameters import named, plain_list
 from .._chosen_units import unit_indices
 from .._model import InspectedModel
 from .._units.classes import has_missing
@@ -173,6 +174,8 @@ class UnitPairDisplay:
             If the estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        if names is not None and (isinstance(names, str | dict | set) or len(plain_list(names)) != 2):
+            raise ValueError(f"Got names={names!r}; expected two names, one a unit, or None.")
         model = InspectedModel(estimator)
         chosen = unit_indices(model, units)
         if len(chosen) != 2:
@@ -180,7 +183,8 @@ class UnitPairDisplay:
         numbers = model.read(X)
         codes = vstack([block[:, chosen] for _, block in model.blocks(numbers)]).toarray()
         if y is not None:
-            y = column_or_1d(y)
+            with named("y"):
+                y = column_or_1d(y)
             if len(y) != len(codes):
                 raise ValueError(f"Got {len(y)} values in y; expected {len(codes)}, one a row of X.")
             if has_missing(y):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._extras import extra
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_indices
 from .ablation import ablations
 from .response import Response
@@ -78,6 +79,7 @@ class UnitEffects:
         return pd.DataFrame(columns, index=pd.Index(self.units, name="unit"))
 
 
+@with_plain_arguments
 def unit_effects(estimator, X, *, encoder=None, step=None, units=None, response_method="auto"):
     r"""Compute how predictions change when one unit at a time is set to zero.
 

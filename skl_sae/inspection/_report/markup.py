@@ -111,7 +111,7 @@ def histogram(values):
     ]
     return (
         '<figure class="values"><svg viewBox="0 0 120 40" preserveAspectRatio="none" role="img" '
-        f'aria-label="histogram">{"".join(rects)}</svg>'
+        f'aria-label="histogram of {len(values)} values">{"".join(rects)}</svg>'
         f"<figcaption><span>{number(edges[0])}</span><span>values where active</span><span>"
         f"{number(edges[-1])}</span></figcaption></figure>"
     )

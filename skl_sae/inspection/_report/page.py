@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_indices
 from .._displays.unit_data import beginning, unit_data
 from .._displays.unit_panels import image_scale
@@ -15,6 +16,7 @@ from .page_parts import page
 _BARS, _NEIGHBOURS, _TEXTS, _LETTERS = 7, 3, 3, 220
 
 
+@with_plain_arguments
 def unit_report(
     estimator,
     X,
@@ -106,8 +108,8 @@ def _introduction(estimator, data, n_shown):
     return (
         f"<p>{len(density)} units, seen on {data.facts.n_rows} rows; {markup.number(density.sum())} are active in a "
         f"row on average, {dead} in none. {shown}Red adds to the reconstruction, blue takes away, at the typical value "
-        "of the unit. A class has lift 2 if it is twice as frequent where the unit is on as in all rows. Explained "
-        "shares are what would be lost without the unit.</p>"
+        "of the unit. A name says what is high or low in its rows, whatever adds it. A class has lift 2 if it is twice "
+        "as frequent where the unit is on as in all rows. Explained shares are what would be lost without the unit.</p>"
         f"<details><summary>The estimator</summary><pre>{markup.text(repr(estimator))}</pre></details>"
     )
 

@@ -30,10 +30,10 @@ h2 a{color:var(--soft);font-weight:400;text-decoration:none;margin-right:.3rem}
 .images img{width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem;display:block}
 figcaption{font-size:.74rem;margin-top:.15rem}
 ul{list-style:none;margin:0 0 .6rem;padding:0}
-.bars li{display:grid;grid-template-columns:minmax(0,10rem) minmax(3rem,1fr) 4.6rem;gap:.6rem;font-size:.86rem;
+.bars li{display:grid;grid-template-columns:minmax(0,10rem) minmax(3rem,1fr) 5.4rem;gap:.6rem;font-size:.86rem;
 align-items:center}
 .bars li>span:first-child,.classes th{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.bars b{font-weight:500;text-align:right;font-variant-numeric:tabular-nums}
+.bars b{font-weight:500;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .track{position:relative;height:.8rem}
 .track i{position:absolute;top:0;bottom:0;border-radius:2px}
 .adds{background:var(--adds)}.takes{background:var(--takes)}

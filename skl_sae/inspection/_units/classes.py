@@ -5,8 +5,16 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import column_or_1d
 
+from ..._parameters import named
+
 # Of more rows than this, at most so large a share can be classes: scikit-learn, too, takes more for another target.
 _ROWS, _SHARE = 20, 0.5
+
+
+_LISTS = (
+    "Got a list or a set of classes of each row in y; expected one class, or a column of zeros and ones for each "
+    "class, as of sklearn.preprocessing.MultiLabelBinarizer."
+)
 
 
 def row_classes(y, n_rows):
@@ -31,14 +39,19 @@ def row_classes(y, n_rows):
     if _n_columns(y) > 1:
         members, classes = _of_columns(y)
     else:
-        members, classes = _of_labels(column_or_1d(y))
+        with named("y"):
+            y = column_or_1d(y)
+        members, classes = _of_labels(y)
     if members.shape[0] != n_rows:
         raise ValueError(f"Got {members.shape[0]} values of y for {n_rows} rows of X; expected one a row.")
     return members, classes
 
 
 def _n_columns(y):
-    shape = getattr(y, "shape", None) or np.shape(y)
+    try:
+        shape = getattr(y, "shape", None) or np.shape(y)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(_LISTS) from error
     return shape[1] if len(shape) == 2 else 1
 
 
@@ -58,6 +71,8 @@ def _of_columns(y):
 
 
 def _of_labels(y):
+    if y.dtype.kind == "O" and any(isinstance(each, list | set | frozenset | dict) for each in y):
+        raise ValueError(_LISTS)
     if has_missing(y):
         raise ValueError("y has missing values; expected a class of each row. Drop these rows, or give them one.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():

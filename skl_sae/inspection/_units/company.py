@@ -84,6 +84,8 @@ def row_texts(model, given, texts, n_rows):
 def _check_texts(texts, n_rows):
     if isinstance(texts, str):
         raise ValueError(f"Got one str for texts; expected a sequence of {n_rows}, one a row of X.")
+    if not hasattr(texts, "__len__") or getattr(texts, "ndim", 1) == 0:
+        raise TypeError(f"Got texts={texts!r}; expected a sequence of {n_rows} str, one a row of X.")
     if _num_samples(texts) != n_rows:
         raise ValueError(f"Got {_num_samples(texts)} texts for {n_rows} rows of X; expected one a row.")
     texts = list(texts)

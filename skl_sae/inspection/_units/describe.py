@@ -1,12 +1,14 @@
 """A table of what units stand for."""
 
 from ..._extras import extra
+from ..._parameters import with_plain_arguments
 from .facts import unit_facts
 
 # Characters of a text that stand in a table.
 SHOWN = 80
 
 
+@with_plain_arguments
 def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5, confidence=0.95):
     r"""Tell what each unit of a fitted model stands for.
 
@@ -45,10 +47,11 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
         A row a unit, with the index "unit" and these columns:
 
         name
-            A few words: terms that are over-represented; else "high" or "low" and the columns that change most
-            ("not" where a column is 0 or 1); else, where columns have no names, the texts of top rows if all texts are
-            short, as words are; else classes that are over-represented for sure: the probability that the name of any
-            unit has a wrong one is 5 % at most. "or the reverse" where a unit has both signs.
+            A few words: terms that are over-represented; else "high" or "low" and the columns that tell its rows from
+            all rows ("not" where a column is 0 or 1), see the notes; else, where columns have no names, the texts of
+            top rows if all texts are short, as words are; else classes that are over-represented for sure: the
+            probability that the name of any unit has a wrong one is 5 % at most. "or the reverse" where a unit has both
+            signs.
         density
             Share of the rows in which the unit is active; 0 for a dead one.
         explained_share
@@ -112,6 +115,17 @@ def describe_units(estimator, X, *, feature_names=None, y=None, texts=None, n_to
     others, and :math:`\tilde p` those of largest likelihood with :math:`\tilde p_1 = \varphi \tilde p_0`. The interval
     has the lifts of all :math:`\varphi` that this score test does not reject [1]_. It nearly holds its level for counts
     of a few rows, and needs no correction of zeros. It supposes that rows are independent.
+
+    Columns of a *name* are those with the largest contrasts, in standard deviations of the column: the mean of the
+    reconstructions :math:`\hat x` of its rows, weighted by the values :math:`c_j` of the unit, less that of all rows,
+
+    .. math::
+
+        d_j = s_j \frac{\sum_i c_{ij} (\hat x_i - \bar x)}{\sum_i |c_{ij}|}
+
+    with :math:`s_j` the more frequent sign. It has what is active beside the unit, or would be in its place, and so
+    differs from *effects*. Those are no names: where each row has k active units, anything may be added to the typical
+    contribution of each, and k times as much taken from the reconstruction of a code of zeros, with the same result.
 
     *Terms* are ranked by log-odds ratios with an informative Dirichlet prior, over their standard errors [2]_:
 

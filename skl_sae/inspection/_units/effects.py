@@ -31,12 +31,13 @@ class Strongest(NamedTuple):
 
 
 def strongest(amounts, spreads, n):
-    """Compare amounts with the spreads of columns; a constant column is left out."""
+    """Compare amounts, or contrasts, with the spreads of columns; a constant column is left out."""
     n_units, n_features = amounts.shape
     n = min(max(n, _FOR_NAMES), n_features)
     columns, strengths, squares = np.zeros((n_units, n), int), np.zeros((n_units, n)), np.zeros(n_units)
-    for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // n_features)):
-        found = np.divide(amounts[units], spreads, out=np.zeros(amounts[units].shape), where=spreads > 0)
+    for units in gen_batches(n_units, max(1, BLOCK_ENTRIES // max(amounts.shape))):
+        some = amounts[units]
+        found = np.divide(some, spreads, out=np.zeros(some.shape), where=spreads > 0)
         columns[units] = largest(np.abs(found), n)
         strengths[units] = np.take_along_axis(found, columns[units], axis=1)
         squares[units] = np.square(found).sum(axis=1)

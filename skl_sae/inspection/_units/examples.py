@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..._extras import extra
+from ..._parameters import with_plain_arguments
 from .._chosen_units import unit_indices
 from .._displays.common import check_count
 from .._model import InspectedModel
@@ -13,6 +14,7 @@ from .top_rows import TopRows
 from .totals import rows_of
 
 
+@with_plain_arguments
 def top_examples(estimator, X, *, units=None, n_top=5, texts=None):
     """Show the rows with the largest values of units.
 

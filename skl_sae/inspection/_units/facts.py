@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Real
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from ..._parameters import is_number
 from .._model import BLOCK_ENTRIES, InspectedModel
 from .effects import strongest
 from .gathering import gather
@@ -97,17 +97,23 @@ def unit_facts(estimator, X, *, feature_names=None, y=None, texts=None, n_top=5,
     UnitFacts
         Arrays and lists, one entry a unit.
     """
+    check_confidence(confidence)
     gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts, n_top=n_top)
     return facts_of(gathered, n_top, confidence)
 
 
+def check_confidence(confidence):
+    """Raise unless it is one, before work that takes long."""
+    if not is_number(confidence) or not 0 < confidence < 1:
+        raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
+
+
 def facts_of(gathered, n_top=5, confidence=0.95):
     """Draw conclusions from what was gathered."""
-    if not isinstance(confidence, Real) or not 0 < confidence < 1:
-        raise ValueError(f"Got confidence={confidence!r}; expected a number between 0 and 1, such as 0.95.")
     totals, model, amounts = gathered.totals, gathered.model, gathered.amounts
     spreads, names = gathered.columns.spreads(), model.feature_names
     best = strongest(amounts, spreads, n_top)
+    telling = strongest(gathered.contrasts, spreads, n_top) if gathered.company.terms is None else best
     effects = [
         [(names[c], float(a[c])) for c in columns[:n_top] if a[c]]
         for a, columns in zip(amounts, best.columns, strict=True)
@@ -118,7 +124,7 @@ def facts_of(gathered, n_top=5, confidence=0.95):
     top_rows, top_values = totals.top.by_unit()
     return UnitFacts(
         names=name_units(
-            best,
+            telling,
             active=totals.active > 0,
             positive_share=positive_share,
             feature_names=names if model.has_names else None,

@@ -5,16 +5,18 @@ from numbers import Integral, Real
 import numpy as np
 
 from ..._extras import extra
+from ..._parameters import named, with_plain_arguments
 from .._chosen_units import unit_indices
 from .._displays.common import check_count
 from .._model import InspectedModel
 from .effects import row_gains, strongest
-from .facts import facts_of
+from .facts import check_confidence, facts_of
 from .gathering import gather
 from .lifts import class_lifts
 from .terms import term_log_odds
 
 
+@with_plain_arguments
 def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
     """Show the columns that units change most.
 
@@ -67,6 +69,7 @@ def top_features(estimator, X, *, units=None, n_top=10, feature_names=None):
     return pd.DataFrame(rows, columns=["unit", "rank", "feature", "amount", "strength"]).set_index(["unit", "rank"])
 
 
+@with_plain_arguments
 def find_units(
     estimator,
     X,
@@ -152,6 +155,7 @@ def find_units(
         got = ", ".join(wanted) or "none"
         raise ValueError(f"Got {got} of example, label, term and column; expected exactly one of them.")
     check_count("n_top", n_top)
+    check_confidence(confidence)
     gathered = gather(InspectedModel(estimator, feature_names), X, y=y, texts=texts)
     names = facts_of(gathered, confidence=confidence).names
     for kind, value in wanted.items():
@@ -170,6 +174,8 @@ def find_units(
 
 def _of_example(gathered, X, example):
     model = gathered.model
+    if isinstance(example, bool) or (isinstance(example, list | tuple) and len(example) == 0):
+        raise ValueError(f"Got example={example!r}; expected the number of a row of X, or data of one row.")
     if isinstance(example, Integral):
         if not 0 <= example < gathered.n_rows:
             raise ValueError(f"Got example={example}; expected a row of X, from 0 to {gathered.n_rows - 1}.")
@@ -183,7 +189,8 @@ def _of_example(gathered, X, example):
         example = np.asarray([example])
     elif getattr(example, "ndim", 2) == 1:
         example = example.to_frame().T if hasattr(example, "to_frame") else example.reshape(1, -1)
-    row = model.read(example)
+    with named("example"):
+        row = model.read(example)
     if row.shape != (1, model.n_features):
         raise ValueError(f"Got an example of shape {row.shape}; expected one row of {model.n_features} columns.")
     units, values, gains = row_gains(model, row, gathered.weights)
@@ -192,7 +199,7 @@ def _of_example(gathered, X, example):
 
 def _of_label(gathered, label, confidence):
     totals, classes = gathered.totals, gathered.company.classes
-    if label not in classes:
+    if (hasattr(label, "__len__") and not isinstance(label, str)) or label not in classes:
         known = f"one of {', '.join(map(repr, classes[:10]))}" if classes else "y to be given"
         raise ValueError(f"Got label={label!r}; expected {known}.")
     k = classes.index(label)

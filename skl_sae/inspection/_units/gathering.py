@@ -10,6 +10,7 @@ from .._displays.common import check_count
 from .._model import InspectedModel, directions
 from .columns import Columns
 from .company import Company, company
+from .contrasts import Contrasts
 from .effects import local_effects
 from .relations import Relations, relations
 from .shares import Shares
@@ -38,6 +39,8 @@ class Gathered(NamedTuple):
         Share of the explained variance that would be lost.
     amounts : ndarray of shape (n_units, n_features)
         What units add at their typical values.
+    contrasts : Contrasts
+        What is high or low in the rows of units.
     relations : Relations
         Neighbours of units.
     columns : Columns
@@ -56,6 +59,7 @@ class Gathered(NamedTuple):
     totals: Totals
     explained_share: np.ndarray
     amounts: np.ndarray
+    contrasts: Contrasts
     relations: Relations
     columns: Columns
     weights: np.ndarray
@@ -81,6 +85,7 @@ def gather(model, X, *, y=None, texts=None, n_top=5, keep_codes=False):
     shares = Shares(model.learner_at_zero[0] * weights, weighted, weights)
     totals, columns = Totals(seen, n_top, len(around.classes)), Columns(seen.sizes)
     some_rows, is_local = TopRows(model.n_units, _LOCAL_ROWS), atoms is None or outer is None
+    contrasts = Contrasts(outer, model.at_zero, totals)
     priority = check_random_state(_SEED).permutation(X.shape[0]) + 1.0 if is_local else None
     kept = []
     for rows in model.batches(X):
@@ -91,6 +96,7 @@ def gather(model, X, *, y=None, texts=None, n_top=5, keep_codes=False):
         totals.add(rows.start, codes, *around.of(rows))
         shares.add(Z, codes, model.learner_decode)
         columns.add(block)
+        contrasts.add(codes, model.decode)
         if is_local:
             at = rows_of(codes) + rows.start
             some_rows.add(codes.indices, at, priority[at])
@@ -104,7 +110,7 @@ def gather(model, X, *, y=None, texts=None, n_top=5, keep_codes=False):
     related = relations(weighted, totals, X.shape[0], n_top)
     share = shares.finish(totals.gram.diagonal(), related.common, gains)
     kept = vstack(kept, format="csr") if keep_codes else None
-    gathered = Gathered(model, around, X.shape[0], totals, share, outer, related, columns, weights, X, kept)
+    gathered = Gathered(model, around, X.shape[0], totals, share, outer, contrasts, related, columns, weights, X, kept)
     if not is_local:
         amounts = outer * gathered.typical_value[:, None].astype(outer.dtype)
     return gathered._replace(amounts=amounts)

@@ -20,7 +20,7 @@ def name_units(best, *, active, positive_share, feature_names, indicators, class
     Parameters
     ----------
     best : Strongest
-        Columns that units change most.
+        Columns that tell the rows of units from all rows.
     active : ndarray of shape (n_units,)
         Whether a unit is ever active.
     positive_share : ndarray of shape (n_units,)

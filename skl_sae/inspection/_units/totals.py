@@ -28,7 +28,7 @@ class Totals:
     def __init__(self, survey, n_top, n_classes):
         self.signs, self._thresholds = survey.signs.copy(), survey.thresholds
         n_units = len(self.signs)
-        self.active, self.positive, self.on, self.magnitude = np.zeros((4, n_units))
+        self.active, self.positive, self.on, self.magnitude, self.values = np.zeros((5, n_units))
         self.gram, self.joint = (csr_array((n_units, n_units)) for _ in range(2))
         self.by_class, self.n_class = csr_array((n_units, n_classes)), np.zeros(n_classes)
         self.by_term, self.n_term = None, None
@@ -54,6 +54,7 @@ class Totals:
         self.active += np.bincount(units, minlength=n_units)
         self.positive += np.bincount(units[values > 0], minlength=n_units)
         self.magnitude += np.bincount(units, np.abs(values), n_units)
+        self.values += np.bincount(units, values, n_units)
         aligned = values * self.signs[units]
         on = codes.astype(np.float64)
         on.data = (aligned > self._thresholds[units]).astype(np.float64)
