@@ -33,6 +33,8 @@ nitpicky = True
 html_math_renderer = "mathml"
 
 autosummary_generate = True
+# A link from a notebook to a parameter looks for the words of its docstring, with the quotes that stand there.
+smartquotes = False
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False

@@ -7,13 +7,12 @@ from sklearn.utils import check_random_state
 
 from .._callbacks import Epochs
 from .._kernels.blas import single_threaded_blas
-from .._kernels.compiling import announced
+from .._kernels.compiling import announced, tell_of_compiling
 from .._model import inference
 from .._parameters import named
 from .._training.course import Course
 from .._training.dead_units import STREAM_ROWS
 from .._training.loop import train
-from .._training.report import tell_of_compiling
 from .._warning import warn
 from .building import BuildingMixin, split
 from .curves import longer

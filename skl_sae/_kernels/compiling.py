@@ -33,6 +33,11 @@ def announced(say):
         _listener.reset(token)
 
 
+def tell_of_compiling():
+    """Print why the first fit on a machine is slow; what a fit that is verbose announces."""
+    print("Compiling kernels for this machine: seconds, up to a minute, once. Later fits load them.", flush=True)
+
+
 def announce():
     """A kernel is about to be compiled, not loaded."""
     say = _listener.get()

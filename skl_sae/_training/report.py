@@ -6,11 +6,6 @@ from time import monotonic
 SILENCE, WORTH = 30.0, 1.0
 
 
-def tell_of_compiling():
-    """Print why the first fit on a machine is slow."""
-    print("Compiling kernels for this machine: seconds, up to a minute, once. Later fits load them.", flush=True)
-
-
 class Report:
     """Prints how far a fit has come, with its loss and the time that is left.
 

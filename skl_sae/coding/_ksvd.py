@@ -140,7 +140,8 @@ class KSVD(DocLinkMixin, CallbackSupportMixin, DictionaryFittingMixin, FittedDic
         Start, order of atoms and rows. An int gives the same bits in every run, with any number of threads.
 
     verbose : bool, default=False
-        Whether to print a line for each iteration. Callbacks as in :class:`~skl_sae.SparseAutoencoder`.
+        Whether to print a line for each iteration, and once that kernels are being compiled. Callbacks as in
+        :class:`~skl_sae.SparseAutoencoder`.
 
     Attributes
     ----------

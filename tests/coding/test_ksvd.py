@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
+from skl_sae._kernels import compiling
 from skl_sae.coding import KSVD, sparse_encode
+from skl_sae.coding._learning import dictionary_fitting
 from skl_sae.coding._learning.residual import residual_of
 from skl_sae.coding._sparse_encode import CODERS
 from skl_sae.metrics import explained_variance
@@ -440,7 +442,16 @@ def test_ends_when_the_loss_no_longer_falls(method, capsys):
     losses = np.array(ksvd.loss_curve_)
     assert 2 < ksvd.n_iter_ < 100
     assert losses[-2] - losses[-1] <= 0.02 * losses[-2]
-    assert capsys.readouterr().out.splitlines()[0].startswith("Iteration 1, loss = ")
+    told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("Compiling")]
+    assert told[0].startswith("Iteration 1, loss = ")
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_only_a_verbose_fit_says_that_kernels_are_compiled(verbose, monkeypatch, capsys):
+    monkeypatch.setattr(compiling, "_said", [])
+    monkeypatch.setattr(dictionary_fitting, "has_converged", lambda losses, tol: compiling.announce())
+    make(max_iter=2, verbose=verbose).fit(X)
+    assert capsys.readouterr().out.count("Compiling") == verbose
 
 
 def test_searches_and_pickles():

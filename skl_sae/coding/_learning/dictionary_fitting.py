@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 
 from ..._callbacks import Epochs
 from ..._kernels.blas import single_threaded_blas
+from ..._kernels.compiling import announced, tell_of_compiling
 from .fitted_dictionary import read
 from .learners import has_converged, make_learner, make_online
 from .learning_data import learning_data
@@ -23,7 +24,8 @@ class DictionaryFittingMixin:
         learner = make_learner(self, data, random_state)
         epochs = Epochs(self, X, self.max_iter, lambda: self._fitted(seen, learner.atoms.copy(), []), "iteration")
         losses = []
-        with single_threaded_blas(), np.errstate(all="ignore"):
+        told = announced(tell_of_compiling if self.verbose else None)
+        with single_threaded_blas(), np.errstate(all="ignore"), told:
             while len(losses) < self.max_iter:
                 epochs.start()
                 progress = len(losses) / self.max_iter
