@@ -46,7 +46,7 @@ def is_count(value, least=1):
 
 def plain_list(values):
     """The numbers of an array-like, or one number, as a list of plain ones; what is no number stays in it."""
-    return [plain(value) for value in np.ravel(np.asarray(values, dtype=object))]
+    return [plain(value) for value in np.atleast_1d(np.asarray(values, dtype=object)).tolist()]
 
 
 def is_number(value):

@@ -67,7 +67,8 @@ def compress(images, codebook, psnr, max_bytes):
 
 
 def _check(psnr, max_bytes):
-    if psnr is not None and not (is_number(psnr) and psnr > 0):
+    exactly = isinstance(psnr, float) and psnr == math.inf
+    if not (psnr is None or exactly or (is_number(psnr) and psnr > 0)):
         raise ValueError(f"psnr must be a positive number of decibels or None: got {psnr!r}.")
     if max_bytes is not None and not is_count(max_bytes):
         raise ValueError(f"max_bytes must be a positive int or None: got {max_bytes!r}.")

@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.svm import LinearSVC
 
 from skl_sae import SparseAutoencoder
+from skl_sae._kernels.quantile import MARGIN
 from skl_sae.datasets import make_sparse_features
 from skl_sae.metrics import dictionary_match, l0
 from skl_sae.sparsity import L1, Gated, JumpReLU, LifetimeTopK, TopK
@@ -56,7 +57,7 @@ def test_target_l0_is_met_on_held_out_rows(name, rule):
 
 @pytest.mark.parametrize("n_epochs", [5, 20, 40])
 def test_thresholds_stay_where_the_activations_are(n_epochs):
-    """On data of low rank a few units do; pushed thresholds once went to 7,000 there."""
+    """Or a margin above all of them; on data of low rank a few units do. Pushed thresholds once went to 7,000 there."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((3000, 8)) @ rng.standard_normal((8, 64)) + 0.1 * rng.standard_normal((3000, 64))
     for rule in JumpReLU(target_l0=4), JumpReLU(0.01, bandwidth=0.1):
@@ -65,7 +66,7 @@ def test_thresholds_stay_where_the_activations_are(n_epochs):
             warnings.filterwarnings("ignore", message=".* of the units did not fire")
             sae.fit(X)
         pre = X @ sae.coefs_[0] + sae.intercepts_[0]
-        assert (sae.sparsity_.threshold_ <= np.maximum(pre.max(axis=0), 0) * (1 + 1e-9)).all()
+        assert (sae.sparsity_.threshold_ <= np.maximum(pre.max(axis=0), 0) * (1 + MARGIN) * (1 + 1e-9)).all()
         assert sae.score(X) > 0.65
 
 
