@@ -3,6 +3,9 @@
 import errno
 import os
 
+# What systems say that can open a folder but not wait for it.
+NO_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP}
+
 
 def to_disk(path):
     """Wait until a file, or the names in a folder, are on the disk.
@@ -27,7 +30,7 @@ def to_disk(path):
     try:
         os.fsync(handle)
     except OSError as error:
-        if not folder or error.errno != errno.EINVAL:
+        if not folder or error.errno not in NO_FOLDERS:
             raise
     finally:
         os.close(handle)

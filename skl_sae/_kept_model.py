@@ -13,7 +13,7 @@ def unwrapped(model):
 
 
 def holds(model, wanted):
-    """Whether an object is a model, or one of those that are its parameters, at any depth; circles are no trouble."""
+    """Whether a model is the wanted object, or has it among its parameters, at any depth; circles are no trouble."""
     left, seen = [model], set()
     while left:
         each = left.pop()

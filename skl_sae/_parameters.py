@@ -28,9 +28,14 @@ def plain(value):
         return value
     if isinstance(value, np.bool_ | np.str_):
         return value.item()
-    if isinstance(value, int | str) or not isinstance(value, Real):  # with enumerations
+    if isinstance(value, int | str) or not _is_real(value):  # with enumerations
         return value
     return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _is_real(value):
+    """Whether a value is a number; a length of time is none, which NumPy counts among the integers."""
+    return isinstance(value, Real) and not isinstance(value, np.timedelta64)
 
 
 def is_count(value, least=1):
@@ -57,7 +62,7 @@ class _Number(Interval):
 
     def is_satisfied_by(self, val):
         val = plain(val)
-        if isinstance(val, bool) or (isinstance(val, int) and abs(val) >= LARGEST):
+        if isinstance(val, bool) or not _is_real(val) or (isinstance(val, int) and abs(val) >= LARGEST):
             return False
         return super().is_satisfied_by(val)
 
@@ -119,20 +124,28 @@ def check_named_array(name, array, **options):
         return check_array(array, input_name=name, **options)
 
 
-class _PlainParameter:
-    """A parameter of an estimator's constructor: kept as it was given, read as a plain value."""
+class ReadThrough:
+    """An attribute that is kept as it was given, and read through a function.
 
-    def __init__(self, name):
-        self.name = name
+    Parameters
+    ----------
+    name : str
+    read : callable
+        What is read, of what is kept.
+    """
+
+    def __init__(self, name, read):
+        self.name, self.read = name, read
 
     def __get__(self, estimator, owner=None):
         if estimator is None:
             raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
         try:
-            return plain(vars(estimator)[self.name])
+            kept = vars(estimator)[self.name]
         except KeyError:
             message = f"{type(estimator).__name__!r} object has no attribute {self.name!r}"
             raise AttributeError(message, name=self.name, obj=estimator) from None
+        return self.read(kept)
 
     def __set__(self, estimator, value):
         vars(estimator)[self.name] = value
@@ -152,7 +165,7 @@ class PlainParametersMixin(BaseEstimator):
         parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         known = set().union(*map(vars, cls.__mro__))
         for name in (each.name for each in parameters if each.kind in kinds and each.name not in known):
-            setattr(cls, name, _PlainParameter(name))
+            setattr(cls, name, ReadThrough(name, plain))
 
     def get_params(self, deep=True):
         """Get parameters, as they were given.

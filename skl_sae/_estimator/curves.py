@@ -21,7 +21,7 @@ class Curve(Sequence):
         return self.n
 
     def __getitem__(self, i):
-        return self.numbers[range(self.n)[i]]
+        return self.numbers[: self.n][i]
 
     def __iter__(self):
         return iter(self.numbers[: self.n])
@@ -37,23 +37,6 @@ def longer(curve, *numbers):
     return Curve(shared, len(shared))
 
 
-class CurveAttribute:
-    """A fitted attribute that is a list, or None, for whoever reads it, and may be kept as a `Curve`."""
-
-    def __set_name__(self, owner, name):
-        self.name = name
-
-    def __get__(self, sae, owner=None):
-        if sae is None:
-            return self
-        if self.name not in vars(sae):
-            raise AttributeError(f"{type(sae).__name__!r} object has no attribute {self.name!r} before fit.")
-        return plain(vars(sae)[self.name])
-
-    def __set__(self, sae, value):
-        vars(sae)[self.name] = value
-
-
-def plain(value):
-    """The same, if it is a curve as a list."""
+def as_list(value):
+    """What is read of an attribute that may be kept as a curve: a list of its own, or else the very value."""
     return list(value) if isinstance(value, Curve) else value

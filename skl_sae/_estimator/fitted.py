@@ -7,9 +7,10 @@ from scipy import sparse
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .._kernels.memory import read_only
+from .._parameters import ReadThrough
 from .._version import __version__
 from .._warning import warn
-from .curves import CurveAttribute, plain
+from .curves import as_list
 from .output import unwritable
 
 
@@ -20,7 +21,9 @@ class FittedStateMixin:
     it is done, so a reader in another thread, or after an error, sees a whole model.
     """
 
-    loss_curve_, auxiliary_loss_curve_, validation_scores_ = (CurveAttribute() for _ in range(3))
+    loss_curve_ = ReadThrough("loss_curve_", as_list)
+    auxiliary_loss_curve_ = ReadThrough("auxiliary_loss_curve_", as_list)
+    validation_scores_ = ReadThrough("validation_scores_", as_list)
 
     def _training_lock(self):
         """Lock for whoever trains; of this process, since a fork may have copied one that nobody will release."""
@@ -49,7 +52,7 @@ class FittedStateMixin:
             state["_training"] = training.as_of(state["_network"])
             if state["_training"] is not None and vars(self)["_network"] is state["_network"]:
                 break
-        state = {name: plain(value) for name, value in state.items() if not name.startswith("_lock_")}
+        state = {name: as_list(value) for name, value in state.items() if not name.startswith("_lock_")}
         return {**state, "_skl_sae_version": __version__}
 
     def __setstate__(self, state):

@@ -21,10 +21,10 @@ class Architecture(NamedTuple):
         Whether the pre-activations of the encoder's layers are normalised.
     skip : bool
         Whether a linear path leads from the input to the output, past the code.
-    positive_decoder : bool
-        Whether no weight of the decoder is negative.
     dtype : dtype
         Of all numbers.
+    positive_decoder : bool
+        Whether no weight of the decoder is negative.
     """
 
     encoder_sizes: tuple
@@ -36,8 +36,9 @@ class Architecture(NamedTuple):
     tied: bool = False
     batch_norm: bool = False
     skip: bool = False
-    positive_decoder: bool = False
     dtype: np.dtype = np.dtype(np.float64)
+    # Pickles know fields by their places: new ones come last.
+    positive_decoder: bool = False
 
     encoder_depth = property(lambda self: len(self.encoder_sizes) - 1)
     decoder_depth = property(lambda self: len(self.decoder_sizes) - 1)

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 from datetime import timedelta
@@ -297,6 +298,20 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "_step", lambda *args: pytest.fail("training has begun"))
     with pytest.raises(ValueError, match=r"Can't write to checkpoint=.*Read-only file system"):
         SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EBADF, errno.ENOTSUP])
+def test_folders_that_cannot_be_waited_for(tmp_path, monkeypatch, code):
+    wait = os.fsync
+
+    def of_files_alone(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(code, os.strerror(code))
+        wait(handle)
+
+    monkeypatch.setattr("os.fsync", of_files_alone)
+    SparseAutoencoder(**FEW).fit(X, checkpoint=tmp_path)
+    assert (tmp_path / "checkpoint.npz").exists()
 
 
 def test_a_full_disk_does_not_end_the_fit(tmp_path, monkeypatch):

@@ -73,9 +73,19 @@ def test_curves_that_go_on_in_two_ways():
     one, other = longer(both, 3.0), longer(both, 4.0)
     assert [*both] == [1.0, 2.0] and [*one] == [1.0, 2.0, 3.0] and [*other] == [1.0, 2.0, 4.0]
     assert one[-1] == 3.0 and len(both) == 2
+    assert one[-2:] == [2.0, 3.0] and both[:] == [1.0, 2.0]
     with pytest.raises(IndexError):
         both[2]
 
 
 def test_there_is_none_before_a_fit():
     assert not any(hasattr(SparseAutoencoder(), name) for name in (*CURVES, "validation_scores_"))
+
+
+def test_the_class_has_none_and_an_estimator_can_lose_its_own(sae):
+    assert not any(hasattr(SparseAutoencoder, name) for name in CURVES)
+    del sae.loss_curve_
+    with pytest.raises(AttributeError, match="'SparseAutoencoder' object has no attribute 'loss_curve_'"):
+        sae.loss_curve_  # noqa: B018
+    sae.partial_fit(X)
+    assert len(sae.loss_curve_) == 1

@@ -251,6 +251,11 @@ SLIPS = [
     (lambda: SparseAutoencoder(random_state=np.random.default_rng(0)).fit(X), "'random_state' parameter.*Generator"),
     (lambda: SparseAutoencoder(**SMALL).fit(X, X_val=X[0]), "X_val: Expected 2D array"),
     (lambda: SparseAutoencoder(**SMALL, sparsity=L1(norm_aware="no")).fit(X), "norm_aware='no', expected True or"),
+    (lambda: SparseAutoencoder(max_iter=np.timedelta64(9, "m")).fit(X), "'max_iter' parameter.*timedelta"),
+    (
+        lambda: SparseAutoencoder(**SMALL).fit(X, checkpoint="none", every=np.timedelta64(9, "m")),
+        "Got every=.*datetime",
+    ),
     (lambda: KSVD(6, dict_init=[1.0]).fit(X), "dict_init: Expected 2D array"),
     (lambda: KSVD(6, method="online", relaxation=1e300).fit(X), r"'relaxation' parameter.*\(0.0, 2.0\]"),
     (lambda: SparseRecovery([1.0]).fit(X), "dictionary: Expected 2D array"),

@@ -100,3 +100,10 @@ def test_pickle_holds_the_vector_once():
     architecture = Architecture((300, 400), (300, 400), "relu", tied=True, dtype=np.dtype(np.float32))
     p = Parameters(architecture, {})
     assert len(pickle.dumps(p)) < 1.1 * p.theta.nbytes
+
+
+def test_pickles_of_before_have_their_numbers_in_the_same_places():
+    """A pickle of a named tuple knows no names."""
+    before = (4, 3), (3, 4), "relu", "relu", "identity", "squared_error", False, False, False, np.dtype(np.float32)
+    architecture = Architecture(*before)
+    assert architecture.dtype == np.float32 and architecture.positive_decoder is False
