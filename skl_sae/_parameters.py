@@ -161,10 +161,10 @@ class PlainParametersMixin(BaseEstimator):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        code = getattr(inspect.unwrap(cls.__init__), "__code__", None)  # a signature may evaluate annotations
+        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount] if code else ()
         known = set().union(*map(vars, cls.__mro__))
-        for name in (each.name for each in parameters if each.kind in kinds and each.name not in known):
+        for name in (each for each in names if each not in known):
             setattr(cls, name, ReadThrough(name, plain))
 
     def get_params(self, deep=True):
