@@ -38,6 +38,11 @@ def _is_real(value):
     return isinstance(value, Real) and not isinstance(value, np.timedelta64)
 
 
+def _is_slip(value):
+    """Whether a plain value is a bool, which is an integer to Python, or an integer beyond 64 bits."""
+    return isinstance(value, bool) or (isinstance(value, int) and abs(value) >= LARGEST)
+
+
 def is_count(value, least=1):
     """Whether a value is a whole number of at least `least`; a bool is none."""
     value = plain(value)
@@ -52,19 +57,15 @@ def plain_list(values):
 def is_number(value):
     """Whether a value is a finite real number; a bool is none, nor is an integer beyond 64 bits."""
     value = plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < LARGEST if isinstance(value, int) else math.isfinite(value)
+    return isinstance(value, int | float) and not _is_slip(value) and math.isfinite(value)
 
 
 class _Number(Interval):
-    """An interval that has no bool, which is an integer to Python and a slip here, and no integer beyond 64 bits."""
+    """An interval that has no bool, and no integer beyond 64 bits."""
 
     def is_satisfied_by(self, val):
         val = plain(val)
-        if isinstance(val, bool) or not _is_real(val) or (isinstance(val, int) and abs(val) >= LARGEST):
-            return False
-        return super().is_satisfied_by(val)
+        return _is_real(val) and not _is_slip(val) and super().is_satisfied_by(val)
 
 
 def integer(least=1):
@@ -82,8 +83,7 @@ class MissingMarker(MissingValues):
 
     def is_satisfied_by(self, val):
         val = plain(val)
-        too_large = isinstance(val, int) and abs(val) >= LARGEST
-        return not isinstance(val, bool) and not too_large and super().is_satisfied_by(val)
+        return not _is_slip(val) and super().is_satisfied_by(val)
 
 
 def checked(constraints, *, prefer_skip_nested_validation):
